@@ -1,0 +1,159 @@
+//! What the engine tells: facts in the past tense. Their JSON form is documented in `docs/json.md`.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Report;
+use crate::procedure::{Finding, StepId, StepState};
+
+/// Something that happened. With `run --headless --events -` each is one line of JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[allow(missing_docs, reason = "field meanings stand in the variant's documentation")]
+pub enum Event {
+    /// A site was found. Sent within milliseconds, before Lino was asked anything.
+    SiteFound { name: String, dir: PathBuf, python: Option<PathBuf>, config: Option<PathBuf> },
+    /// Lino answered: the site's versions and size.
+    FactsLearned { versions: Versions, database: String, models: usize, languages: Vec<String> },
+    /// A run was begun, or an unfinished one was found and continues (`resumed`). `started` is seconds since 1970.
+    RunOpened { run: i64, resumed: bool, started: i64, state_dir: PathBuf },
+    /// The plan, with the state of each step as the journal and the machine prove it. Sent again when it changes.
+    PlanMade { steps: Vec<PlannedStep> },
+    /// An attempt of a step began; `attempt` counts from 1; its whole output goes to `log`.
+    StepStarted { step: StepId, attempt: u32, log: PathBuf, at: i64 },
+    /// A command of the step was started in the runner's terminal.
+    CommandStarted { step: StepId, command: i64, line: String, at: i64 },
+    /// The command ended. Says nothing about success: that is judged.
+    CommandEnded { step: StepId, command: i64, exit: Option<i32>, signal: Option<i32>, seconds: f64 },
+    /// How far the running step is. May be dropped or thinned out. `total` is none while unknown.
+    Progressed { step: StepId, done: u64, total: Option<u64>, text: String },
+    /// The running command seems to wait for input; `certain` when the system says so; `secret` when it hides the
+    /// echo; `prompt` is the unfinished last line.
+    InputAwaited { step: Option<StepId>, prompt: String, secret: bool, certain: bool },
+    /// The command went on.
+    InputTaken,
+    /// An attempt was judged.
+    StepEnded { step: StepId, attempt: u32, state: StepState, seconds: f64, findings: Vec<Finding> },
+    /// The site went down (`at`) or came up again (none).
+    DownSince { at: Option<i64> },
+    /// The engine needs a choice; nothing goes on until it is answered by [`Wish::Choose`](super::Wish::Choose).
+    Asked { ask: Ask },
+    /// A question was answered: by the operator, a decisions file, or `--yes`.
+    Chosen { question: String, key: char, by: String },
+    /// A shell was opened in the runner's terminal; its output goes to `log` from byte `from` on.
+    ShellOpened { log: PathBuf, from: u64 },
+    /// The shell was left.
+    ShellClosed,
+    /// Somebody else's wizard drives this site; this one only watches.
+    Watching { operator: String, since: i64 },
+    /// This wizard drives the site again, or for the first time.
+    Driving,
+    /// Something worth a line at the bottom of the screen.
+    Noticed { level: NoticeLevel, text: String },
+    /// Something went wrong outside a step. The engine lives on unless `RunEnded` follows.
+    Troubled { report: Report },
+    /// All is done, or nothing more can be done now. The engine has come to rest.
+    RunEnded { outcome: Outcome, summary: String },
+}
+
+/// The versions before and, once known, after `pull`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Versions {
+    /// Name of the application, for example `noi`.
+    pub application: String,
+    /// Version of the application when the run began.
+    pub old: String,
+    /// Version of the application now, when it changed.
+    pub new: Option<String>,
+    /// Version of Lino itself, now.
+    pub lino: String,
+    /// Version of Django, now.
+    pub django: String,
+}
+
+/// A step as the plan shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedStep {
+    /// Which step.
+    pub step: StepId,
+    /// Its title.
+    pub title: String,
+    /// One or two sentences for a person who is no developer.
+    pub purpose: String,
+    /// The exact command lines, or what is done instead of a command.
+    pub commands: Vec<String>,
+    /// Seconds it will probably take, from this site's earlier runs; none when nothing is known.
+    pub forecast: Option<u32>,
+    /// Where the forecast comes from, for example "from the run of 2026-11-01".
+    pub forecast_from: Option<String>,
+    /// "If you stop now": what brings the old site back at this point.
+    pub way_back: String,
+    /// Where it stands.
+    pub state: StepState,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// Seconds that the last attempt took.
+    pub seconds: Option<f64>,
+    /// The log of the last attempt.
+    pub log: Option<PathBuf>,
+    /// What the last attempt found.
+    pub findings: Vec<Finding>,
+}
+
+/// A question with its choices. None of them is a default: a stray Enter decides nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// Stable name of the question, for example `stop-services.confirm`.
+    pub question: String,
+    /// The step it belongs to.
+    pub step: StepId,
+    /// Title, a few words.
+    pub title: String,
+    /// What the operator should know before choosing, several sentences at the most.
+    pub text: String,
+    /// Keys with their labels, in the order in which they are shown.
+    pub choices: Vec<(char, String)>,
+}
+
+/// How a notice is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoticeLevel {
+    /// For information.
+    Info,
+    /// Needs attention.
+    Warning,
+    /// Went wrong.
+    Error,
+}
+
+/// How a run, or a headless stretch of it, ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// All steps are settled and the operator confirmed the new site.
+    Done,
+    /// A step failed.
+    Failed,
+    /// A decision is needed that nobody was there to make.
+    DecisionNeeded,
+    /// Interrupted; can be continued.
+    Interrupted,
+    /// Wrong use or environment; nothing was begun.
+    Refused,
+}
+
+impl Outcome {
+    /// Returns the exit status of the program.
+    #[must_use]
+    pub const fn exit_status(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Refused => 2,
+            Self::DecisionNeeded => 3,
+            Self::Interrupted => 4,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The record of runs: SQLite through sqlx.

@@ -1,0 +1,9 @@
+//! The procedure: the ordered steps of an upgrade, what each is for, when it may be skipped, how to get back.
+//!
+//! Pure: it knows no clock, file or process. What a step does to the machine lives in `engine`.
+
+mod state;
+mod step;
+
+pub use state::{Finding, Level, StepState};
+pub use step::StepId;

@@ -1,0 +1,1 @@
+//! The wizard: app, state, update, keymap, style, screens and widgets.
