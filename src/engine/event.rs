@@ -73,7 +73,7 @@ pub struct Versions {
 }
 
 /// A step as the plan shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlannedStep {
     /// Which step.
     pub step: StepId,
