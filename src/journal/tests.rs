@@ -1,0 +1,114 @@
+//! Tests of the journal on real files.
+
+use std::path::PathBuf;
+
+use assert_fs::TempDir;
+
+use super::*;
+use crate::procedure::{Finding, StepId, StepState};
+use crate::runner::Ended;
+
+async fn open(dir: &TempDir) -> Journal {
+    Journal::open(&dir.path().join("journal.sqlite")).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_was_written_is_read_back_after_opening_again() {
+    let dir = TempDir::new().unwrap();
+    let journal = open(&dir).await;
+    let run = journal.begin_run("wizard", "anna", 100).await.unwrap();
+    journal.name_run(run, "noi", "25.1.1").await.unwrap();
+    let log = |number| PathBuf::from(format!("/logs/snapshot-{number}.log"));
+    let (attempt, number) = journal.begin_attempt(run, StepId::Snapshot, &log, 101).await.unwrap();
+    let command = journal.begin_command(Some(attempt), "dump", "./make_snapshot.sh", &log(number), 102).await.unwrap();
+    journal.end_command(command, Some(Ended::Exited { code: 0 }), (7, 99), 110).await.unwrap();
+    let state = StepState::Done { summary: "6 806 rows".into() };
+    let findings = vec![Finding::pass("rows", "All there.")];
+    journal.end_attempt(attempt, &state, &findings, 9.5, 111).await.unwrap();
+    journal.record(run, "answer", &42, 112).await.unwrap();
+    drop(journal);
+
+    let journal = open(&dir).await;
+    let found = journal.unfinished_run().await.unwrap().unwrap();
+    assert_eq!((found.id, found.application.as_str(), found.old_version.as_str()), (run, "noi", "25.1.1"));
+    assert_eq!(
+        journal.attempts(run).await.unwrap(),
+        vec![AttemptRow {
+            id: attempt,
+            step: StepId::Snapshot,
+            number: 1,
+            log: log(1),
+            started: 101,
+            ended: Some(111),
+            seconds: Some(9.5),
+            state: Some(state),
+            findings,
+        }]
+    );
+    assert_eq!(
+        journal.commands(attempt).await.unwrap(),
+        vec![CommandRow {
+            id: command,
+            name: "dump".into(),
+            line: "./make_snapshot.sh".into(),
+            log: log(1),
+            range: Some((7, 99)),
+            ended: Some(Ended::Exited { code: 0 }),
+        }]
+    );
+    assert_eq!(journal.fact::<i32>(run, "answer").await.unwrap(), Some(42));
+    assert_eq!(journal.fact::<i32>(run, "question").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_ended_run_is_not_offered_again_and_gives_the_forecast() {
+    let dir = TempDir::new().unwrap();
+    let journal = open(&dir).await;
+    let run = journal.begin_run("wizard", "anna", 100).await.unwrap();
+    let (attempt, _) = journal.begin_attempt(run, StepId::Restore, &|_| PathBuf::new(), 100).await.unwrap();
+    let done = StepState::Done { summary: String::new() };
+    journal.end_attempt(attempt, &done, &[], 74.6, 175).await.unwrap();
+    journal.end_run(run, "done", "", 200).await.unwrap();
+    assert_eq!(journal.unfinished_run().await.unwrap(), None);
+    let next = journal.begin_run("wizard", "anna", 300).await.unwrap();
+    assert_eq!(journal.last_duration(StepId::Restore, next).await.unwrap(), Some((74.6, 100)));
+    assert_eq!(journal.last_duration(StepId::Pull, next).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_journal_of_a_newer_format_is_refused_and_left_alone() {
+    let dir = TempDir::new().unwrap();
+    let journal = open(&dir).await;
+    sqlx::raw_sql("pragma user_version = 2").execute(&mut *journal.connection.lock().await).await.unwrap();
+    let path = journal.path().to_owned();
+    drop(journal);
+    let before = std::fs::read(&path).unwrap();
+    let error = Journal::open(&path).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("the journal {} has format 2, this program knows formats up to 1", path.display())
+    );
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_journal_is_refused_and_left_alone() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("journal.sqlite");
+    std::fs::write(&path, "this is a diary, not a database, and long enough to have a header").unwrap();
+    let error = Journal::open(&path).await.unwrap_err();
+    assert!(matches!(error, JournalError::Unusable { .. }), "{error}");
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap(),
+        "this is a diary, not a database, and long enough to have a header"
+    );
+}
+
+#[tokio::test]
+async fn the_journal_is_readable_by_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = TempDir::new().unwrap();
+    let journal = open(&dir).await;
+    let mode = std::fs::metadata(journal.path()).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}

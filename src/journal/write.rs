@@ -1,0 +1,200 @@
+//! Writing the journal: every function is one transaction that is on disk when it returns.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Journal, JournalError};
+use crate::procedure::{Finding, StepId, StepState};
+use crate::runner::Ended;
+
+impl Journal {
+    /// Begins a run and returns its number. `now` is seconds since 1970.
+    pub async fn begin_run(&self, mode: &str, operator: &str, now: i64) -> Result<i64, JournalError> {
+        sqlx::query("insert into runs (mode, operator, started) values (?, ?, ?)")
+            .bind(mode)
+            .bind(operator)
+            .bind(now)
+            .execute(&mut *self.connection.lock().await)
+            .await
+            .map(|done| done.last_insert_rowid())
+            .map_err(|error| self.unusable(error))
+    }
+
+    /// Records what is upgraded, from which version.
+    pub async fn name_run(&self, run: i64, application: &str, old_version: &str) -> Result<(), JournalError> {
+        sqlx::query("update runs set application = ?, old_version = ? where id = ?")
+            .bind(application)
+            .bind(old_version)
+            .bind(run)
+            .execute(&mut *self.connection.lock().await)
+            .await
+            .map(drop)
+            .map_err(|error| self.unusable(error))
+    }
+
+    /// Records the version that `pull` brought.
+    pub async fn version_after(&self, run: i64, new_version: &str) -> Result<(), JournalError> {
+        sqlx::query("update runs set new_version = ? where id = ?")
+            .bind(new_version)
+            .bind(run)
+            .execute(&mut *self.connection.lock().await)
+            .await
+            .map(drop)
+            .map_err(|error| self.unusable(error))
+    }
+
+    /// Ends a run.
+    pub async fn end_run(&self, run: i64, outcome: &str, summary: &str, now: i64) -> Result<(), JournalError> {
+        sqlx::query("update runs set ended = ?, outcome = ?, summary = ? where id = ?")
+            .bind(now)
+            .bind(outcome)
+            .bind(summary)
+            .bind(run)
+            .execute(&mut *self.connection.lock().await)
+            .await
+            .map(drop)
+            .map_err(|error| self.unusable(error))
+    }
+
+    /// Writes the intent to execute a step; returns the journal's number of the attempt and its count in the run.
+    pub async fn begin_attempt(
+        &self,
+        run: i64,
+        step: StepId,
+        log: &dyn Fn(u32) -> std::path::PathBuf,
+        now: i64,
+    ) -> Result<(i64, u32), JournalError> {
+        let mut connection = self.connection.lock().await;
+        let count: i64 = sqlx::query_scalar("select count(*) from attempts where run = ? and step = ?")
+            .bind(run)
+            .bind(step.id())
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(|error| self.unusable(error))?;
+        let number = u32::try_from(count).unwrap_or(u32::MAX).saturating_add(1);
+        let done = sqlx::query("insert into attempts (run, step, number, log, started) values (?, ?, ?, ?, ?)")
+            .bind(run)
+            .bind(step.id())
+            .bind(number)
+            .bind(log(number).to_string_lossy().into_owned())
+            .bind(now)
+            .execute(&mut *connection)
+            .await
+            .map_err(|error| self.unusable(error))?;
+        Ok((done.last_insert_rowid(), number))
+    }
+
+    /// Writes the outcome of an attempt. `seconds` is how long it took.
+    pub async fn end_attempt(
+        &self,
+        attempt: i64,
+        state: &StepState,
+        findings: &[Finding],
+        seconds: f64,
+        now: i64,
+    ) -> Result<(), JournalError> {
+        let state = self.json(state)?;
+        let findings = self.json(findings)?;
+        sqlx::query("update attempts set ended = ?, seconds = ?, state = ?, findings = ? where id = ?")
+            .bind(now)
+            .bind(seconds)
+            .bind(state)
+            .bind(findings)
+            .bind(attempt)
+            .execute(&mut *self.connection.lock().await)
+            .await
+            .map(drop)
+            .map_err(|error| self.unusable(error))
+    }
+
+    /// Writes the intent to run a command and returns the number by which the runner will know it. A shell belongs to
+    /// no attempt.
+    pub async fn begin_command(
+        &self,
+        attempt: Option<i64>,
+        name: &str,
+        line: &str,
+        log: &Path,
+        now: i64,
+    ) -> Result<i64, JournalError> {
+        sqlx::query("insert into commands (attempt, name, line, log, started) values (?, ?, ?, ?, ?)")
+            .bind(attempt)
+            .bind(name)
+            .bind(line)
+            .bind(log.to_string_lossy().into_owned())
+            .bind(now)
+            .execute(&mut *self.connection.lock().await)
+            .await
+            .map(|done| done.last_insert_rowid())
+            .map_err(|error| self.unusable(error))
+    }
+
+    /// Writes how a command ended (none: it was lost) and which bytes of its log are its own.
+    pub async fn end_command(
+        &self,
+        command: i64,
+        ended: Option<Ended>,
+        range: (u64, u64),
+        now: i64,
+    ) -> Result<(), JournalError> {
+        let how = ended.map(|ended| self.json(&ended)).transpose()?;
+        sqlx::query("update commands set ended = ?, how = ?, log_start = ?, log_end = ? where id = ?")
+            .bind(now)
+            .bind(how)
+            .bind(i64::try_from(range.0).unwrap_or(i64::MAX))
+            .bind(i64::try_from(range.1).unwrap_or(i64::MAX))
+            .bind(command)
+            .execute(&mut *self.connection.lock().await)
+            .await
+            .map(drop)
+            .map_err(|error| self.unusable(error))
+    }
+
+    /// Records a choice: which question, which key, by whom (`operator`, `--yes`, a decisions file).
+    pub async fn decide(
+        &self,
+        run: i64,
+        step: StepId,
+        question: &str,
+        choice: &str,
+        by: &str,
+        now: i64,
+    ) -> Result<(), JournalError> {
+        sqlx::query("insert into decisions (run, step, question, choice, decided_by, at) values (?, ?, ?, ?, ?, ?)")
+            .bind(run)
+            .bind(step.id())
+            .bind(question)
+            .bind(choice)
+            .bind(by)
+            .bind(now)
+            .execute(&mut *self.connection.lock().await)
+            .await
+            .map(drop)
+            .map_err(|error| self.unusable(error))
+    }
+
+    /// Records a fact of the run, replacing an older one of the same name.
+    pub async fn record<T: Serialize + ?Sized + Sync>(
+        &self,
+        run: i64,
+        name: &str,
+        value: &T,
+        now: i64,
+    ) -> Result<(), JournalError> {
+        let value = self.json(value)?;
+        sqlx::query("insert or replace into facts (run, name, value, at) values (?, ?, ?, ?)")
+            .bind(run)
+            .bind(name)
+            .bind(value)
+            .bind(now)
+            .execute(&mut *self.connection.lock().await)
+            .await
+            .map(drop)
+            .map_err(|error| self.unusable(error))
+    }
+
+    fn json<T: Serialize + ?Sized>(&self, value: &T) -> Result<String, JournalError> {
+        serde_json::to_string(value).map_err(|error| self.damaged(error.to_string()))
+    }
+}
