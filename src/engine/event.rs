@@ -45,6 +45,8 @@ pub enum Event {
     ShellOpened { log: PathBuf, from: u64 },
     /// The shell was left.
     ShellClosed,
+    /// The engine came to rest: it waits for the operator, or (headless) can do no more.
+    Rested { outcome: Outcome, summary: String },
     /// Somebody else's wizard drives this site; this one only watches.
     Watching { operator: String, since: i64 },
     /// This wizard drives the site again, or for the first time.
@@ -53,7 +55,7 @@ pub enum Event {
     Noticed { level: NoticeLevel, text: String },
     /// Something went wrong outside a step. The engine lives on unless `RunEnded` follows.
     Troubled { report: Report },
-    /// All is done, or nothing more can be done now. The engine has come to rest.
+    /// The run is over: confirmed by the operator.
     RunEnded { outcome: Outcome, summary: String },
 }
 
@@ -101,7 +103,7 @@ pub struct PlannedStep {
     pub findings: Vec<Finding>,
 }
 
-/// A question with its choices. None of them is a default: a stray Enter decides nothing.
+/// A question with its choices. Even the recommended one is no default: a stray Enter decides nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ask {
     /// Stable name of the question, for example `stop-services.confirm`.
@@ -114,6 +116,8 @@ pub struct Ask {
     pub text: String,
     /// Keys with their labels, in the order in which they are shown.
     pub choices: Vec<(char, String)>,
+    /// The choice for which `--yes` stands; none when only a person can decide.
+    pub recommended: Option<char>,
 }
 
 /// How a notice is shown.

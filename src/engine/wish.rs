@@ -37,6 +37,8 @@ pub enum Wish {
         /// Columns of the pane.
         columns: u16,
     },
+    /// Take the site over from the operator who drives it now.
+    TakeOver,
     /// Leave. A running command goes on in the runner; nothing new starts.
     Leave,
 }

@@ -2,8 +2,10 @@
 //!
 //! Pure: it knows no clock, file or process. What a step does to the machine lives in `engine`.
 
+mod knowledge;
 mod state;
 mod step;
 
+pub use knowledge::{Configured, Knowledge, Lines, PackageChange, Protection, Verdict};
 pub use state::{Finding, Level, StepState};
 pub use step::StepId;
