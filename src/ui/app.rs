@@ -192,7 +192,9 @@ impl App {
     fn work(&mut self, received: Option<Msg>, tick: &mut Instant) -> io::Result<()> {
         let clock = now();
         if received.is_some() || Instant::now() >= *tick {
-            update(&mut self.state, Msg::Clock(clock));
+            for action in update(&mut self.state, Msg::Clock(clock)) {
+                self.act(action)?;
+            }
         }
         if Instant::now() >= *tick {
             *tick = Instant::now() + TICK;

@@ -511,12 +511,12 @@ const fn tables(context: Context) -> [&'static [Binding]; 2] {
 #[must_use]
 pub fn command(state: &State, key: KeyEvent) -> Option<Command> {
     let context = Context::of(state);
-    if context == Context::Ask && key.modifiers.difference(KeyModifiers::SHIFT).is_empty() {
-        if let (KeyCode::Char(c), Some(ask)) = (key.code, state.ask()) {
-            if ask.choices.iter().any(|(choice, _)| *choice == c) {
-                return Some(Command::Choose(c));
-            }
-        }
+    if context == Context::Ask
+        && key.modifiers.difference(KeyModifiers::SHIFT).is_empty()
+        && let (KeyCode::Char(c), Some(ask)) = (key.code, state.ask())
+        && ask.choices.iter().any(|(choice, _)| *choice == c)
+    {
+        return Some(Command::Choose(c));
     }
     let pressed = (key.code, key.modifiers.difference(KeyModifiers::SHIFT));
     tables(context)

@@ -398,12 +398,11 @@ impl LogView {
     /// Returns the lines to copy: the selection, else what is visible.
     #[must_use]
     pub fn to_copy(&self) -> Option<Range> {
-        let (from, to) = match self.selection {
-            Some((a, b)) => (a.min(b), a.max(b)),
-            None => {
-                let visible = self.visible();
-                (visible.first()?.line, visible.last()?.line)
-            }
+        let (from, to) = if let Some((a, b)) = self.selection {
+            (a.min(b), a.max(b))
+        } else {
+            let visible = self.visible();
+            (visible.first()?.line, visible.last()?.line)
         };
         let count = usize::try_from(to.checked_sub(from)?).ok()?.checked_add(1)?;
         Some(Range { first: from, count })

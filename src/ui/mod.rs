@@ -25,6 +25,8 @@ mod source;
 mod state;
 mod style;
 mod terminal;
+#[cfg(test)]
+mod tests;
 mod text;
 mod update;
 mod widgets;

@@ -230,10 +230,10 @@ impl<F: Fn(Msg) -> bool> Work<F> {
             Way::Down => (Direction::Forward, 0),
             Way::Up => (Direction::Backward, last),
         };
-        if from <= last {
-            if let Some(line) = source.find_where(from, direction, likes)? {
-                return Ok(Some(line));
-            }
+        if from <= last
+            && let Some(line) = source.find_where(from, direction, likes)?
+        {
+            return Ok(Some(line));
         }
         source.find_where(restart, direction, likes)
     }
@@ -279,25 +279,22 @@ impl<F: Fn(Msg) -> bool> Work<F> {
                 stopped = seen >= 4096;
                 stopped || needle.is_in(&line::row(raw, false).text())
             });
-            match found {
-                Ok(Some(line)) => {
-                    count.next = line + 1;
-                    // The scan also stops at lines that do not match, to keep an eye on the time.
-                    let matches = !stopped
-                        || source.lines(line, 1).is_ok_and(|lines| {
-                            lines.first().is_some_and(|raw| count.needle.is_in(&line::row(&raw.bytes, raw.cut).text()))
-                        });
-                    if matches {
-                        count.total += 1;
-                        if count.at == Some(line) {
-                            count.current = Some(count.total);
-                        }
+            if let Ok(Some(line)) = found {
+                count.next = line + 1;
+                // The scan also stops at lines that do not match, to keep an eye on the time.
+                let matches = !stopped
+                    || source.lines(line, 1).is_ok_and(|lines| {
+                        lines.first().is_some_and(|raw| count.needle.is_in(&line::row(&raw.bytes, raw.cut).text()))
+                    });
+                if matches {
+                    count.total += 1;
+                    if count.at == Some(line) {
+                        count.current = Some(count.total);
                     }
                 }
-                Ok(None) | Err(_) => {
-                    complete = true;
-                    break;
-                }
+            } else {
+                complete = true;
+                break;
             }
         }
         let counted = Counted { current: count.current, total: count.total, complete };

@@ -48,12 +48,6 @@ impl Secret {
         self.bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
     }
 
-    /// Tells whether nothing was typed.
-    #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
     /// Wipes the buffer.
     pub fn wipe(&mut self) {
         self.bytes.zeroize();
@@ -95,7 +89,7 @@ mod tests {
         secret.pop();
         assert_eq!((secret.len(), format!("{secret:?}")), (3, "Secret(3 characters)".to_owned()));
         assert_eq!(secret.send().expose(), "pä日\r".as_bytes());
-        assert!(secret.is_empty());
+        assert_eq!(secret.len(), 0);
         assert_eq!(secret.send().expose(), b"\r");
     }
 }

@@ -315,6 +315,7 @@ pub enum Engine {
 }
 
 /// All that the wizard knows.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, independent of the others")]
 #[derive(Debug, PartialEq)]
 pub struct State {
     /// Milliseconds since 1970.

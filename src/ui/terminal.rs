@@ -76,6 +76,7 @@ impl Guard {
     }
 
     /// Stops the process group, as Ctrl-Z does in a shell; returns when it was continued.
+    #[expect(clippy::unused_self, reason = "only who has taken the terminal may give it back for a while")]
     pub fn suspend(&self) -> io::Result<()> {
         give_back();
         kill_current_process_group(Signal::TSTP)?;

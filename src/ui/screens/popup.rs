@@ -78,7 +78,7 @@ fn choice_lines(state: &State, content: &Content, width: usize) -> Vec<Line<'sta
 
 fn placed(state: &State) -> Option<(Content, Rect)> {
     let (columns, rows) = state.size;
-    let width = columns.saturating_sub(6).min(96).max(20).min(columns);
+    let width = columns.saturating_sub(6).clamp(20, 96).min(columns);
     let content = content(state, usize::from(width.saturating_sub(4)))?;
     let choices = choice_lines(state, &content, usize::from(width.saturating_sub(2))).len();
     let wanted = content.body.len() + choices + if choices > 0 { 3 } else { 2 };

@@ -18,7 +18,6 @@ const AWAY: i64 = 15_000;
 const LONG: i64 = 60;
 
 /// Takes in an event.
-#[expect(clippy::too_many_lines, reason = "one arm per event reads best in one place")]
 pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
     match event {
         Event::SiteFound { name, dir, .. } => state.site = Some(Site { name, dir }),
@@ -140,10 +139,10 @@ fn plan(state: &mut State, steps: Vec<PlannedStep>) {
     if state.engine == Engine::Opening {
         state.engine = Engine::Resting { because: None };
     }
-    if state.following {
-        if let Some(at) = state.running().or_else(|| state.first_open()) {
-            state.selected = at;
-        }
+    if state.following
+        && let Some(at) = state.running().or_else(|| state.first_open())
+    {
+        state.selected = at;
     }
 }
 

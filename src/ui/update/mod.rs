@@ -221,12 +221,12 @@ fn on_log(state: &mut State, news: LogNews, actions: &mut Vec<Action>) {
             }
         }
         LogNews::Found { line } => {
-            if let Some(search) = &mut state.log.search {
-                if search.found == Found::Looking {
-                    search.found = line.map_or(Found::Nowhere, Found::At);
-                    if let Some(line) = line {
-                        state.log.go_to(line);
-                    }
+            if let Some(search) = &mut state.log.search
+                && search.found == Found::Looking
+            {
+                search.found = line.map_or(Found::Nowhere, Found::At);
+                if let Some(line) = line {
+                    state.log.go_to(line);
                 }
             }
         }

@@ -22,9 +22,8 @@ pub fn on_mouse(state: &mut State, event: MouseEvent, actions: &mut Vec<Action>)
         MouseEventKind::Drag(MouseButton::Left) => drag(state, spot),
         MouseEventKind::Up(MouseButton::Left) => {
             let dragged = state.log.selection.filter(|(from, to)| from != to);
-            match (spot, dragged, state.log.to_copy()) {
-                (Spot::Log(_), Some(_), Some(range)) => actions.push(Action::Ask(Request::Copy(range))),
-                _ => {}
+            if let (Spot::Log(_), Some(_), Some(range)) = (spot, dragged, state.log.to_copy()) {
+                actions.push(Action::Ask(Request::Copy(range)))
             }
         }
         MouseEventKind::ScrollUp => wheel(state, spot, Command::Up, actions),
@@ -53,11 +52,11 @@ fn press(state: &mut State, spot: Spot, actions: &mut Vec<Action>) {
 }
 
 fn drag(state: &mut State, spot: Spot) {
-    if let (Spot::Log(row), Some((from, _))) = (spot, state.log.selection) {
-        if let Some(line) = state.log.visible().get(row).map(|row| row.line) {
-            state.log.hold();
-            state.log.selection = Some((from, line));
-        }
+    if let (Spot::Log(row), Some((from, _))) = (spot, state.log.selection)
+        && let Some(line) = state.log.visible().get(row).map(|row| row.line)
+    {
+        state.log.hold();
+        state.log.selection = Some((from, line));
     }
 }
 

@@ -48,10 +48,7 @@ fn empty(state: &State, frame: &mut Frame, area: Rect) {
 fn title(state: &State, frame: &mut Frame, area: Rect) {
     let log = &state.log;
     let number = state.step().map_or(0, |step| step.plan.step.number());
-    let mut left = format!(" log of step {number} ");
-    if log.path.is_none() {
-        left = " log ".to_owned();
-    }
+    let left = if log.path.is_some() { format!(" log of step {number} ") } else { " log ".to_owned() };
     let position = if log.lines == 0 {
         String::new()
     } else {
