@@ -1,1 +1,34 @@
 //! The wizard: app, state, update, keymap, style, screens and widgets.
+//!
+//! ```text
+//! keys, mouse, resize ─┐                       ┌─► Wish to the engine
+//! events of the engine ─┼─► Msg ─► update(State) ─► Action ─┼─► requests to the log reader
+//! news of the log ──────┘             │        └─► clipboard, bell, suspend, quit
+//!                                     ▼
+//!                            draw(&State, &mut Frame)
+//! ```
+//!
+//! It changes nothing of a site and reads nothing but logs: what it shows comes as [`Event`](crate::engine::Event)s,
+//! what the operator wants leaves as [`Wish`](crate::engine::Wish)es.
+
+mod app;
+mod emulator;
+mod encode;
+mod keymap;
+mod layout;
+mod line;
+mod log_view;
+mod reader;
+mod screens;
+mod secret;
+mod source;
+mod state;
+mod style;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod text;
+mod update;
+mod widgets;
+
+pub use app::{End, Options, run};

@@ -1,0 +1,27 @@
+//! The screens: what is shown, built from the state alone. Each file is one screen or pane; none of them changes anything.
+
+use ratatui::Frame;
+
+use super::keymap::Context;
+use super::state::State;
+
+pub mod explanation;
+mod help;
+pub mod main;
+mod popup;
+mod small;
+pub mod words;
+
+pub use popup::height as popup_height;
+
+/// Draws the screen.
+pub fn draw(state: &State, frame: &mut Frame) {
+    if frame.area().is_empty() {
+        return;
+    }
+    if Context::of(state) == Context::Small || frame.area().as_size() != state.size.into() {
+        return small::draw(state, frame);
+    }
+    main::draw(state, frame);
+    popup::draw(state, frame);
+}

@@ -1,0 +1,168 @@
+//! The sentences of the wizard itself: what to do now, what a choice means.
+
+use jiff::Timestamp;
+
+use crate::engine::Outcome;
+use crate::procedure::{StepId, StepState};
+use crate::ui::state::{Engine, State, Step};
+use crate::ui::text;
+
+/// Returns one sentence that says what the operator is to do now.
+#[must_use]
+pub fn now(state: &State) -> String {
+    if let Some(watched) = &state.watched {
+        return format!(
+            "{} drives this upgrade since {}; you are watching. t takes over.",
+            text::clean(&watched.operator),
+            clock(state, watched.since)
+        );
+    }
+    if let Some(ask) = state.asks.first() {
+        let title = text::clean(&ask.title);
+        return if state.aside { format!("A question waits: {title}. Press a to answer it.") } else { title };
+    }
+    if state.shell.is_some() {
+        return "A shell is open in the site's environment. `exit` ends it and the upgrade can go on.".to_owned();
+    }
+    if let Some(waiting) = &state.waiting {
+        return match (state.typing.is_some(), waiting.certain) {
+            (true, _) => "The command waits for your answer: type it now.".to_owned(),
+            (false, true) => "The command waits for your answer. Press i to type it.".to_owned(),
+            (false, false) => "The command may be waiting for an answer. Press i to type it.".to_owned(),
+        };
+    }
+    if let Some(step) = state.running().and_then(|at| state.steps.get(at)) {
+        let after = if state.pausing { "The upgrade stops after it." } else { "There is nothing for you to do." };
+        return format!("Step {} is running: {}. {after}", step.plan.step.number(), text::clean(&step.plan.title));
+    }
+    match &state.engine {
+        Engine::Opening if state.site.is_none() => "Looking for the site.".to_owned(),
+        Engine::Opening => "Asking Lino about the site.".to_owned(),
+        Engine::Working => "Going on with the next step.".to_owned(),
+        Engine::Over { summary, .. } => format!("{} q leaves, o shows the overview.", text::clean(summary)),
+        Engine::Resting { because } => resting(state, because.as_ref()),
+    }
+}
+
+fn resting(state: &State, because: Option<&(Outcome, String)>) -> String {
+    let Some(step) = state.first_open().and_then(|at| state.steps.get(at)) else {
+        return "All steps are settled.".to_owned();
+    };
+    let (number, title) = (step.plan.step.number(), text::clean(&step.plan.title));
+    match (&step.plan.state, because) {
+        (StepState::Failed { .. }, _) => {
+            format!("Step {number} failed: {title}. Read above what to do, then r runs it again.")
+        }
+        (StepState::Interrupted { .. }, _) => {
+            format!("Step {number} was interrupted: {title}. r runs it again.")
+        }
+        _ if state.steps.iter().all(|step| step.plan.state == StepState::Pending) => {
+            format!("Press Enter to begin with step {number}: {title}.")
+        }
+        (_, Some((Outcome::Refused | Outcome::Failed, why))) => text::clean(why),
+        _ => format!("Press Enter to go on with step {number}: {title}."),
+    }
+}
+
+/// Returns `21:04` for seconds since 1970, on the operator's clock.
+#[must_use]
+pub fn clock(state: &State, seconds: i64) -> String {
+    Timestamp::from_second(seconds).map_or_else(
+        |_| "--:--".to_owned(),
+        |time| {
+            let time = time.to_zoned(state.zone.clone());
+            format!("{:02}:{:02}", time.hour(), time.minute())
+        },
+    )
+}
+
+/// Returns what it means to leave a step out.
+#[must_use]
+pub const fn without(step: StepId) -> &'static str {
+    match step {
+        StepId::Check => "Obstacles that it would have found show up later, when the site may already be down.",
+        StepId::StopServices => {
+            "Users can go on changing data while it is copied. What they change after the snapshot will be lost."
+        }
+        StepId::Snapshot => {
+            "There will be no new snapshot. A restore would load an older one, and lose what came after it."
+        }
+        StepId::VerifySnapshot => {
+            "Nobody will know whether the snapshot is complete. The restore drops all tables before it loads it."
+        }
+        StepId::Protect => "There will be no recorded way back to the old version.",
+        StepId::Pull => "The site stays on the version that is installed now.",
+        StepId::Install => "Packages that the new version needs may be missing. Then its commands cannot start.",
+        StepId::Compare => "Nothing will be known about changes of the database structure.",
+        StepId::Restore => {
+            "The database keeps its old structure. If the new version expects another one, the site will not work."
+        }
+        StepId::Triage => "Rows that the new version did not accept stay lost, and nobody will have looked at them.",
+        StepId::BuildIndexes => "The full-text search may miss or misplace results.",
+        StepId::CollectStatic => "Users may see old images, style sheets and scripts, or none.",
+        StepId::CheckData => "Problems in the data will not be found or repaired now.",
+        StepId::StartServices => "Users still cannot reach the site.",
+        StepId::SignIn => "Nobody will have looked whether the new version works.",
+    }
+}
+
+/// Returns the words for the right edge of the step list.
+#[must_use]
+pub fn state(state: &State, step: &Step) -> String {
+    let took = step.plan.seconds.map(text::seconds).unwrap_or_default();
+    match &step.plan.state {
+        StepState::Pending => {
+            step.plan.forecast.map(|seconds| format!("~{}", text::duration(seconds.into()))).unwrap_or_default()
+        }
+        StepState::Running => {
+            let elapsed = step.since.map(|since| text::duration(state.seconds() - since));
+            match (step.progress.as_ref().and_then(crate::ui::state::Progress::percent), elapsed) {
+                (Some(percent), Some(elapsed)) => format!("{percent} % {elapsed}"),
+                (Some(percent), None) => format!("{percent} %"),
+                (None, Some(elapsed)) => format!("run {elapsed}"),
+                (None, None) => "running".to_owned(),
+            }
+        }
+        StepState::Done { .. } => format!("done {took}").trim_end().to_owned(),
+        StepState::Skipped { because } if because.starts_with("not needed") || because.starts_with("Not needed") => {
+            "not needed".to_owned()
+        }
+        StepState::Failed { .. } => format!("failed {took}").trim_end().to_owned(),
+        other => other.word().to_owned(),
+    }
+}
+
+/// Returns the outcome of a run in words.
+#[must_use]
+pub const fn outcome(outcome: Outcome) -> (&'static str, &'static str) {
+    match outcome {
+        Outcome::Done => ("✔", "The upgrade is done"),
+        Outcome::Failed => ("✘", "The upgrade failed"),
+        Outcome::DecisionNeeded => ("?", "A decision is needed"),
+        Outcome::Interrupted => ("!", "The upgrade was interrupted"),
+        Outcome::Refused => ("✘", "Nothing was begun"),
+    }
+}
+
+/// Returns the seconds that the steps to come will probably take, and whether all of them have a forecast.
+#[must_use]
+pub fn remaining(state: &State) -> Option<(i64, bool)> {
+    let mut seconds = 0;
+    let mut all = true;
+    let mut any = false;
+    for step in &state.steps {
+        let elapsed = match step.plan.state {
+            StepState::Pending | StepState::Failed { .. } | StepState::Interrupted { .. } => 0,
+            StepState::Running => step.since.map_or(0, |since| state.seconds() - since),
+            _ => continue,
+        };
+        match step.plan.forecast {
+            Some(forecast) => {
+                any = true;
+                seconds += (i64::from(forecast) - elapsed).max(0);
+            }
+            None => all = false,
+        }
+    }
+    any.then_some((seconds, all))
+}

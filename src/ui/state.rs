@@ -1,0 +1,506 @@
+//! All that the wizard knows, and the messages that change it. Plain data: no terminal, no file, no clock.
+
+use std::path::PathBuf;
+
+use crossterm::event::{KeyEvent, MouseEvent};
+use jiff::tz::TimeZone;
+
+use super::emulator::Emulator;
+use super::log_view::{Counted, LogView, Rows};
+use super::reader::Request;
+use super::secret::Secret;
+use super::style::Colours;
+use crate::engine::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Versions, Wish};
+use crate::error::Report;
+use crate::procedure::{StepId, StepState};
+
+/// Something that reached the wizard. All of it comes through one channel, so its order is total.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key.
+    Key(KeyEvent),
+    /// Pasted text.
+    Paste(String),
+    /// The mouse.
+    Mouse(MouseEvent),
+    /// The terminal has this size now: columns, rows.
+    Resize(u16, u16),
+    /// Time went on: milliseconds since 1970.
+    Clock(i64),
+    /// The engine tells something.
+    Engine(Event),
+    /// The engine is gone without having said that the run is over.
+    EngineGone,
+    /// News of a log.
+    Log(LogNews),
+    /// The wizard runs again after it was suspended.
+    Resumed,
+    /// The terminal is gone, or somebody asked the process to end.
+    Terminated,
+}
+
+/// What the log reader tells.
+#[derive(Debug)]
+pub enum LogNews {
+    /// The log has grown, or was opened.
+    Grew {
+        /// Its lines so far.
+        lines: u64,
+        /// Its bytes so far.
+        bytes: u64,
+        /// Whether there is more on disk than was counted.
+        more: bool,
+    },
+    /// Lines that were asked for.
+    Read {
+        /// The lines.
+        rows: Rows,
+    },
+    /// A search ended.
+    Found {
+        /// The line, if any.
+        line: Option<u64>,
+    },
+    /// A jump to the next error or warning ended.
+    FoundTrouble {
+        /// The line, if any.
+        line: Option<u64>,
+    },
+    /// Matches were counted.
+    Counted(Counted),
+    /// Text for the clipboard.
+    Copied {
+        /// The text.
+        text: String,
+        /// How many lines it has.
+        lines: usize,
+        /// Whether it is all that was asked for.
+        whole: bool,
+    },
+    /// Output of the shell.
+    Shell {
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// Whether output was left out, because the shell writes faster than anybody reads.
+        skipped: bool,
+    },
+    /// The log cannot be read.
+    Unreadable {
+        /// What the system says.
+        because: String,
+    },
+}
+
+/// What is to be done after an update.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Tell the engine.
+    Send(Wish),
+    /// Ask the log reader.
+    Ask(Request),
+    /// Put text on the operator's clipboard.
+    Clipboard(String),
+    /// Ring the bell and send a notification.
+    Notify(&'static str),
+    /// Draw everything again.
+    Redraw,
+    /// Stop the process until the shell continues it.
+    Suspend,
+    /// End the wizard.
+    Quit,
+}
+
+/// The site, as far as it is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// Its name.
+    pub name: String,
+    /// Its directory.
+    pub dir: PathBuf,
+}
+
+/// What Lino said about the site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// Versions before and after.
+    pub versions: Versions,
+    /// The database, in words.
+    pub database: String,
+    /// How many models there are.
+    pub models: usize,
+    /// Its languages.
+    pub languages: Vec<String>,
+}
+
+/// The run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// Its number.
+    pub number: i64,
+    /// Whether it was found unfinished.
+    pub resumed: bool,
+    /// When it was begun, seconds since 1970.
+    pub started: i64,
+}
+
+/// A step with what is known while it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The plan's word on it.
+    pub plan: PlannedStep,
+    /// When the running attempt began, seconds since 1970.
+    pub since: Option<i64>,
+    /// How far the running attempt is.
+    pub progress: Option<Progress>,
+    /// The command line that runs.
+    pub command: Option<String>,
+}
+
+/// How far a step is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// So much is done.
+    pub done: u64,
+    /// Of so much; none while unknown.
+    pub total: Option<u64>,
+    /// In words.
+    pub text: String,
+}
+
+impl Progress {
+    /// Returns the share that is done in percent, when it is known.
+    #[must_use]
+    pub fn percent(&self) -> Option<u64> {
+        let total = self.total.filter(|total| *total > 0)?;
+        Some((u128::from(self.done) * 100 / u128::from(total)).min(100).try_into().unwrap_or(100))
+    }
+}
+
+/// The pane that the arrows move in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Focus {
+    /// The list of steps.
+    #[default]
+    Steps,
+    /// The explanation.
+    Explanation,
+    /// The log.
+    Log,
+}
+
+/// How the screen is divided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Division {
+    /// Steps, explanation and log.
+    #[default]
+    Panes,
+    /// The log alone.
+    LogAlone,
+}
+
+/// A command that waits for input.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its unfinished last line.
+    pub prompt: String,
+    /// Whether it hides what is typed.
+    pub secret: bool,
+    /// Whether the system says that it waits.
+    pub certain: bool,
+}
+
+/// Keys go to the running command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Typing {
+    /// Who began it.
+    pub by: TypingBy,
+    /// When it ends by itself, milliseconds since 1970: the command went on, and more keys are unlikely.
+    pub until: Option<i64>,
+    /// Whether Enter was the last key.
+    pub entered: bool,
+}
+
+/// Who began to type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TypingBy {
+    /// The wizard, because the command waits.
+    Wizard,
+    /// The operator.
+    Operator,
+}
+
+/// The shell in the log pane.
+#[derive(Debug, PartialEq)]
+pub struct Shell {
+    /// Its screen.
+    pub emulator: Emulator,
+    /// Whether keys go to it.
+    pub focus: ShellFocus,
+}
+
+/// Where keys go while a shell is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShellFocus {
+    /// To the shell.
+    Shell,
+    /// To the wizard.
+    Wizard,
+}
+
+/// Something in front of the panes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Popup {
+    /// What the keys do.
+    Help,
+    /// The levels of cancelling.
+    Cancel,
+    /// Kill was pressed once.
+    Kill,
+    /// Really leave the step out?
+    Skip(StepId),
+    /// Really run a settled step again?
+    Again(StepId),
+    /// Leave while something runs?
+    Quit,
+    /// Take the site over from another operator?
+    TakeOver,
+    /// What brings the old version back.
+    WayBack,
+    /// How the run ended.
+    Summary,
+    /// Something went wrong.
+    Trouble(Report),
+}
+
+/// A line at the bottom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// How it is shown.
+    pub level: NoticeLevel,
+    /// The text.
+    pub text: String,
+    /// When it goes, milliseconds since 1970.
+    pub until: i64,
+}
+
+/// Somebody else drives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Who.
+    pub operator: String,
+    /// Since when, seconds since 1970.
+    pub since: i64,
+}
+
+/// What the engine does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// It looks at the site; there is no plan yet.
+    #[default]
+    Opening,
+    /// It waits for the operator.
+    Resting {
+        /// Why, when it said so.
+        because: Option<(Outcome, String)>,
+    },
+    /// It carries out steps.
+    Working,
+    /// The run is over.
+    Over {
+        /// How it ended.
+        outcome: Outcome,
+        /// In words.
+        summary: String,
+    },
+}
+
+/// All that the wizard knows.
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, independent of the others")]
+#[derive(Debug, PartialEq)]
+pub struct State {
+    /// Milliseconds since 1970.
+    pub now: i64,
+    /// Where the operator's clock stands.
+    pub zone: TimeZone,
+    /// Whether colours may be used.
+    pub colours: Colours,
+    /// The terminal's size: columns, rows.
+    pub size: (u16, u16),
+    /// The site.
+    pub site: Option<Site>,
+    /// What Lino said.
+    pub facts: Option<Facts>,
+    /// The run.
+    pub run: Option<Run>,
+    /// The steps; before there is a plan, all that may come.
+    pub steps: Vec<Step>,
+    /// What the engine does.
+    pub engine: Engine,
+    /// The selected step.
+    pub selected: usize,
+    /// Whether the running step is selected by itself.
+    pub following: bool,
+    /// The pane with the focus.
+    pub focus: Focus,
+    /// How the screen is divided.
+    pub division: Division,
+    /// Rows of the explanation that are above its pane.
+    pub explanation: usize,
+    /// The log pane.
+    pub log: LogView,
+    /// A command runs.
+    pub commanding: bool,
+    /// The command waits for input.
+    pub waiting: Option<Waiting>,
+    /// Keys go to the command.
+    pub typing: Option<Typing>,
+    /// A secret that is being typed.
+    pub secret: Secret,
+    /// The shell.
+    pub shell: Option<Shell>,
+    /// Questions, the oldest first.
+    pub asks: Vec<Ask>,
+    /// Whether the operator put the question aside to look around.
+    pub aside: bool,
+    /// What is in front of the panes.
+    pub popup: Option<Popup>,
+    /// Rows of the popup that are above it.
+    pub popup_scroll: usize,
+    /// The line at the bottom.
+    pub notice: Option<Notice>,
+    /// Since when the site is down, seconds since 1970.
+    pub down_since: Option<i64>,
+    /// Somebody else drives.
+    pub watched: Option<Watched>,
+    /// The engine stops after the running step.
+    pub pausing: bool,
+    /// The size of the pane that the engine was told: columns, rows.
+    pub told: Option<(u16, u16)>,
+    /// When the operator pressed a key last, milliseconds since 1970.
+    pub touched: i64,
+}
+
+impl State {
+    /// Builds the state before anything is known.
+    #[must_use]
+    pub fn new(now: i64, zone: TimeZone, colours: Colours, size: (u16, u16)) -> Self {
+        Self {
+            now,
+            zone,
+            colours,
+            size,
+            site: None,
+            facts: None,
+            run: None,
+            steps: StepId::ALL.into_iter().map(Step::unplanned).collect(),
+            engine: Engine::Opening,
+            selected: 0,
+            following: true,
+            focus: Focus::Steps,
+            division: Division::Panes,
+            explanation: 0,
+            log: LogView::default(),
+            commanding: false,
+            waiting: None,
+            typing: None,
+            secret: Secret::default(),
+            shell: None,
+            asks: Vec::new(),
+            aside: false,
+            popup: None,
+            popup_scroll: 0,
+            notice: None,
+            down_since: None,
+            watched: None,
+            pausing: false,
+            told: None,
+            touched: now,
+        }
+    }
+
+    /// Returns the selected step.
+    #[must_use]
+    pub fn step(&self) -> Option<&Step> {
+        self.steps.get(self.selected)
+    }
+
+    /// Returns the step of this id.
+    pub fn step_mut(&mut self, id: StepId) -> Option<&mut Step> {
+        self.steps.iter_mut().find(|step| step.plan.step == id)
+    }
+
+    /// Returns the position of the step that runs.
+    #[must_use]
+    pub fn running(&self) -> Option<usize> {
+        self.steps.iter().position(|step| step.plan.state == StepState::Running)
+    }
+
+    /// Returns the position of the first step that is not settled.
+    #[must_use]
+    pub fn first_open(&self) -> Option<usize> {
+        self.steps.iter().position(|step| !step.plan.state.is_settled())
+    }
+
+    /// Returns the question that is shown, if it is not put aside.
+    #[must_use]
+    pub fn ask(&self) -> Option<&Ask> {
+        self.asks.first().filter(|_| !self.aside)
+    }
+
+    /// Tells whether something runs that would go on without the wizard.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.commanding || self.running().is_some()
+    }
+
+    /// Tells whether this wizard may start something now.
+    #[must_use]
+    pub fn may_start(&self) -> bool {
+        matches!(self.engine, Engine::Resting { .. })
+            && !self.is_busy()
+            && self.watched.is_none()
+            && self.asks.is_empty()
+            && self.shell.is_none()
+    }
+
+    /// Tells whether time passes on the screen.
+    #[must_use]
+    pub fn is_ticking(&self) -> bool {
+        self.is_busy()
+            || self.down_since.is_some()
+            || self.notice.is_some()
+            || self.typing.is_some_and(|typing| typing.until.is_some())
+    }
+
+    /// Returns the clock in seconds since 1970.
+    #[must_use]
+    pub const fn seconds(&self) -> i64 {
+        self.now.div_euclid(1000)
+    }
+}
+
+impl Step {
+    /// Builds a step of which only the name is known.
+    fn unplanned(step: StepId) -> Self {
+        Self::planned(PlannedStep {
+            step,
+            title: step.title().to_owned(),
+            purpose: step.purpose().to_owned(),
+            commands: Vec::new(),
+            forecast: None,
+            forecast_from: None,
+            way_back: String::new(),
+            state: StepState::Pending,
+            attempts: 0,
+            seconds: None,
+            log: None,
+            findings: Vec::new(),
+        })
+    }
+
+    /// Builds a step from the plan.
+    #[must_use]
+    pub const fn planned(plan: PlannedStep) -> Self {
+        Self { plan, since: None, progress: None, command: None }
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of the wizard: messages in, actions and screens out.

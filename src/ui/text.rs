@@ -1,0 +1,139 @@
+//! Text for the screen: widths, wrapping, cutting, durations. Cleans what others wrote; knows no state.
+
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+/// Returns the columns that `text` takes.
+#[must_use]
+pub fn width(text: &str) -> usize {
+    UnicodeWidthStr::width(text)
+}
+
+/// Returns the columns that one character takes; 0 for a combining one.
+#[must_use]
+pub fn char_width(c: char) -> usize {
+    UnicodeWidthChar::width(c).unwrap_or(0)
+}
+
+/// Tells whether a character may change the terminal or the direction of text, and so never reaches it.
+#[must_use]
+pub fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}')
+}
+
+/// Returns `text` without control and direction characters; tabs and line ends become spaces.
+#[must_use]
+pub fn clean(text: &str) -> String {
+    text.chars()
+        .filter_map(|c| match c {
+            '\t' | '\n' | '\r' => Some(' '),
+            c if is_unsafe(c) => None,
+            c => Some(c),
+        })
+        .collect()
+}
+
+/// Cuts `text` to `columns`, with an ellipsis when something was cut off.
+#[must_use]
+pub fn cut(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut short = String::new();
+    let mut used = 0;
+    for c in text.chars() {
+        let next = used + char_width(c);
+        if next + 1 > columns {
+            break;
+        }
+        short.push(c);
+        used = next;
+    }
+    if columns > 0 {
+        short.push('…');
+    }
+    short
+}
+
+/// Breaks `text` into lines of at most `columns`, at spaces where possible. Keeps its own line breaks.
+#[must_use]
+pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+    let columns = columns.max(1);
+    let mut lines = Vec::new();
+    for paragraph in text.lines() {
+        let paragraph = clean(paragraph);
+        let mut line = String::new();
+        let mut used = 0;
+        for word in paragraph.split(' ') {
+            let mut word = word.to_owned();
+            if used > 0 && used + 1 + width(&word) > columns {
+                lines.push(std::mem::take(&mut line));
+                used = 0;
+            } else if used > 0 {
+                line.push(' ');
+                used += 1;
+            }
+            while width(&word) > columns {
+                let head = head(&word, columns);
+                let rest = word.split_off(head.len());
+                lines.push(word);
+                word = rest;
+            }
+            used += width(&word);
+            line.push_str(&word);
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// Returns the longest beginning of `text` that fits `columns`; at least one character, so that loops end.
+fn head(text: &str, columns: usize) -> &str {
+    let mut used = 0;
+    for (at, c) in text.char_indices() {
+        used += char_width(c);
+        if used > columns && at > 0 {
+            return text.get(..at).unwrap_or(text);
+        }
+    }
+    text
+}
+
+/// Returns `0:08`, `12:31` or `1:02:03` for a duration in seconds.
+#[must_use]
+pub fn duration(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 { format!("{hours}:{minutes:02}:{rest:02}") } else { format!("{minutes}:{rest:02}") }
+}
+
+/// Returns a measured duration, rounded to whole seconds.
+#[must_use]
+pub fn seconds(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return "–".to_owned();
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to a range that fits")]
+    let whole = seconds.clamp(0.0, 1e9).round() as i64;
+    duration(whole)
+}
+
+/// Returns a number with a thin gap between its thousands: `1 000 000`.
+#[must_use]
+pub fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Returns a number that fits the screen; clamped where it does not fit 16 bits.
+#[must_use]
+pub fn cells(number: usize) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}

@@ -1,0 +1,267 @@
+//! A scripted engine for looking at the wizard by hand and for driving it in a pseudo-terminal. No part of the product.
+//!
+//! `cargo test --test suite -- --ignored --exact ui_fake::wizard --nocapture`, with `UI_FAKE` naming a scene.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lino_upgrade::engine::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Versions, Wish};
+use lino_upgrade::error::{Kind, Report};
+use lino_upgrade::procedure::{Finding, StepId, StepState};
+use lino_upgrade::ui::{Options, run};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+/// Answers wishes like an engine would, without any site.
+struct Fake {
+    events: UnboundedSender<Event>,
+    wishes: UnboundedReceiver<Wish>,
+    dir: PathBuf,
+    steps: Vec<PlannedStep>,
+}
+
+fn planned(step: StepId) -> PlannedStep {
+    PlannedStep {
+        step,
+        title: step.title().into(),
+        purpose: step.purpose().into(),
+        commands: vec![format!("python manage.py {step} --with some --options that are long")],
+        forecast: Some(4),
+        forecast_from: Some("from the run of 2026-11-01".into()),
+        way_back: "u brings 25.1.1 back; nothing of it was changed so far.".into(),
+        state: StepState::Pending,
+        attempts: 0,
+        seconds: None,
+        log: None,
+        findings: Vec::new(),
+    }
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+impl Fake {
+    fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+
+    fn log(&self, step: StepId) -> PathBuf {
+        self.dir.join(format!("{step}.log"))
+    }
+
+    fn print(&self, step: StepId, text: &[u8]) {
+        append(&self.log(step), text);
+    }
+
+    async fn play(mut self) {
+        let scene = std::env::var("UI_FAKE").unwrap_or_default();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        self.tell(Event::SiteFound {
+            name: "myproject".into(),
+            dir: "/srv/lino/myproject".into(),
+            python: None,
+            config: None,
+        });
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        self.tell(Event::FactsLearned {
+            versions: Versions {
+                application: "noi".into(),
+                old: "25.1.1".into(),
+                new: Some("26.9.2".into()),
+                lino: "25.1.2".into(),
+                django: "5.2.4".into(),
+            },
+            database: "postgresql".into(),
+            models: 95,
+            languages: vec!["en".into(), "de".into(), "fr".into()],
+        });
+        self.tell(Event::RunOpened { run: 3, resumed: false, started: now(), state_dir: self.dir.clone() });
+        self.tell(Event::PlanMade { steps: self.steps.clone() });
+        if scene == "watch" {
+            self.tell(Event::Watching { operator: "anna on pts/3".into(), since: now() });
+        }
+        if scene == "trouble" {
+            self.tell(Event::Troubled {
+                report: Report::new(Kind::Environment, "The disk with the journal is full.")
+                    .unchanged("The site was not touched.")
+                    .next("Free some space on /var and start again.")
+                    .log("/var/lib/lino-upgrade/run-3.log"),
+            });
+        }
+        while let Some(wish) = self.wishes.recv().await {
+            match wish {
+                Wish::Continue | Wish::Run(_) => self.go().await,
+                Wish::Leave => return,
+                Wish::OpenShell => self.shell().await,
+                Wish::Skip(step) => self.tell(Event::StepEnded {
+                    step,
+                    attempt: 0,
+                    state: StepState::Skipped { because: "left out by the operator".into() },
+                    seconds: 0.0,
+                    findings: vec![],
+                }),
+                Wish::TakeOver => self.tell(Event::Driving),
+                _ => {}
+            }
+        }
+    }
+
+    async fn shell(&mut self) {
+        let log = self.dir.join("shell.log");
+        append(&log, b"old bytes\r\n");
+        self.tell(Event::ShellOpened { log: log.clone(), from: 11 });
+        append(&log, b"\x1b[1;32mlino@server\x1b[0m:~/myproject$ ");
+        while let Some(wish) = self.wishes.recv().await {
+            match wish {
+                Wish::Type(keys) if keys.expose() == b"\x04" => break,
+                Wish::Type(keys) => {
+                    append(&log, &String::from_utf8_lossy(keys.expose()).replace('\r', "\r\n").into_bytes())
+                }
+                Wish::Leave => std::process::exit(0),
+                _ => {}
+            }
+        }
+        self.tell(Event::ShellClosed);
+    }
+
+    async fn go(&mut self) {
+        for step in StepId::ALL {
+            self.tell(Event::StepStarted { step, attempt: 1, log: self.log(step), at: now() });
+            self.tell(Event::CommandStarted { step, command: 1, line: format!("manage.py {step}"), at: now() });
+            match step {
+                StepId::StopServices => {
+                    self.ask(step).await;
+                    self.tell(Event::DownSince { at: Some(now()) });
+                }
+                StepId::Snapshot => self.input(step, "Are you sure you want to make a snapshot? [y/n] ", false).await,
+                StepId::Pull => self.input(step, "[sudo] password for lino: ", true).await,
+                StepId::Restore => {
+                    for n in 0..2_000_000_u64 {
+                        if n.is_multiple_of(2000) {
+                            let mut lines = String::new();
+                            for k in n..n + 2000 {
+                                lines
+                                    .push_str(&format!("Loading {k} objects to table contacts_person of the site\r\n"));
+                            }
+                            if n == 4000 {
+                                lines.push_str("WARNING something is odd\r\nValueError: Traceback (most recent)\r\n");
+                            }
+                            self.print(step, lines.as_bytes());
+                            self.tell(Event::Progressed {
+                                step,
+                                done: n,
+                                total: Some(2_000_000),
+                                text: format!("{n} rows loaded"),
+                            });
+                            tokio::time::sleep(Duration::from_millis(1)).await;
+                        }
+                    }
+                }
+                StepId::CheckData => {
+                    self.tell(Event::StepEnded {
+                        step,
+                        attempt: 1,
+                        state: StepState::Failed { because: "checkdata ended with status 1".into() },
+                        seconds: 3.2,
+                        findings: vec![Finding::fail(
+                            "checkdata",
+                            "The command could not import lino_xl.lib.cal.",
+                            "Install it with pip, then press r to run this step again.",
+                        )],
+                    });
+                    self.tell(Event::Rested { outcome: Outcome::Failed, summary: "Step 13 failed.".into() });
+                    while let Some(wish) = self.wishes.recv().await {
+                        match wish {
+                            Wish::Run(_) | Wish::Continue => break,
+                            Wish::OpenShell => self.shell().await,
+                            Wish::Leave => return,
+                            _ => {}
+                        }
+                    }
+                }
+                _ => {
+                    for n in 0..40 {
+                        self.print(
+                            step,
+                            format!("\x1b[32mline {n}\x1b[0m of {step}, which says some rather long words\r\n")
+                                .as_bytes(),
+                        );
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                }
+            }
+            self.tell(Event::CommandEnded { step, command: 1, exit: Some(0), signal: None, seconds: 1.0 });
+            self.tell(Event::StepEnded {
+                step,
+                attempt: 1,
+                state: StepState::Done { summary: "all is well, 6 806 rows".into() },
+                seconds: 1.0,
+                findings: vec![Finding::pass("exit status", "The command ended with 0.")],
+            });
+        }
+        self.tell(Event::DownSince { at: None });
+        self.tell(Event::Noticed { level: NoticeLevel::Info, text: "The site is up again.".into() });
+        self.tell(Event::RunEnded { outcome: Outcome::Done, summary: "The site runs noi 26.9.2.".into() });
+    }
+
+    async fn ask(&mut self, step: StepId) {
+        self.tell(Event::Asked {
+            ask: Ask {
+                question: "stop-services.confirm".into(),
+                step,
+                title: "Stop the services now?".into(),
+                text: "Users cannot reach the site from here on, until step 14. The upgrade will probably take 12 minutes.".into(),
+                choices: vec![('s', "Stop them".into()), ('w', "Wait, stop nothing yet".into())],
+                recommended: Some('s'),
+            },
+        });
+        while let Some(wish) = self.wishes.recv().await {
+            if let Wish::Choose { question, key } = wish {
+                self.tell(Event::Chosen { question, key, by: "operator".into() });
+                return;
+            }
+        }
+    }
+
+    async fn input(&mut self, step: StepId, prompt: &str, secret: bool) {
+        self.print(step, b"Preparing.\r\n");
+        self.print(step, prompt.as_bytes());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        self.tell(Event::InputAwaited { step: Some(step), prompt: prompt.into(), secret, certain: true });
+        while let Some(wish) = self.wishes.recv().await {
+            if let Wish::Type(keys) = wish {
+                if !secret {
+                    self.print(step, keys.expose());
+                }
+                if keys.expose().ends_with(b"\r") {
+                    break;
+                }
+            }
+        }
+        self.tell(Event::InputTaken);
+        self.print(step, b"\r\nThank you.\r\n");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+fn append(path: &Path, text: &[u8]) {
+    let mut file = OpenOptions::new().create(true).append(true).open(path).unwrap();
+    file.write_all(text).unwrap();
+}
+
+#[test]
+#[ignore = "needs a terminal and somebody who looks at it"]
+fn wizard() {
+    let dir = assert_fs::TempDir::new().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let (wish_sender, wishes) = unbounded_channel();
+    let (events, event_receiver) = unbounded_channel();
+    let fake =
+        Fake { events, wishes, dir: dir.path().to_owned(), steps: StepId::ALL.into_iter().map(planned).collect() };
+    runtime.spawn(fake.play());
+    let end = runtime.block_on(run(wish_sender, event_receiver, Options::from_environment()));
+    runtime.shutdown_background();
+    println!("{end:?}");
+}
