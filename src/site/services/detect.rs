@@ -15,7 +15,7 @@ use crate::site::command::CommandLine;
 use crate::site::config::{Role, ServiceConfig};
 use crate::site::find::Site;
 use crate::site::surroundings::Surroundings;
-use mention::Mention;
+pub(super) use mention::Mention;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -178,8 +178,10 @@ impl System<'_> {
     fn configured(&self, name: &str, config: &ServiceConfig) -> Service {
         let source = crate::site::config::FILE_NAME.to_owned();
         let usual = self.system_service(name, config.role, source);
+        let kind = config.status.as_ref().map_or(usual.kind, ServiceKind::of_status);
         Service {
-            kind: if config.status.is_some() { ServiceKind::Custom } else { usual.kind },
+            kind,
+            wake: (kind == ServiceKind::Supervisor).then(|| self.service_action(supervisor::manager(self), "start")),
             status: config.status.clone().unwrap_or(usual.status),
             stop: config.stop.clone().unwrap_or(usual.stop),
             start: config.start.clone().unwrap_or(usual.start),
