@@ -2,7 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::error::{Kind, Report, Tell};
 use crate::site::config::{FILE_NAME, render_commented};
@@ -25,7 +25,7 @@ pub async fn init(start: Option<&Path>) -> Result<String, Report> {
     // A site that does not start gets a file, too: perhaps it is what makes it start.
     let facts = facts::ask(&site).await;
     let text = render_commented(&site, &detected.services, facts.as_ref().ok());
-    write(&path, &text)?;
+    write(&path, &text).map_err(|report| *report)?;
     let mut told = format!("Wrote {}. All its settings are commented out: edit what you need.", path.display());
     if let Err(error) = facts {
         told.push_str("\nLino could not be asked, so that title and URL are guesses: ");
@@ -35,14 +35,16 @@ pub async fn init(start: Option<&Path>) -> Result<String, Report> {
 }
 
 /// Creates the file with its whole text, or none: it appears under its name when it is complete.
-fn write(path: &PathBuf, text: &str) -> Result<(), Report> {
+fn write(path: &Path, text: &str) -> Result<(), Box<Report>> {
     let cannot = |error: std::io::Error| {
         if error.kind() == ErrorKind::AlreadyExists {
-            return exists(path);
+            return Box::new(exists(path));
         }
-        Report::new(Kind::Environment, format!("Cannot write {}: {error}.", path.display()))
-            .unchanged("No file was written.")
-            .next("Make the site's directory writable for you, or start lino-upgrade as its owner.")
+        Box::new(
+            Report::new(Kind::Environment, format!("Cannot write {}: {error}.", path.display()))
+                .unchanged("No file was written.")
+                .next("Make the site's directory writable for you, or start lino-upgrade as its owner."),
+        )
     };
     let temporary = path.with_extension(format!("toml.{}.tmp", std::process::id()));
     let whole = || {

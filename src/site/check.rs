@@ -5,7 +5,7 @@
 
 mod disk;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::process::Command;
@@ -64,7 +64,7 @@ pub fn writable(site: &Site) -> Vec<Finding> {
     let packages = site.env_dir.join("bin");
     let places = [&site.dir, &snapshot, &site.env_dir, &packages];
     let closed: Vec<&Path> =
-        places.into_iter().filter(|dir| dir.exists() && !is_writable(dir)).map(|dir| dir.as_path()).collect();
+        places.into_iter().filter(|dir| dir.exists() && !is_writable(dir)).map(PathBuf::as_path).collect();
     if closed.is_empty() {
         return vec![Finding::pass(SUBJECT, "The site, its snapshot and its virtualenv are writable for you.")];
     }

@@ -4,6 +4,8 @@
 //! [`services`] asks the machine; [`Db`] looks into the database. Nothing here stops, starts or writes anything,
 //! except [`Site::prepare_state_dir`] and the configuration file of `lino-upgrade init`.
 
+#![allow(clippy::doc_markdown, reason = "SQLite, PostgreSQL, MySQL and MariaDB are names, not code")]
+
 pub mod check;
 mod command;
 pub mod config;

@@ -110,9 +110,9 @@ fn path(of: &Path) -> String {
     of.to_string_lossy().into_owned()
 }
 
-/// Writes a TOML string.
+/// Writes a TOML string on one line, as a commented one must be: JSON's escapes are TOML's, too, except for DEL.
 fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
 
 struct Out(String);
@@ -146,12 +146,11 @@ impl Out {
     }
 
     fn command(&mut self, key: &str, command: &CommandLine) {
-        match command.shell_line() {
-            Some(line) => self.text(key, line),
-            None => {
-                let words: Vec<String> = command.argv().iter().map(|word| quoted(word)).collect();
-                self.setting(key, &format!("[{}]", words.join(", ")));
-            }
+        if let Some(line) = command.shell_line() {
+            self.text(key, line);
+        } else {
+            let words: Vec<String> = command.argv().iter().map(|word| quoted(word)).collect();
+            self.setting(key, &format!("[{}]", words.join(", ")));
         }
     }
 }
