@@ -12,6 +12,7 @@
 //! ```
 
 mod error;
+mod render;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -21,6 +22,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use error::ConfigError;
+pub use render::render_commented;
 
 use super::command::CommandLine;
 use crate::procedure::StepId;

@@ -169,6 +169,7 @@ fn sqlite_file(name: &str, dir: &std::path::Path) -> Result<String, String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -150,6 +150,7 @@ pub struct DatabaseFacts {
 /// A model as Django describes it on this connection.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_excessive_bools, reason = "as Django describes it")]
 pub struct ModelFacts {
     /// For example `tickets.Ticket`.
     pub model: String,
@@ -181,6 +182,7 @@ pub struct ModelFacts {
 /// A field.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_excessive_bools, reason = "as Django describes it")]
 pub struct FieldFacts {
     /// Its name.
     pub name: String,

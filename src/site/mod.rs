@@ -4,6 +4,9 @@
 //! [`services`] asks the machine; [`Db`] looks into the database. Nothing here stops, starts or writes anything,
 //! except [`Site::prepare_state_dir`] and the configuration file of `lino-upgrade init`.
 
+#![allow(clippy::doc_markdown, reason = "SQLite, PostgreSQL, MySQL and MariaDB are names, not code")]
+
+pub mod check;
 mod command;
 pub mod config;
 pub mod connection;
@@ -15,6 +18,7 @@ pub mod services;
 mod state_dir;
 mod surroundings;
 pub mod text;
+pub mod writers;
 
 pub use command::{CommandLine, quote};
 pub use config::{Config, ConfigError, Role, StepChoice};

@@ -52,8 +52,34 @@ pub enum ServiceKind {
     Custom,
 }
 
+impl ServiceKind {
+    /// Tells by a status command whose answer it will give: a plain call of a known program, also behind `sudo`.
+    #[must_use]
+    pub fn of_status(command: &CommandLine) -> Self {
+        let words: Vec<&str> = match command.shell_line() {
+            Some(line) if line.contains(['|', '&', ';', '<', '>', '(', '`']) => return Self::Custom,
+            Some(line) => line.split_whitespace().collect(),
+            None => command.argv().iter().map(String::as_str).collect(),
+        };
+        let mut words = words.into_iter().skip_while(|word| matches!(*word, "sudo" | "-n"));
+        let program = words.next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
+        match (program, words.next()) {
+            ("supervisorctl", Some("status")) => Self::Supervisor,
+            ("systemctl", Some("is-active")) => Self::Systemd,
+            ("service", Some(_)) => Self::Init,
+            _ => Self::Custom,
+        }
+    }
+}
+
 impl fmt::Display for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
     }
+}
+
+/// Tells whether a configuration text speaks of the site: it names one of its paths outside of comments.
+#[must_use]
+pub fn speaks_of(site: &super::Site, text: &str) -> bool {
+    detect::Mention::of(site).is_in(text)
 }

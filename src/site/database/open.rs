@@ -254,12 +254,10 @@ fn client_section(text: &str) -> Vec<(String, String)> {
     for line in text.lines().map(str::trim) {
         if line.starts_with('[') {
             inside = line == "[client]";
-        } else if inside && !line.starts_with(['#', ';']) {
-            if let Some((key, value)) = line.split_once('=') {
-                let value = value.trim();
-                let bare = ['"', '\''].into_iter().find_map(|q| value.strip_prefix(q)?.strip_suffix(q));
-                found.push((key.trim().replace('-', "_"), bare.unwrap_or(value).to_owned()));
-            }
+        } else if let Some((key, value)) = line.split_once('=').filter(|_| inside && !line.starts_with(['#', ';'])) {
+            let value = value.trim();
+            let bare = ['"', '\''].into_iter().find_map(|q| value.strip_prefix(q)?.strip_suffix(q));
+            found.push((key.trim().replace('-', "_"), bare.unwrap_or(value).to_owned()));
         }
     }
     found

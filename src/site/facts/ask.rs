@@ -25,7 +25,7 @@ const SCRIPT: &str = include_str!("../../../assets/python/facts.py");
 /// What its line with the connection begins with.
 const MARKER: &str = "@lino-upgrade-connection ";
 /// Starting Lino takes seconds; on a cold disk of a small machine more than a minute.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Why the site's Python gave no facts.
 #[derive(Debug, thiserror::Error)]

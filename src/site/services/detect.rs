@@ -15,7 +15,7 @@ use crate::site::command::CommandLine;
 use crate::site::config::{Role, ServiceConfig};
 use crate::site::find::Site;
 use crate::site::surroundings::Surroundings;
-use mention::Mention;
+pub(super) use mention::Mention;
 
 /// What was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,18 +59,15 @@ const STOCK: [&str; 7] =
 pub fn detect(site: &Site, around: &Surroundings) -> Detected {
     let system = System { around, mention: Mention::of(site) };
     let mut found = Detected::default();
-    match &site.config.services {
-        Some(configured) => {
-            found.services = configured.iter().map(|(name, config)| system.configured(name, config)).collect();
-        }
-        None => {
-            found.services.extend(system.web_servers(Role::Writer));
-            let (units, findings) = systemd::units(&system);
-            found.services.extend(units);
-            found.findings.extend(findings);
-            found.services.extend(supervisor::programs(&system));
-            found.services.extend(system.web_servers(Role::Proxy));
-        }
+    if let Some(configured) = &site.config.services {
+        found.services = configured.iter().map(|(name, config)| system.configured(name, config)).collect();
+    } else {
+        found.services.extend(system.web_servers(Role::Writer));
+        let (units, findings) = systemd::units(&system);
+        found.services.extend(units);
+        found.findings.extend(findings);
+        found.services.extend(supervisor::programs(&system));
+        found.services.extend(system.web_servers(Role::Proxy));
     }
     found.findings.push(services_finding(&found.services));
     found.findings.extend(sudo_finding(&found.services, around));
@@ -92,7 +89,7 @@ fn services_finding(services: &[Service]) -> Finding {
 }
 
 fn sudo_finding(services: &[Service], around: &Surroundings) -> Option<Finding> {
-    let needed = services.iter().flat_map(|service| [&service.stop, &service.start]).any(|c| needs_sudo(c));
+    let needed = services.iter().flat_map(|service| [&service.stop, &service.start]).any(needs_sudo);
     if !needed {
         return None;
     }
@@ -178,8 +175,10 @@ impl System<'_> {
     fn configured(&self, name: &str, config: &ServiceConfig) -> Service {
         let source = crate::site::config::FILE_NAME.to_owned();
         let usual = self.system_service(name, config.role, source);
+        let kind = config.status.as_ref().map_or(usual.kind, ServiceKind::of_status);
         Service {
-            kind: if config.status.is_some() { ServiceKind::Custom } else { usual.kind },
+            kind,
+            wake: (kind == ServiceKind::Supervisor).then(|| self.service_action(supervisor::manager(self), "start")),
             status: config.status.clone().unwrap_or(usual.status),
             stop: config.stop.clone().unwrap_or(usual.stop),
             start: config.start.clone().unwrap_or(usual.start),

@@ -18,6 +18,12 @@ struct Section {
 /// Where the sections lie, and the name of the service that reads them.
 const PLACES: [(&str, &str); 2] = [("etc/supervisor/conf.d", "supervisor"), ("etc/supervisord.d", "supervisord")];
 
+/// Returns the name of the service that runs the programs.
+pub(super) fn manager(system: &System<'_>) -> &'static str {
+    let there = |(dir, _): &&(&str, &str)| system.around.system(dir).is_dir();
+    PLACES.iter().find(there).map_or("supervisor", |(_, manager)| manager)
+}
+
 pub(super) fn programs(system: &System<'_>) -> Vec<Service> {
     PLACES.into_iter().flat_map(|(dir, manager)| programs_in(system, dir, manager)).collect()
 }
