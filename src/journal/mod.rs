@@ -20,6 +20,9 @@ use crate::error::{Kind, Report, Tell};
 /// The format that this program writes, kept in the file's `user_version`.
 pub const FORMAT: i64 = 1;
 
+/// What brings a journal to the next format: the first makes a new one.
+const MIGRATIONS: [&str; 1] = [include_str!("../../assets/migrations/0001_journal.sql")];
+
 /// What can go wrong with the journal.
 #[derive(Debug, Error)]
 pub enum JournalError {
@@ -102,12 +105,10 @@ impl Journal {
         if found > FORMAT {
             return Err(JournalError::Newer { path: path.to_owned(), found, known: FORMAT });
         }
-        sqlx::migrate!("assets/migrations")
-            .run(&mut connection)
-            .await
-            .map_err(|error| JournalError::Damaged { path: path.to_owned(), text: error.to_string() })?;
-        if found < FORMAT {
-            sqlx::raw_sql("pragma user_version = 1").execute(&mut connection).await.map_err(unusable)?;
+        for (format, script) in (1_i64..).zip(MIGRATIONS).filter(|(format, _)| *format > found) {
+            // One transaction each, so that a broken-off migration leaves the older format.
+            let script = format!("begin immediate; {script}; pragma user_version = {format}; commit;");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut connection).await.map_err(unusable)?;
         }
         Ok(Self { path: path.to_owned(), connection: Mutex::new(connection) })
     }

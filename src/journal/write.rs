@@ -62,7 +62,7 @@ impl Journal {
         &self,
         run: i64,
         step: StepId,
-        log: &dyn Fn(u32) -> std::path::PathBuf,
+        log: &(dyn Fn(u32) -> std::path::PathBuf + Sync),
         now: i64,
     ) -> Result<(i64, u32), JournalError> {
         let mut connection = self.connection.lock().await;
