@@ -2,3 +2,20 @@
 //!
 //! The exit status and the "Done" line alone prove nothing (`docs/architecture.md`); every judgement here rests on
 //! what was printed and on how the process ended.
+
+mod abandon;
+mod cause;
+mod judge;
+pub mod line;
+mod reader;
+mod reading;
+mod severity;
+
+#[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
+mod reader_tests;
+
+pub use line::{Severity, severity, strip_log_prefix};
+pub use reader::Reader;
+pub use reading::{Checked, CommandKind, DatabaseState, FailureCause, Fatal, Group, Judgement, Reading};

@@ -1,0 +1,183 @@
+//! The lines below "Abandoning with N unsaved instances:", folded into groups.
+//!
+//! A message may span lines, and newer releases put the row's own name into it, which would make every row its own group.
+
+use std::collections::BTreeMap;
+
+use super::reading::Group;
+
+/// Groups kept; a hundred thousand broken rows may each have another message.
+const MOST_GROUPS: usize = 1000;
+/// Characters of primary keys kept for a group.
+const MOST_KEYS: usize = 400;
+/// Characters of a message kept.
+const MOST_MESSAGE: usize = 2000;
+/// Bytes of one entry that still wait for their end.
+const MOST_PENDING: usize = 1 << 20;
+
+const TAIL: &str = " object(s) with primary key ";
+
+/// Folds the lines of an abandon list.
+#[derive(Debug, Default)]
+pub(super) struct Abandoned {
+    pending: String,
+    groups: Vec<Group>,
+    places: BTreeMap<(String, String), usize>,
+    left_off: u64,
+}
+
+impl Abandoned {
+    /// Takes one line of the list. Returns false when the line does not belong to it.
+    pub(super) fn take(&mut self, line: &str) -> bool {
+        if starts_entry(line) {
+            self.flush();
+            line.clone_into(&mut self.pending);
+        } else if self.pending.is_empty() {
+            return false;
+        } else if self.pending.len() + line.len() < MOST_PENDING {
+            self.pending.push('\n');
+            self.pending.push_str(line);
+        }
+        if let Some(group) = parse_entry(&self.pending) {
+            self.pending.clear();
+            self.add(group);
+        }
+        true
+    }
+
+    fn flush(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let entry = std::mem::take(&mut self.pending);
+        if let Some((model, message)) = entry.strip_prefix("- ").and_then(|rest| rest.split_once(' ')) {
+            let (model, message) = (model.to_owned(), cut(message, MOST_MESSAGE));
+            self.add(Group { model, message, count: 1, keys: String::from("?") });
+        }
+    }
+
+    fn add(&mut self, group: Group) {
+        let place = (group.model.clone(), group.message.clone());
+        if let Some(known) = self.places.get(&place).and_then(|&index| self.groups.get_mut(index)) {
+            known.count = known.count.saturating_add(group.count);
+            if known.keys.len() < MOST_KEYS {
+                known.keys = cut(&format!("{}, {}", known.keys, group.keys), MOST_KEYS);
+            }
+        } else if self.groups.len() < MOST_GROUPS {
+            self.places.insert(place, self.groups.len());
+            self.groups.push(group);
+        } else {
+            self.left_off += 1;
+        }
+    }
+
+    /// The groups, causes before consequences, and how many groups were left off.
+    pub(super) fn finish(mut self) -> (Vec<Group>, u64) {
+        self.flush();
+        self.groups.sort_by_key(Group::is_consequence);
+        (self.groups, self.left_off)
+    }
+}
+
+/// Whether the line begins like `- shop.Sale …`.
+fn starts_entry(line: &str) -> bool {
+    let word = |text: &str| !text.is_empty() && text.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+    line.strip_prefix("- ")
+        .and_then(|rest| rest.split_once(' '))
+        .and_then(|(model, _)| model.split_once('.'))
+        .is_some_and(|(app, model)| word(app) && word(model))
+}
+
+/// Reads `- app.Model MESSAGE (N object(s) with primary key KEYS)` from its end, as a message may hold anything.
+fn parse_entry(entry: &str) -> Option<Group> {
+    let body = entry.strip_prefix("- ")?.trim_end().strip_suffix(')')?;
+    let (head, keys) = body.rsplit_once(TAIL)?;
+    let (head, count) = head.rsplit_once(" (")?;
+    let (model, message) = head.split_once(' ')?;
+    Some(Group {
+        model: model.to_owned(),
+        message: cut(&without_row_name(message), MOST_MESSAGE),
+        count: count.parse().ok()?,
+        keys: cut(keys, MOST_KEYS),
+    })
+}
+
+/// Turns `["Sale 3 : {'product': ['text']}"]` into `{'product': ['text']}`, undoing Python's quoting.
+pub(super) fn without_row_name(message: &str) -> String {
+    inner(message).unwrap_or_else(|| message.to_owned())
+}
+
+fn inner(message: &str) -> Option<String> {
+    let quoted = message.strip_prefix('[')?.strip_suffix(']')?;
+    let quote = quoted.chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
+    let text = quoted.strip_prefix(quote)?.strip_suffix(quote)?;
+    let at = text.rfind(" : {").or_else(|| text.rfind(" : ["))?;
+    let cause = text.get(at + 3..)?;
+    Some(cause.replace("\\'", "'").replace("\\\"", "\"").replace("\\\\", "\\"))
+}
+
+/// Cuts a text to a number of characters and says so.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn groups(lines: &[&str]) -> Vec<String> {
+        let mut list = Abandoned::default();
+        for line in lines {
+            list.take(line);
+        }
+        list.finish().0.iter().map(Group::to_string).collect()
+    }
+
+    #[test]
+    fn a_message_may_hold_anything() {
+        let lines = [
+            "- a.Sale {'partner': ['partner instance with id 7 is not a valid choice.']} (1 object(s) with primary key 9)",
+            "- a.Doc odd (2 object(s) with primary key x) text (1 object(s) with primary key Nõue 0, osa «0»)",
+            "- a.Note first line",
+            "- not a model",
+            "last line) (3 object(s) with primary key 1, 2, 3)",
+        ];
+        assert_eq!(
+            groups(&lines),
+            [
+                "a.Doc: odd (2 object(s) with primary key x) text (1 row, primary key Nõue 0, osa «0»)",
+                "a.Note: first line\n- not a model\nlast line) (3 rows, primary key 1, 2, 3)",
+                "a.Sale: {'partner': ['partner instance with id 7 is not a valid choice.']} (1 row, primary key 9)",
+            ]
+        );
+    }
+
+    #[test]
+    fn rows_that_differ_only_by_their_own_name_are_one_group() {
+        let lines = [
+            r#"- a.Partner ['Miller : {\'country\': ["isocode \'CI\' is not there."]}'] (1 object(s) with primary key 3)"#,
+            r#"- a.Partner ["O'Neill : {'country': [\"isocode 'CI' is not there.\"]}"] (1 object(s) with primary key 7)"#,
+            r#"- a.Setting ["mail : ['Invalid sender']"] (1 object(s) with primary key 1)"#,
+        ];
+        assert_eq!(
+            groups(&lines),
+            [
+                r#"a.Partner: {'country': ["isocode 'CI' is not there."]} (2 rows, primary key 3, 7)"#,
+                "a.Setting: ['Invalid sender'] (1 row, primary key 1)",
+            ]
+        );
+    }
+
+    #[test]
+    fn groups_are_bounded() {
+        let mut list = Abandoned::default();
+        for number in 0..5000 {
+            list.take(&format!("- a.B message {number} (1 object(s) with primary key {number})"));
+        }
+        let (groups, left_off) = list.finish();
+        assert_eq!((groups.len(), left_off), (MOST_GROUPS, 4000));
+    }
+}

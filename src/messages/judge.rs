@@ -1,0 +1,248 @@
+//! From what was read and how the process ended to the judgement.
+
+use super::cause;
+use super::reader::Reader;
+use super::reading::{CommandKind, DatabaseState, FailureCause, Fatal, Judgement, Reading};
+use crate::runner::Ended;
+
+pub(super) fn judge(mut reader: Reader, ended: Option<Ended>) -> Reading {
+    let clean = matches!(ended, Some(Ended::Exited { code: 0 }));
+    if clean {
+        reader.fatal = None;
+    } else if reader.fatal.is_none() {
+        // Where output is not a terminal, a traceback may stand before the lines that were printed before it.
+        reader.fatal = reader.passed.take().filter(|passed| !about_a_row(passed));
+    }
+    let judgement = Judge { reader: &reader, clean }.judgement(ended);
+    let database = database(&reader, &judgement);
+    let (groups, groups_left_off) = reader.abandoned.finish();
+    Reading {
+        judgement,
+        database,
+        groups,
+        groups_left_off,
+        unsaved: reader.unsaved,
+        loaded: reader.loaded,
+        announced: reader.announced,
+        copied: reader.copied,
+        unmodified: reader.unmodified,
+        checked: reader.checked,
+        problems: reader.problems,
+        requirements: reader.requirements,
+        source_version: reader.source_version,
+        fatal: reader.fatal,
+        written: reader.written,
+    }
+}
+
+/// Exceptions that Lino logs for each postponed row.
+fn about_a_row(fatal: &Fatal) -> bool {
+    let name = fatal.exception.rsplit('.').next().unwrap_or_default();
+    matches!(name, "ValidationError" | "UnresolvedChoice" | "IntegrityError" | "DoesNotExist" | "DataError")
+}
+
+struct Judge<'reader> {
+    reader: &'reader Reader,
+    clean: bool,
+}
+
+impl Judge<'_> {
+    fn judgement(&self, ended: Option<Ended>) -> Judgement {
+        if let Some(Ended::NotStarted { errno }) = ended {
+            let because = match errno {
+                2 => String::from("The command could not be started because its program does not exist."),
+                13 => String::from("The command could not be started because its program may not be executed."),
+                _ => format!("The command could not be started (system error {errno})."),
+            };
+            return Judgement::Failed { because, cause: FailureCause::NotStarted };
+        }
+        if self.reader.abandoning {
+            return self.abandoned();
+        }
+        if let Some(refused) = self.refused() {
+            return refused;
+        }
+        if let Some(because) = self.interrupted(ended) {
+            return Judgement::Interrupted { because };
+        }
+        if self.clean { self.finished() } else { self.failed(ended) }
+    }
+
+    fn abandoned(&self) -> Judgement {
+        let because = match self.reader.unsaved {
+            1 => String::from("One row could not be saved, so the database is not complete."),
+            rows => format!("{rows} rows could not be saved, so the database is not complete."),
+        };
+        Judgement::Failed { because, cause: FailureCause::Abandoned }
+    }
+
+    fn refused(&self) -> Option<Judgement> {
+        let refused = |because: &str| Some(Judgement::Refused { because: because.to_owned() });
+        if self.clean {
+            return None;
+        }
+        if let Some(fatal) = &self.reader.fatal {
+            let cancelled = fatal.message.starts_with("User abort") || fatal.message.contains(" cancelled.");
+            if fatal.exception == "CommandError" && cancelled {
+                return refused("A question was answered with no, so nothing was done.");
+            }
+            if fatal.exception == "click.exceptions.Abort" || fatal.exception == "EOFError" && at_prompt(fatal) {
+                return refused("A question was not answered, so nothing was done.");
+            }
+        }
+        let unanswered = self.reader.kind == CommandKind::Pull
+            && self.reader.complaint.is_none()
+            && self.reader.last_line.rsplit_once("[yN]").is_some_and(|(question, answer)| {
+                question.contains("Do you have a snapshot") && !answer.trim_start().starts_with(['y', 'Y'])
+            });
+        if unanswered {
+            refused("The question for a snapshot was answered with no, so nothing was done.")
+        } else {
+            None
+        }
+    }
+
+    fn interrupted(&self, ended: Option<Ended>) -> Option<String> {
+        let memory = "The command was killed; perhaps the machine ran out of memory.";
+        let text = match ended {
+            None => "Nobody knows how the command ended; the machine or the program that watched it stopped.",
+            Some(Ended::Exited { code: 137 } | Ended::Signalled { signal: 9 }) => memory,
+            Some(Ended::Exited { code: 129 } | Ended::Signalled { signal: 1 }) => {
+                "The command was stopped because its terminal was closed."
+            }
+            Some(Ended::Exited { code: 130 } | Ended::Signalled { signal: 2 }) => "The command was stopped by Ctrl-C.",
+            Some(Ended::Exited { code: 143 } | Ended::Signalled { signal: 15 }) => {
+                "The command was asked to stop by the system or by another program."
+            }
+            Some(Ended::Signalled { signal }) => return Some(format!("The command was ended by signal {signal}.")),
+            Some(_) if self.reader.fatal.as_ref().is_some_and(|fatal| fatal.exception == "KeyboardInterrupt") => {
+                "The command was stopped by Ctrl-C."
+            }
+            Some(_) if self.clean && self.reader.loaded.is_none() && self.stopped_politely() => {
+                "The restore was asked to stop before it had loaded all rows."
+            }
+            Some(_) => return None,
+        };
+        Some(text.to_owned())
+    }
+
+    /// On SIGTERM Lino ends with status 0 and says "Done" twice, or not at all without a log folder.
+    fn stopped_politely(&self) -> bool {
+        let reader = self.reader;
+        reader.kind == CommandKind::Restore
+            && (reader.done_lines >= 2 || (reader.informative && reader.done_lines == 0))
+    }
+
+    fn finished(&self) -> Judgement {
+        let reader = self.reader;
+        let finished = |summary: String| Judgement::Finished { summary };
+        let unproved = |because: &str| Judgement::Unproved { because: because.to_owned() };
+        let rows =
+            |count: u64, one: &str, many: &str| if count == 1 { format!("1 {one}") } else { format!("{count} {many}") };
+        match reader.kind {
+            CommandKind::Restore => self.restored(),
+            CommandKind::Dump => match reader.written {
+                Some(count) => finished(format!("{} written to the dump.", rows(count, "row was", "rows were"))),
+                None => unproved("The command did not say that it wrote the dump."),
+            },
+            CommandKind::SimulatedDump => match reader.written {
+                Some(_) => finished(String::from("The new schema was written, without rows.")),
+                None => unproved("The command did not say that it wrote the dump."),
+            },
+            CommandKind::CheckData => match reader.problems {
+                Some((found, fixed)) => finished(format!(
+                    "{} repaired; {found} left.",
+                    rows(fixed, "data problem was", "data problems were")
+                )),
+                None => unproved("The command did not say that it checked anything."),
+            },
+            CommandKind::CollectStatic | CommandKind::CollectStaticDryRun => match reader.copied {
+                Some(count) if reader.kind == CommandKind::CollectStaticDryRun => {
+                    finished(format!("{} to be copied.", rows(count, "static file is", "static files are")))
+                }
+                Some(count) => finished(format!("{} copied.", rows(count, "static file was", "static files were"))),
+                None => unproved("The command did not say how many files it copied."),
+            },
+            CommandKind::InstallList => {
+                let count = u64::try_from(reader.requirements.len()).unwrap_or(u64::MAX);
+                finished(format!("The site asks for {}.", rows(count, "package", "packages")))
+            }
+            CommandKind::Install => finished(String::from("The packages are installed.")),
+            CommandKind::PipDryRun => finished(String::from("pip worked out what it would install.")),
+            CommandKind::BuildCache if reader.cache_built => finished(String::from("The site's cache was built.")),
+            CommandKind::BuildCache => unproved("The command did not say that it built the cache."),
+            CommandKind::Snapshot if reader.last_line == "make_snapshot terminated successfully" => {
+                finished(String::from("The snapshot was made."))
+            }
+            CommandKind::Snapshot => unproved("The script did not say that it terminated successfully."),
+            CommandKind::Pull => finished(String::from("The new versions are installed.")),
+            CommandKind::Other => finished(String::from("The command ended without an error.")),
+        }
+    }
+
+    fn restored(&self) -> Judgement {
+        let announced = self.reader.announced;
+        match self.reader.loaded {
+            Some(loaded) if loaded == announced => {
+                Judgement::Finished { summary: format!("All {loaded} rows of the dump were loaded.") }
+            }
+            Some(loaded) => Judgement::Failed {
+                because: format!("The dump has {announced} rows, but {loaded} were loaded."),
+                cause: FailureCause::RowsLost,
+            },
+            None => {
+                let because = if self.reader.informative {
+                    "The restore ended without saying how many rows it loaded."
+                } else {
+                    "The restore printed nothing about its rows; perhaps LINO_LOGLEVEL is set to WARNING."
+                };
+                Judgement::Unproved { because: because.to_owned() }
+            }
+        }
+    }
+
+    fn failed(&self, ended: Option<Ended>) -> Judgement {
+        let reader = self.reader;
+        let fatal = reader.fatal.as_ref();
+        let by_exception = fatal.map(|fatal| cause::of_exception(fatal, reader.migrating));
+        let complaint = reader.complaint.as_ref().map(|(cause, _)| cause.clone());
+        let cause = match by_exception {
+            None | Some(FailureCause::Other) => complaint.unwrap_or(FailureCause::Other),
+            Some(cause) => cause,
+        };
+        let because = match (&cause, fatal, &reader.last_error, ended) {
+            (FailureCause::Other, None, Some(error), _) => {
+                format!("The command failed: {}.", error.trim_end_matches('.'))
+            }
+            (FailureCause::Other, None, None, Some(Ended::Exited { code: 127 })) => {
+                String::from("The command failed because a program it needs is not installed.")
+            }
+            (FailureCause::Other, None, None, Some(Ended::Exited { code })) => {
+                format!("The command failed with status {code}, and its output does not tell why.")
+            }
+            (cause, fatal, _, _) => cause::sentence(cause, fatal),
+        };
+        Judgement::Failed { because, cause }
+    }
+}
+
+/// `input()` without a terminal says this; other readers of files raise the same exception with other words.
+fn at_prompt(fatal: &Fatal) -> bool {
+    fatal.message.is_empty() || fatal.message.contains("EOF when reading a line")
+}
+
+fn database(reader: &Reader, judgement: &Judgement) -> DatabaseState {
+    match (reader.kind, judgement) {
+        (CommandKind::Restore, Judgement::Finished { .. }) => DatabaseState::Filled,
+        (CommandKind::Restore, Judgement::Unproved { .. }) => DatabaseState::Unknown,
+        (_, Judgement::Failed { cause: FailureCause::NotStarted, .. }) => DatabaseState::Untouched,
+        (CommandKind::Restore, _) if reader.flushed => DatabaseState::HalfFilled,
+        (CommandKind::Restore, Judgement::Refused { .. }) => DatabaseState::Untouched,
+        // Within initdb, but not at its question: with few messages printed, the tables may be gone already.
+        (CommandKind::Restore, _) if reader.fatal.is_some() && (!reader.in_initdb || reader.in_confirm) => {
+            DatabaseState::Untouched
+        }
+        (CommandKind::Restore | CommandKind::Other, _) => DatabaseState::Unknown,
+        _ => DatabaseState::Untouched,
+    }
+}
