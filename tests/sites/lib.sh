@@ -1,0 +1,153 @@
+# What the scripts beside it share. Source it after `set -euo pipefail`.
+
+shopt -s inherit_errexit
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/lino-upgrade-tests
+mkdir -p "$cache"
+
+# The caller's pip settings and site settings must not reach what is built here.
+unset PIP_TARGET PIP_PREFIX PIP_USER PIP_CONSTRAINT PYTHONPATH PYTHONHOME VIRTUAL_ENV
+unset DJANGO_SETTINGS_MODULE SCHEMA SITEVER LANGS MIGR
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+export PYTHONUNBUFFERED=1 LC_ALL=C.UTF-8
+
+say() { echo "${0##*/}: $*" >&2; }
+die() { say "$*"; exit 2; }
+
+# The interpreter itself, not a wrapper of it: virtual environments link to it.
+find_python() {
+  local name
+  for name in "${PYTHON:-}" python3.11 /usr/bin/python3.11 python3; do
+    [ -n "$name" ] || continue
+    "$name" -c 'import sys; assert sys.version_info >= (3, 11); print(sys.executable)' 2>/dev/null && return
+  done
+  die "Python 3.11 or newer is missing. Install it, or set PYTHON to it."
+}
+
+# digest FILE_OR_TEXT...: twelve hex digits of all contents and texts.
+digest() {
+  local part
+  for part in "$@"; do
+    if [ -d "$part" ]; then
+      (cd "$part" && find . -type f ! -name '*.pyc' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
+    elif [ -f "$part" ]; then cat "$part"
+    else echo "$part"; fi
+  done | sha256sum | cut -c1-12
+}
+
+# once TARGET COMMAND...: makes TARGET by COMMAND, which writes to $making;
+# one process does it, the others wait; an interrupted attempt leaves nothing.
+once() {
+  local target=$1; shift
+  [ -e "$target" ] && return
+  (
+    flock 9
+    [ -e "$target" ] && exit 0
+    making=$target.making
+    rm -rf "$making"
+    "$@" 9>&-
+    mv "$making" "$target"
+  ) 9>"$target.lock"
+}
+
+# free_port: a port of the loopback interface that nobody listens on now.
+free_port() {
+  "$python" -c 'import socket
+with socket.socket() as s:
+    s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+python=$(find_python)
+tag=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])')
+
+# builder: prints the interpreter of an environment that only has pip.
+builder() {
+  local env
+  env=$cache/builder-$(digest "$python" "$tag")
+  once "$env" make_builder
+  echo "$env/bin/python"
+}
+make_builder() {
+  "$python" -m venv --without-pip "$making"
+  # The interpreter stays usable after the directory is renamed; scripts would not.
+  "$making/bin/python" -m ensurepip >/dev/null ||
+    die "Python's venv module is missing. On Debian: apt-get install python3-venv."
+}
+
+# wheelhouse NAME: prints the directory with all packages of constraints-NAME.txt.
+# mysqlclient is apart: it is compiled, and only sites on MariaDB need it.
+wheelhouse() {
+  local list=$here/constraints-$1.txt dir
+  [ -f "$list" ] || die "There is no $list."
+  dir=$cache/wheels-$1-$(digest "$list" "$tag")
+  once "$dir" fill_wheelhouse "$1" "$list"
+  echo "$dir"
+}
+fill_wheelhouse() {
+  local pip; pip=$(builder)
+  say "downloading the packages of '$1'"
+  mkdir "$making"
+  grep -v '^mysqlclient==' "$2" > "$making/list.txt"
+  "$pip" -m pip -q wheel --no-deps --wheel-dir "$making" -r "$making/list.txt" >&2
+}
+
+# mysql_wheelhouse: prints the directory with the driver for MariaDB.
+mysql_wheelhouse() {
+  local wanted dir
+  wanted=$(grep -h '^mysqlclient==' "$here/constraints-old.txt")
+  dir=$cache/wheels-mysql-$(digest "$wanted" "$tag")
+  once "$dir" fill_mysql_wheelhouse "$wanted"
+  echo "$dir"
+}
+fill_mysql_wheelhouse() {
+  local pip; pip=$(builder)
+  say "compiling $1"
+  mkdir "$making"
+  "$pip" -m pip -q wheel --no-deps --wheel-dir "$making" "$1" >&2
+}
+
+# shop_wheels: prints the directory with the versions 1.0 and 2.0 of lino-shop.
+shop_wheels() {
+  local dir
+  dir=$cache/shop-$(digest "$here/shop")
+  once "$dir" fill_shop_wheels
+  echo "$dir"
+}
+fill_shop_wheels() {
+  mkdir "$making"
+  "$python" "$here/shop/build_wheel.py" 1.0 "$making"
+  "$python" "$here/shop/build_wheel.py" 2.0 "$making"
+}
+
+# environment NAME: prints a virtual environment with constraints-NAME.txt in it.
+# It is shared: run it, but never change it.
+environment() {
+  local dir house
+  house=$(wheelhouse "$1")
+  dir=$cache/env-$1-$(digest "$here/constraints-$1.txt" "$python" "$tag")
+  # An environment can't be renamed, so a mark beside it says that it is complete.
+  once "$dir.complete" fill_environment "$1" "$dir" "$house"
+  echo "$dir"
+}
+fill_environment() {
+  local pip; pip=$(builder)
+  say "installing the environment '$1'"
+  rm -rf "$2"
+  "$python" -m venv --without-pip "$2"
+  "$pip" -m pip --python "$2/bin/python" -q install --no-index --find-links "$3" \
+    --no-deps -r "$3/list.txt" >&2
+  touch "$making"
+}
+
+# copy_environment FROM TO: a private copy, with its own paths in its scripts.
+copy_environment() {
+  local from=$1 to=$2 file
+  "$from/bin/python" -m venv --without-pip "$to"
+  cp -a --reflink=auto "$from/lib/." "$to/lib/"
+  for file in "$from"/bin/*; do
+    [ -f "$file" ] && [ ! -L "$file" ] && [ ! -e "$to/bin/${file##*/}" ] || continue
+    sed "s|$from|$to|g" "$file" > "$to/bin/${file##*/}"
+    chmod 755 "$to/bin/${file##*/}"
+  done
+}

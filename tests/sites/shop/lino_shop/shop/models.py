@@ -1,0 +1,250 @@
+"""The models of the shop: one of each kind that a dump treats differently."""
+
+from django.db import models
+from lino.api import dd
+from lino.mixins import BabelNamed
+from lino.modlib.checkdata.choicelists import Checker
+from lino.modlib.users.mixins import UserAuthored
+
+try:
+    from lino.modlib.gfks.mixins import Controllable
+except ImportError:  # It was renamed in 2026.
+    from lino.modlib.gfks.mixins import Ownable as Controllable
+
+from .schema import changed
+
+
+class States(dd.ChoiceList):
+    verbose_name = "State"
+
+
+add = States.add_item
+add("10", "Draft", "draft")
+add("20", "Registered", "registered")
+add("30", "Paid", "paid")
+
+
+class Country(BabelNamed):
+    """Its primary key is a text."""
+
+    class Meta:
+        app_label = "shop"
+        verbose_name = "Country"
+        verbose_name_plural = "Countries"
+
+    isocode = models.CharField(max_length=4, primary_key=True)
+
+
+if not changed("category_gone"):
+
+    class Category(BabelNamed):
+        """Points to nothing, so that a row that can't be saved ends a restore."""
+
+        class Meta:
+            app_label = "shop"
+            verbose_name = "Category"
+            verbose_name_plural = "Categories"
+
+
+class Setting(dd.Model):
+    """A model without foreign keys."""
+
+    class Meta:
+        app_label = "shop"
+        verbose_name = "Setting"
+        verbose_name_plural = "Settings"
+
+    name = models.CharField(max_length=40)
+    value = models.CharField(max_length=80, blank=True)
+
+    def __str__(self):
+        return self.name
+
+
+class Partner(dd.Model):
+    """The parent of Person; its country may be empty."""
+
+    class Meta:
+        app_label = "shop"
+        verbose_name = "Partner"
+        verbose_name_plural = "Partners"
+
+    name = models.CharField(max_length=80)
+    country = dd.ForeignKey("shop.Country", blank=True, null=True)
+    if not changed("drop_email"):
+        email = models.CharField(max_length=80, blank=True)
+    if changed("new_blank"):
+        remark = models.CharField(max_length=80, blank=True)
+    if changed("new_required"):
+        vat_id = models.CharField(max_length=20)
+
+    def __str__(self):
+        return self.name
+
+
+class Person(Partner):
+    """A partner that is a human."""
+
+    class Meta:
+        app_label = "shop"
+        verbose_name = "Person"
+        verbose_name_plural = "Persons"
+
+    first_name = models.CharField(max_length=40, blank=True)
+    birth_date = models.DateField(blank=True, null=True)
+
+
+class Product(BabelNamed):
+    """Something to sell."""
+
+    class Meta:
+        app_label = "shop"
+        verbose_name = "Product"
+        verbose_name_plural = "Products"
+
+    if not changed("category_gone"):
+        category = dd.ForeignKey("shop.Category")
+    price = models.DecimalField(max_digits=10, decimal_places=2)
+    weight = models.IntegerField(blank=True, null=True)
+    active = models.BooleanField(default=True)
+
+
+class Sale(UserAuthored):
+    """Points to a partner, a product and a user."""
+
+    class Meta:
+        app_label = "shop"
+        verbose_name = "Sale"
+        verbose_name_plural = "Sales"
+
+    partner = dd.ForeignKey("shop.Partner")
+    product = dd.ForeignKey("shop.Product")
+    date = models.DateField()
+    at = models.DateTimeField()
+    quantity = models.DecimalField(max_digits=8, decimal_places=2)
+    amount = models.DecimalField(max_digits=10, decimal_places=2)
+    state = States.field(default="draft")
+    memo = models.TextField(blank=True)
+
+    def __str__(self):
+        return "Sale {}".format(self.pk)
+
+
+class Note(Controllable):
+    """Points to a row of any model."""
+
+    class Meta:
+        app_label = "shop"
+        verbose_name = "Note"
+        verbose_name_plural = "Notes"
+
+    text = models.TextField(blank=True)
+
+    def __str__(self):
+        return "Note {}".format(self.pk)
+
+
+class Author(dd.Model):
+    """Has a favourite among the books, which have authors: a circle."""
+
+    class Meta:
+        app_label = "shop"
+        verbose_name = "Author"
+        verbose_name_plural = "Authors"
+
+    name = models.CharField(max_length=80)
+    favorite = dd.ForeignKey(
+        "shop.Book", blank=True, null=True, related_name="liked_by")
+
+    def __str__(self):
+        return self.name
+
+
+class Book(dd.Model):
+    """Closes the circle that starts at Author."""
+
+    class Meta:
+        app_label = "shop"
+        verbose_name = "Book"
+        verbose_name_plural = "Books"
+
+    title = models.CharField(max_length=80)
+    author = dd.ForeignKey("shop.Author")
+
+    def __str__(self):
+        return self.title
+
+
+class SaleChecker(Checker):
+    """Finds sales whose amount is wrong, which it can repair."""
+
+    verbose_name = "Check the amount of sales"
+    model = "shop.Sale"
+
+    def _problems(self, obj, fix):
+        amount = obj.product.price * obj.quantity
+        if obj.amount != amount:
+            yield (True, "Amount is {} but should be {}".format(obj.amount, amount))
+            if fix:
+                obj.amount = amount
+                obj.save()
+
+    def get_checkdata_problems(self, *args, **kwargs):
+        # Newer versions of Lino pass the action request before the row.
+        rows = [arg for arg in args if isinstance(arg, dd.Model)]
+        fix = kwargs.get("fix", args[-1] if isinstance(args[-1], bool) else False)
+        return self._problems(rows[0], fix)
+
+
+class PartnerChecker(Checker):
+    """Finds partners without country, which nobody can repair for the user."""
+
+    verbose_name = "Check the country of partners"
+    model = "shop.Partner"
+
+    def get_checkdata_problems(self, *args, **kwargs):
+        rows = [arg for arg in args if isinstance(arg, dd.Model)]
+        if rows[0].country_id is None:
+            yield (False, "Country is missing")
+
+
+SaleChecker.activate()
+PartnerChecker.activate()
+
+
+class Countries(dd.Table):
+    model = "shop.Country"
+
+
+if not changed("category_gone"):
+
+    class Categories(dd.Table):
+        model = "shop.Category"
+
+
+class Partners(dd.Table):
+    model = "shop.Partner"
+
+
+class Persons(dd.Table):
+    model = "shop.Person"
+
+
+class Products(dd.Table):
+    model = "shop.Product"
+
+
+class Sales(dd.Table):
+    model = "shop.Sale"
+
+
+class Notes(dd.Table):
+    model = "shop.Note"
+
+
+class Authors(dd.Table):
+    model = "shop.Author"
+
+
+class Books(dd.Table):
+    model = "shop.Book"
