@@ -114,8 +114,10 @@ def load_models():
 
 # Keeping secrets out
 
+# A quoted value after `:` or `=`, closed or not, and a bare one after `=`.
 PROBABLY_SECRET = re.compile(
-    r"""(?ix) ( \b \w* (?: passw(?:or)?d | passwd | secret | token | api_?key ) \w* ["']? \s* [:=] \s* ) .+"""
+    r"""(?ix) ( \w* (?: passw(?:or)?d | secret | token | api_?key ) \w* ["']? \s* )
+        (?: ( [:=] \s* ) [rbuf]*["'] .+ | ( = \s* ) [^\s"',)]+ )"""
 )
 PASSWORD_IN_URL = re.compile(r"(://[^/\s:@]*:)[^@\s]+@")
 PASSWORD_IN_SOURCE = re.compile(r"""PASSW(?:OR)?D["']?\s*[:=]\s*(["'])(.+?)\1""", re.I)
@@ -167,7 +169,7 @@ def scrub(text):
         for form in {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]}:
             text = text.replace(form, HIDDEN)
     text = PASSWORD_IN_URL.sub(r"\1" + HIDDEN + "@", text)
-    return PROBABLY_SECRET.sub(r"\1" + HIDDEN, text)
+    return PROBABLY_SECRET.sub(lambda m: m[1] + (m[2] or m[3]) + HIDDEN, text)
 
 
 # Facts
@@ -230,7 +232,7 @@ def missing_facts(requirements, installed):
 
 
 def migrator_facts(site):
-    name = site.migration_class
+    name = getattr(site, "migration_class", None)
     facts = {"migration_class": text_or_none(name), "migrate_from": [], "migration_error": None}
     if not name:
         return facts
@@ -249,6 +251,15 @@ def migrator_facts(site):
     return facts
 
 
+def site_dir(site):
+    """Returns the directory of the site's own files, called `cache_dir` in older releases."""
+    return text_or_none(
+        getattr(site, "site_dir", None)
+        or getattr(site, "cache_dir", None)
+        or getattr(site, "project_dir", None)
+    )
+
+
 def site_facts(settings, site):
     plugins = attempt(lambda: site.plugins)
     linod = attempt(lambda: plugins.linod) if site.is_installed("linod") else None
@@ -260,7 +271,7 @@ def site_facts(settings, site):
         "url": text_or_none(getattr(site, "server_url", None)),
         "settings_module": os.environ.get("DJANGO_SETTINGS_MODULE"),
         "project_dir": text_or_none(site.project_dir),
-        "site_dir": text_or_none(site.site_dir),
+        "site_dir": site_dir(site),
         "languages": languages or [],
         "strict_choicelist_values": getattr(site, "strict_choicelist_values", None),
         "default_ui": text_or_none(getattr(site, "default_ui", None)),
@@ -333,8 +344,13 @@ VERSION_QUERIES = {
 
 
 def probe(facts):
-    """Asks the database for its version.  One that cannot be reached is not tried again."""
-    from django.db import connection
+    """Asks the database for its version.
+
+    Comes before the models, because Lino looks into the database when it loads
+    them.  One that cannot be reached is not tried again: each try may take as
+    long as the first, and SQLite would create the file that is missing.
+    """
+    from django.db import OperationalError, connection
 
     answer = {"reachable": False, "server_version": None, "error": None}
     try:
@@ -357,9 +373,10 @@ def probe(facts):
     except Exception as cause:
         message = scrub("%s: %s" % (type(cause).__name__, cause))
         answer["error"] = message
+        connection.close()
 
         def refuse(*args, **kwargs):
-            raise RuntimeError("the database is not reachable")
+            raise OperationalError("the database is not reachable")
 
         connection.connect = refuse
     return answer
@@ -479,12 +496,12 @@ def model_facts():
 
 
 def path_facts(settings, site):
-    log_dir = os.path.join(str(site.site_dir), "log") if site.site_dir else None
+    log_dir = os.path.join(site_dir(site) or os.getcwd(), "log")
     handlers = (getattr(settings, "LOGGING", None) or {}).get("handlers") or {}
     return {
         "static_root": text_or_none(settings.STATIC_ROOT) or None,
         "media_root": text_or_none(settings.MEDIA_ROOT) or None,
-        "log_dir": log_dir if log_dir and os.path.isdir(log_dir) else None,
+        "log_dir": log_dir if os.path.isdir(log_dir) else None,
         "log_file": text_or_none((handlers.get("file") or {}).get("filename")),
     }
 
@@ -533,13 +550,13 @@ def collect(facts):
     facts["django"] = django.get_version()
     facts["lino"] = lino.__version__
     facts["database"] = at_stage("database", database_facts, settings)
+    facts["database"].update(at_stage("database", probe, facts["database"]))
     # Before the models are loaded: they may be what fails for want of a package.
     facts["requirements"] = attempt(requirement_facts, site) or []
     facts["missing_requirements"] = missing_facts(facts["requirements"], facts["installed"])
 
     at_stage("models", load_models)
     with translation.override("en"):
-        facts["database"].update(at_stage("database", probe, facts["database"]))
         facts["requirements"] = at_stage("requirements", requirement_facts, site)
         facts["missing_requirements"] = missing_facts(facts["requirements"], facts["installed"])
         facts["site"] = at_stage("site", site_facts, settings, site)
