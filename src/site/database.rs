@@ -70,16 +70,27 @@ impl Tell for DbError {
                 .next("Look at NAME in the DATABASES setting of the site, and whether a disk is missing."),
             Self::Unsupported(text) => report(format!("The database cannot be read: {text}.")),
             Self::Connect { whom, source } => {
-                let said = source.to_string();
+                let said = said(source);
                 let report = report(format!("Cannot connect to {whom}: {}.", said.trim_end_matches('.')));
                 open::remedies(&said).into_iter().fold(report, Report::next)
             }
-            Self::Query { what, source } => report(format!("Reading the database failed while {what}: {source}."))
-                .next("Try again; when it happens again, look into the log of the database server."),
+            Self::Query { what, source } => {
+                report(format!("Reading the database failed while {what}: {}.", said(source).trim_end_matches('.')))
+                    .next("Try again; when it happens again, look into the log of the database server.")
+            }
             Self::Answer { what, answer } => {
                 report(format!("The database gave an answer that makes no sense while {what}: {answer:?}."))
             }
         }
+    }
+}
+
+/// Returns the words of the server or the system, without those of the driver.
+fn said(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        sqlx::Error::Io(error) => error.to_string(),
+        error => error.to_string(),
     }
 }
 

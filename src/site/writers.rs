@@ -120,6 +120,7 @@ fn command_of(process: &Path) -> String {
 impl Db {
     /// Returns the sessions of others on this database; always empty for SQLite, see [`open_handles`]. A user without
     /// special rights sees the sessions of the same user only, which are those of the site.
+    /// MySQL does not tell our own sessions from others: have no second connection open while you ask.
     pub async fn sessions(&mut self) -> Result<Vec<Writer>, DbError> {
         let sql = match self {
             Self::Sqlite(_) => return Ok(Vec::new()),

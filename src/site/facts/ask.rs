@@ -121,12 +121,14 @@ impl Refusal {
 
     fn remedies(&self) -> Vec<String> {
         if let Some(module) = self.missing_module() {
-            return vec![
-                format!(
-                    "The Python module {module} is missing: run `python manage.py install`, or install its package."
-                ),
-                "Was the right virtualenv found? lino-upgrade.toml can name another one.".to_owned(),
-            ];
+            let mut remedies = vec![format!(
+                "The Python module {module} is missing: install its package into the site's virtualenv (`python \
+                 manage.py install` knows what the application needs)."
+            )];
+            let import = self.place.as_ref().map(|place| format!("If the name is wrong: correct {place}."));
+            remedies.extend(import);
+            remedies.push("Was the right virtualenv found? lino-upgrade.toml can name another one.".to_owned());
+            return remedies;
         }
         let place = self.place.as_ref().map_or_else(|| "the settings".to_owned(), ToString::to_string);
         match self.stage.as_str() {
@@ -171,7 +173,7 @@ impl Tell for FactsError {
                 let message = refusal.message.lines().next().unwrap_or_default().trim_end_matches('.');
                 let separator = if message.is_empty() { "" } else { ": " };
                 let what = format!("Lino does not start{at}: {}{separator}{message}.", refusal.exception);
-                let report = report(what).excerpt(tail(&refusal.traceback, 12));
+                let report = report(what).excerpt(tail(&refusal.traceback, 8));
                 refusal.remedies().into_iter().fold(report, Report::next)
             }
         }

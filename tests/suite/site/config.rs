@@ -157,3 +157,19 @@ fn written_file_changes_nothing_and_uncommented_says_what_was_found() {
         }
     }
 }
+
+#[tokio::test]
+async fn init_writes_a_file_once_and_never_overwrites() {
+    let world = World::new();
+    let path = world.path("prod/lino-upgrade.toml");
+    let told = lino_upgrade::cli::init::init(Some(&world.path("prod"))).await.unwrap();
+    // The python of this site answers nothing.
+    assert!(told.contains("Lino could not be asked"), "{told}");
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(Config::load(&world.path("prod")).unwrap(), Config::default());
+    std::fs::write(&path, "# mine\n").unwrap();
+    let report = lino_upgrade::cli::init::init(Some(&world.path("prod"))).await.unwrap_err();
+    assert_eq!(report.what, format!("There is a file {} already.", path.display()));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "# mine\n");
+    assert!(text.contains("#name = \"prod\""), "{text}");
+}

@@ -146,3 +146,25 @@ async fn a_cancelled_question_ends_everything_it_started() {
     }
     assert_eq!(left_behind(&world), 0);
 }
+
+/// What the script really said on real sites; those files come with the script.
+#[tokio::test]
+async fn answers_of_real_sites_are_read() {
+    let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/facts");
+    for entry in std::fs::read_dir(dir).into_iter().flatten() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let world = World::with_tools();
+        match ask(&answering(&world, &text, "")).await {
+            Ok(facts) => {
+                assert!(!facts.lino.is_empty() && !facts.site.settings_module.is_empty(), "{}", path.display());
+                assert!(facts.dumped_models().all(|model| !model.pk_column.is_empty()), "{}", path.display());
+            }
+            Err(FactsError::Refused(refusal)) => {
+                assert!(refusal.place.is_some(), "{}", path.display());
+                assert!(!refusal.facts.installed.is_empty(), "{}", path.display());
+            }
+            Err(error) => panic!("{}: {error}", path.display()),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+use lino_upgrade::procedure::{Finding, Level};
+use lino_upgrade::site::check::{Demand, disk_space, environment, logger, pull_script, python_starts};
+
+use super::World;
+
+#[tokio::test]
+async fn a_good_environment_passes() {
+    let world = World::with_tools();
+    world.script("prod/env/bin/python", "#!/bin/sh\necho 3.11.2\n");
+    world.script("prod/env/bin/pull.sh", "#!/bin/bash\n");
+    let findings = environment(&world.site(), &world.around, Demand { database: 1000, env: 1000 }).await;
+    let bad: Vec<&Finding> = findings.iter().filter(|finding| finding.level != Level::Pass).collect();
+    assert_eq!(bad, Vec::<&Finding>::new());
+    assert!(findings.len() >= 5);
+}
+
+#[tokio::test]
+async fn python_that_does_not_start_or_is_too_old_fails() {
+    let world = World::with_tools();
+    for (text, told) in [
+        ("echo 'error while loading libpython3.9.so' >&2; exit 127", "error while loading libpython3.9.so"),
+        ("echo 2.7.18", "is Python 2.7.18; at least 3.7 is needed."),
+        ("exit 1", "does not start: "),
+    ] {
+        world.script("prod/env/bin/python", &format!("#!/bin/sh\n{text}\n"));
+        let finding = python_starts(&world.site()).await;
+        assert_eq!(finding.level, Level::Fail);
+        assert!(finding.text.contains(told), "{finding:?}");
+    }
+}
+
+#[test]
+fn too_small_a_disk_fails_with_numbers() {
+    let world = World::new();
+    let findings = disk_space(&world.site(), Demand { database: u64::MAX / 8, env: 0 });
+    assert!(findings.iter().any(|finding| finding.level == Level::Fail), "{findings:?}");
+}
+
+#[test]
+fn missing_pull_script_is_an_obstacle() {
+    let world = World::new();
+    assert_eq!(pull_script(&world.site()).level, Level::Fail);
+    world.write("prod/lino-upgrade.toml", "[commands]\npull = \"true\"\n");
+    assert_eq!(pull_script(&world.site()), Finding::pass("pull.sh", "The new version comes by: true."));
+}
+
+#[test]
+fn pull_script_that_writes_to_a_system_log_needs_one() {
+    let world = World::new();
+    world.script("prod/env/bin/pull.sh", "#!/bin/bash\nset -e\n# logger\n");
+    assert_eq!(logger(&world.site(), &world.around), None);
+    world.script("prod/env/bin/pull.sh", "#!/bin/bash\nset -e\nlogger -s Started\n");
+    let level = || logger(&world.site(), &world.around).unwrap();
+    assert!(level().text.contains("not installed"));
+    world.script("bin/logger", "");
+    assert_eq!(level().level, Level::Fail);
+    assert!(level().text.contains("/dev/log is missing"));
+    world.write("system/dev/log", "");
+    assert_eq!(level().level, Level::Pass);
+}
