@@ -95,8 +95,6 @@ fn title(state: &State, frame: &mut Frame, area: Rect) {
         let elapsed = text::duration(state.seconds() - down);
         right.push(Span::styled(format!(" down since {since} "), state.colours.of(Role::Bad)));
         right.push(Span::styled(format!("{elapsed} "), state.colours.of(Role::Bad)));
-    } else if state.site.is_some() && state.run.is_some() && !state.steps.is_empty() {
-        right.push(Span::styled(" site is up ", state.colours.of(Role::Good)));
     }
     let taken: usize = right.iter().map(|span| text::width(&span.content)).sum();
     let room = usize::from(area.width).saturating_sub(taken + 6);
