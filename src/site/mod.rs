@@ -1,1 +1,30 @@
 //! The site: finding it, asking it for its facts, its services and its database catalogue. Read only.
+//!
+//! [`find`] looks at files alone and takes milliseconds; [`facts::ask`] starts Lino and takes seconds;
+//! [`services`] asks the machine; [`Db`] looks into the database. Nothing here stops, starts or writes anything,
+//! except [`Site::prepare_state_dir`] and the configuration file of `lino-upgrade init`.
+
+#![allow(clippy::doc_markdown, reason = "SQLite, PostgreSQL, MySQL and MariaDB are names, not code")]
+
+pub mod check;
+mod command;
+pub mod config;
+pub mod connection;
+pub mod database;
+pub mod facts;
+mod find;
+mod process;
+pub mod services;
+mod state_dir;
+mod surroundings;
+pub mod text;
+pub mod writers;
+
+pub use command::{CommandLine, quote};
+pub use config::{Config, ConfigError, Role, StepChoice};
+pub use connection::{Connection, Engine};
+pub use database::{Db, DbError};
+pub use facts::{Facts, FactsError};
+pub use find::{Site, SiteError, find, find_unproved};
+pub use services::{Detected, Service, ServiceKind, ServiceState, detect};
+pub use surroundings::{Surroundings, is_executable, is_writable};

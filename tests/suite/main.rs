@@ -1,3 +1,4 @@
-//! The suite.
+//! The suite: real processes, real terminals, real sites.
 
+mod site;
 mod ui_fake;

@@ -1,0 +1,645 @@
+"""Describes a Lino site as its own Python sees it.
+
+    python -u facts.py OUT             writes the facts as one JSON object to the file OUT
+    python -u facts.py --connection    prints how to connect to the database, password included
+
+Run it with the site's own Python, in the directory that holds `manage.py`.
+It loads the site the way `manage.py` does and only reads.  The facts never
+hold a password; the connection goes to standard output alone, as one line that
+starts with MARKER, for the parent process to read from a pipe.
+
+One file for both, because both must find and load the site in the same way,
+and because a second module beside it would have to be importable next to the
+modules of the site.
+
+It does not judge anything: a value that cannot be determined is null, and
+what went wrong is said in `error`.  Works on Lino 20 to 26 (Python 3.7 and up).
+"""
+
+import io
+import json
+import os
+import re
+import runpy
+import sys
+import traceback
+
+FORMAT = 1
+MARKER = "@lino-upgrade-connection "
+CONNECT_TIMEOUT = 10  # seconds, unless the site's settings say otherwise
+HIDDEN = "********"
+
+
+class Reached(BaseException):
+    """Ends `manage.py` where Django would take over."""
+
+
+class Stage(Exception):
+    """A cause together with what was being done."""
+
+    def __init__(self, name, cause):
+        super().__init__(name)
+        self.name = name
+        self.cause = cause
+
+
+# Loading the site
+
+
+def at_stage(name, function, *args):
+    """Calls the function; whatever stops it, an exit included, is a Stage."""
+    try:
+        return function(*args)
+    except Stage:
+        raise
+    except KeyboardInterrupt:
+        raise
+    except BaseException as cause:
+        raise Stage(name, cause) from cause
+
+
+def find_settings():
+    """Runs `manage.py` up to Django, for its settings module and search path.
+
+    Sites differ in how they set these two; running the file is the only way
+    that is right for all of them.
+    """
+    project = os.getcwd()
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [project] + [
+        p for p in sys.path if os.path.abspath(p or project) not in (here, project)
+    ]
+    sys.argv[:] = ["manage.py", "facts"]
+
+    import django.core.management as management
+
+    if os.path.exists("manage.py"):
+
+        def stop(*args, **kwargs):
+            raise Reached()
+
+        execute = management.ManagementUtility.execute
+        management.ManagementUtility.execute = stop
+        try:
+            runpy.run_path(os.path.join(project, "manage.py"), run_name="__main__")
+        except Reached:
+            pass
+        finally:
+            management.ManagementUtility.execute = execute
+    if not os.environ.get("DJANGO_SETTINGS_MODULE"):
+        raise RuntimeError(
+            "neither manage.py nor the environment names a DJANGO_SETTINGS_MODULE"
+        )
+
+
+def load_settings():
+    from django.conf import settings
+
+    settings.INSTALLED_APPS  # Django imports the module at the first access.
+    return settings
+
+
+def load_site(settings):
+    site = getattr(settings, "SITE", None)
+    if site is None or not hasattr(site, "installed_plugins"):
+        raise RuntimeError("this Django project is not a Lino site: no SITE in its settings")
+    return site
+
+
+def load_models():
+    import django
+
+    django.setup()
+
+
+# Keeping secrets out
+
+PROBABLY_SECRET = re.compile(
+    r"""(?ix) ( \b \w* (?: passw(?:or)?d | passwd | secret | token | api_?key ) \w* ["']? \s* [:=] \s* ) .+"""
+)
+PASSWORD_IN_URL = re.compile(r"(://[^/\s:@]*:)[^@\s]+@")
+PASSWORD_IN_SOURCE = re.compile(r"""PASSW(?:OR)?D["']?\s*[:=]\s*(["'])(.+?)\1""", re.I)
+
+
+def secrets():
+    """Returns every password that could turn up in a message, longest first."""
+    found = {os.environ.get(name) for name in ("PGPASSWORD", "MYSQL_PWD")}
+    module = sys.modules.get("django.conf")
+    try:
+        if module is not None and module.settings.configured:
+            for entry in module.settings.DATABASES.values():
+                options = entry.get("OPTIONS") or {}
+                found.add(entry.get("PASSWORD"))
+                found.update(options.get(key) for key in ("password", "passwd"))
+    except Exception:
+        pass  # Broken settings: their source is read instead.
+    for path in settings_files():
+        try:
+            with io.open(path, encoding="utf-8", errors="replace") as stream:
+                found.update(match[1] for match in PASSWORD_IN_SOURCE.findall(stream.read()))
+        except OSError:
+            pass
+    return sorted({str(secret) for secret in found if secret}, key=len, reverse=True)
+
+
+def settings_files():
+    yield "settings.py"
+    name = os.environ.get("DJANGO_SETTINGS_MODULE", "")
+    parts = name.split(".")
+    for folder in sys.path:
+        for n in range(1, len(parts) + 1):
+            base = os.path.join(folder, *parts[:n])
+            for path in (base + ".py", os.path.join(base, "settings.py")):
+                if os.path.isfile(path):
+                    yield path
+
+
+def scrub(text):
+    """Hides passwords in text that others wrote: messages and tracebacks.
+
+    Not for names and other values with a meaning of their own: a site whose
+    password is `lino` would lose them all.
+    """
+    if text is None:
+        return None
+    text = str(text)
+    for secret in secrets():
+        for form in {secret, repr(secret)[1:-1], json.dumps(secret)[1:-1]}:
+            text = text.replace(form, HIDDEN)
+    text = PASSWORD_IN_URL.sub(r"\1" + HIDDEN + "@", text)
+    return PROBABLY_SECRET.sub(r"\1" + HIDDEN, text)
+
+
+# Facts
+
+
+def text_or_none(value):
+    return None if value is None else str(value)
+
+
+def attempt(function, *args):
+    """Returns what the function returns, or None if it fails."""
+    try:
+        return function(*args)
+    except Exception:
+        return None
+
+
+def python_facts():
+    return {
+        "version": "%d.%d.%d" % sys.version_info[:3],
+        "executable": sys.executable,
+        "prefix": sys.prefix,
+    }
+
+
+def normalized(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def installed_facts():
+    try:
+        from importlib.metadata import distributions
+    except ImportError:  # Python 3.7
+        import pkg_resources
+
+        return {d.project_name: d.version for d in pkg_resources.working_set}
+    found = {}
+    for distribution in distributions():
+        name = attempt(lambda: distribution.metadata["Name"])
+        if name:
+            found.setdefault(name, distribution.version)  # The first on sys.path counts.
+    return dict(sorted(found.items(), key=lambda pair: pair[0].lower()))
+
+
+def requirement_facts(site):
+    return sorted({str(requirement) for requirement in site.get_requirements()})
+
+
+def missing_facts(requirements, installed):
+    """Names the requirements that no installed package satisfies, by name only."""
+    have = {normalized(name) for name in installed}
+    missing = []
+    for requirement in requirements:
+        match = re.search(r"#egg=([\w.-]+)", requirement) or re.match(
+            r"\s*([A-Za-z0-9][\w.-]*)\s*(?:$|[\[<>=!~;@ (])", requirement
+        )
+        if match and normalized(match.group(1)) not in have:
+            missing.append(match.group(1))
+    return missing
+
+
+def migrator_facts(site):
+    name = site.migration_class
+    facts = {"migration_class": text_or_none(name), "migrate_from": [], "migration_error": None}
+    if not name:
+        return facts
+    try:
+        from django.utils.module_loading import import_string
+
+        migrator = import_string(name) if isinstance(name, str) else name
+        prefix = "migrate_from_"
+        methods = [m[len(prefix):] for m in dir(migrator) if m.startswith(prefix)]
+        facts["migrate_from"] = sorted(
+            (m.replace("_", ".") for m in methods),
+            key=lambda v: [(not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in v.split(".")],
+        )
+    except Exception as cause:
+        facts["migration_error"] = scrub("%s: %s" % (type(cause).__name__, cause))
+    return facts
+
+
+def site_facts(settings, site):
+    plugins = attempt(lambda: site.plugins)
+    linod = attempt(lambda: plugins.linod) if site.is_installed("linod") else None
+    languages = attempt(lambda: [language.name for language in site.languages])
+    facts = {
+        "name": text_or_none(site.verbose_name),
+        "version": text_or_none(site.version),
+        "title": text_or_none(site.title),
+        "url": text_or_none(getattr(site, "server_url", None)),
+        "settings_module": os.environ.get("DJANGO_SETTINGS_MODULE"),
+        "project_dir": text_or_none(site.project_dir),
+        "site_dir": text_or_none(site.site_dir),
+        "languages": languages or [],
+        "strict_choicelist_values": getattr(site, "strict_choicelist_values", None),
+        "default_ui": text_or_none(getattr(site, "default_ui", None)),
+        "use_linod": bool(
+            getattr(linod, "use_channels", False) or getattr(site, "use_linod", False)
+        ),
+        "time_zone": settings.TIME_ZONE,
+        "use_tz": bool(settings.USE_TZ),
+    }
+    facts.update(migrator_facts(site))
+    return facts
+
+
+def plugin_facts(site):
+    def version(plugin):
+        """Plugins have no version of their own: that of their package counts."""
+        package = sys.modules.get(plugin.app_name.split(".")[0])
+        return text_or_none(getattr(package, "__version__", None))
+
+    return [
+        {
+            "app_label": plugin.app_label,
+            "app_name": plugin.app_name,
+            "verbose_name": attempt(lambda: str(plugin.verbose_name)),
+            "version": attempt(version, plugin),
+        }
+        for plugin in site.installed_plugins
+    ]
+
+
+def engine_name(backend):
+    """Returns the kind of database behind a Django backend, variants included."""
+    for engine, words in (
+        ("sqlite", ("sqlite", "spatialite")),
+        ("postgresql", ("postgresql", "postgis", "psycopg")),
+        ("mysql", ("mysql", "mariadb")),
+    ):
+        if any(word in backend.lower() for word in words):
+            return engine
+    return backend
+
+
+def database_facts(settings):
+    entry = settings.DATABASES["default"]
+    backend = entry.get("ENGINE") or ""
+    options = entry.get("OPTIONS") or {}
+    return {
+        "engine": engine_name(backend),
+        "backend": backend,
+        "name": text_or_none(entry.get("NAME")),
+        "host": text_or_none(entry.get("HOST")) or None,
+        "port": text_or_none(entry.get("PORT")) or None,
+        "user": text_or_none(entry.get("USER")) or None,
+        "has_password": bool(
+            entry.get("PASSWORD") or options.get("password") or options.get("passwd")
+        ),
+        "options_keys": sorted(options),
+        "other_databases": sorted(set(settings.DATABASES) - {"default"}),
+        "reachable": None,
+        "server_version": None,
+        "error": None,
+    }
+
+
+VERSION_QUERIES = {
+    "sqlite": "SELECT sqlite_version()",
+    "postgresql": "SHOW server_version",
+    "mysql": "SELECT VERSION()",
+}
+
+
+def probe(facts):
+    """Asks the database for its version.  One that cannot be reached is not tried again."""
+    from django.db import connection
+
+    answer = {"reachable": False, "server_version": None, "error": None}
+    try:
+        name = facts["name"] or ""
+        in_memory = not name or ":memory:" in name or "mode=memory" in name
+        if facts["engine"] == "sqlite" and not in_memory:
+            path = name[5:].split("?")[0] if name.startswith("file:") else name
+            if not os.path.isfile(path):  # Connecting would create it.
+                raise RuntimeError("there is no file %s" % path)
+        if facts["engine"] in ("postgresql", "mysql"):
+            connection.settings_dict.setdefault("OPTIONS", {}).setdefault(
+                "connect_timeout", CONNECT_TIMEOUT
+            )
+        with connection.cursor() as cursor:
+            query = VERSION_QUERIES.get(facts["engine"])
+            if query:
+                cursor.execute(query)
+                answer["server_version"] = str(cursor.fetchone()[0])
+        answer["reachable"] = True
+    except Exception as cause:
+        message = scrub("%s: %s" % (type(cause).__name__, cause))
+        answer["error"] = message
+
+        def refuse(*args, **kwargs):
+            raise RuntimeError("the database is not reachable")
+
+        connection.connect = refuse
+    return answer
+
+
+def model_name(model):
+    """`app.Model`, Lino's full model name; a target that was never found is a string."""
+    if isinstance(model, str):
+        return model
+    return "%s.%s" % (model._meta.app_label, model._meta.object_name)
+
+
+def choice_facts(field):
+    """Returns the choicelist's name and the [value, text] pairs that the field admits."""
+    choicelist = getattr(field, "choicelist", None)
+    if choicelist is not None and not isinstance(choicelist, str):
+        name = "%s.%s" % (choicelist.app_label, choicelist.__name__)
+        items = attempt(lambda: list(choicelist.get_list_items())) or []
+        return name, [[text_or_none(item.value), attempt(str, item)] for item in items]
+    pairs = attempt(lambda: list(field.flatchoices)) or []
+    pairs = [[plain(value), attempt(str, text)] for value, text in pairs]
+    return None, pairs or None
+
+
+def plain(value):
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(getattr(value, "value", value))
+
+
+def default_facts(field):
+    from django.db.models import NOT_PROVIDED
+
+    if field.default is NOT_PROVIDED:
+        return None
+    value = field.default
+    if callable(value) and hasattr(value, "__qualname__"):
+        text = "%s.%s()" % (getattr(value, "__module__", ""), value.__qualname__)
+    else:
+        text = attempt(repr, value) or type(value).__name__
+    # A repr with an address differs from run to run.
+    return scrub(re.sub(r" at 0x[0-9a-f]+", "", text)[:200])
+
+
+def field_facts(field, connection):
+    choicelist, choices = choice_facts(field)
+    remote = getattr(field, "remote_field", None)
+    target = attempt(lambda: model_name(remote.model)) if remote else None
+    on_delete = getattr(getattr(remote, "on_delete", None), "__name__", None)
+    babel_of = getattr(field, "_lino_babel_field", None)
+    babel = bool(babel_of) or any(
+        base.__name__ in ("BabelCharField", "BabelTextField") for base in type(field).__mro__
+    )
+    return {
+        "name": field.name,
+        "attname": field.attname,
+        "column": field.column,
+        "class": type(field).__name__,
+        "db_type": attempt(field.db_type, connection),
+        "null": field.null,
+        "blank": field.blank,
+        "unique": field.unique,
+        "primary_key": field.primary_key,
+        "max_length": field.max_length,
+        "max_digits": getattr(field, "max_digits", None),
+        "decimal_places": getattr(field, "decimal_places", None),
+        "choices": choices,
+        "choicelist": choicelist,
+        "has_default": field.has_default(),
+        "default": default_facts(field),
+        "target": target,
+        "on_delete": on_delete,
+        "babel": babel,
+        "babel_of": babel_of if isinstance(babel_of, str) else None,
+    }
+
+
+def unique_facts(meta):
+    """Returns the sets of fields that must be unique together for every row."""
+    found = [list(names) for names in meta.unique_together]
+    for constraint in getattr(meta, "constraints", ()):
+        names = getattr(constraint, "fields", None)
+        if names and getattr(constraint, "condition", None) is None:
+            if type(constraint).__name__ == "UniqueConstraint":
+                found.append(list(names))
+    return found
+
+
+def model_facts():
+    """Describes the models that dump2py dumps, tables of many-to-many fields included.
+
+    Fields are those of the model's own table; those of parents are told there.
+    """
+    from django.apps import apps
+    from django.db import connection
+
+    found = []
+    for model in apps.get_models(include_auto_created=True):
+        meta = model._meta
+        found.append(
+            {
+                "model": model_name(model),
+                "table": meta.db_table,
+                "managed": meta.managed,
+                "proxy": meta.proxy,
+                "abstract": False,
+                "auto_created": bool(meta.auto_created),
+                "parents": [model_name(p) for p, link in meta.parents.items() if link],
+                "pk": meta.pk.attname,
+                "pk_column": meta.pk.column,
+                "unique_together": unique_facts(meta),
+                "fields": [field_facts(f, connection) for f in meta.local_concrete_fields],
+                "rows": None,
+            }
+        )
+    return sorted(found, key=lambda model: model["model"])
+
+
+def path_facts(settings, site):
+    log_dir = os.path.join(str(site.site_dir), "log") if site.site_dir else None
+    handlers = (getattr(settings, "LOGGING", None) or {}).get("handlers") or {}
+    return {
+        "static_root": text_or_none(settings.STATIC_ROOT) or None,
+        "media_root": text_or_none(settings.MEDIA_ROOT) or None,
+        "log_dir": log_dir if log_dir and os.path.isdir(log_dir) else None,
+        "log_file": text_or_none((handlers.get("file") or {}).get("filename")),
+    }
+
+
+def use_facts(settings, site, commands):
+    search = None
+    if "rebuild_index" in commands and "haystack" in settings.INSTALLED_APPS:
+        search = "rebuild_index"
+    elif site.is_installed("search") and getattr(site, "use_elasticsearch", False):
+        search = "createindexes" if "createindexes" in commands else None
+    return {
+        "search_index_command": search,
+        "checkdata": "checkdata" in commands,
+        "help": "makehelp" in commands and site.is_installed("help"),
+    }
+
+
+def skipped_facts(names):
+    """Returns the models that this Lino's dump2py leaves out, read from its own source."""
+    skipped = ["contenttypes.ContentType", "sessions.Session"]
+    import inspect
+
+    from lino.management.commands import dump2py
+
+    source = re.sub(r"(?m)^\s*#.*$", "", inspect.getsource(dump2py))
+    # Old form: `M = settings.SITE.modules.checkdata.Problem`, then `issubclass(m, M)`.
+    for name in re.findall(r"\bcheckdata\.(Message|Problem)\b", source):
+        skipped.append("checkdata." + name)
+    return sorted({name for name in skipped if name in names})
+
+
+def collect(facts):
+    """Fills the facts in the order of their certainty, so that a failure leaves the rest."""
+    facts["python"] = python_facts()
+    facts["installed"] = installed_facts()
+
+    at_stage("manage.py", find_settings)
+    settings = at_stage("settings", load_settings)
+    site = at_stage("lino", load_site, settings)
+
+    import django
+    import lino
+    from django.core.management import get_commands
+    from django.utils import translation
+
+    facts["django"] = django.get_version()
+    facts["lino"] = lino.__version__
+    facts["database"] = at_stage("database", database_facts, settings)
+    # Before the models are loaded: they may be what fails for want of a package.
+    facts["requirements"] = attempt(requirement_facts, site) or []
+    facts["missing_requirements"] = missing_facts(facts["requirements"], facts["installed"])
+
+    at_stage("models", load_models)
+    with translation.override("en"):
+        facts["database"].update(at_stage("database", probe, facts["database"]))
+        facts["requirements"] = at_stage("requirements", requirement_facts, site)
+        facts["missing_requirements"] = missing_facts(facts["requirements"], facts["installed"])
+        facts["site"] = at_stage("site", site_facts, settings, site)
+        facts["plugins"] = at_stage("plugins", plugin_facts, site)
+        facts["models"] = at_stage("models", model_facts)
+        facts["commands"] = sorted(at_stage("commands", get_commands))
+        facts.update(at_stage("paths", path_facts, settings, site))
+        facts["uses"] = at_stage("uses", use_facts, settings, site, facts["commands"])
+        names = {model["model"] for model in facts["models"]}
+        facts["skipped_in_dump"] = at_stage("dump2py", skipped_facts, names)
+
+
+def error_facts(stage):
+    cause = stage.cause
+    lines = traceback.format_exception(type(cause), cause, cause.__traceback__)
+    kind = type(cause)
+    module = "" if kind.__module__ == "builtins" else kind.__module__ + "."
+    return {
+        "stage": stage.name,
+        "exception": module + kind.__name__,
+        "message": scrub(cause),
+        "traceback": scrub("".join(lines)),
+    }
+
+
+def write_facts(path):
+    facts = {"format": FORMAT}
+    status = 0
+    try:
+        at_stage("facts", collect, facts)
+    except Stage as stage:
+        facts["error"] = error_facts(stage)
+        status = 1
+    path = os.path.join(START, path)
+    temporary = "%s.%d.tmp" % (path, os.getpid())
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with io.open(descriptor, "w", encoding="utf-8") as stream:
+        # ASCII: a lone surrogate in a file name must not stop the writing.
+        json.dump(facts, stream, default=str, indent=1)
+        stream.write("\n")
+    os.replace(temporary, path)
+    return status
+
+
+# The connection
+
+PLAIN_OPTIONS = (
+    "unix_socket", "read_default_file", "read_default_group", "charset", "ssl", "ssl_mode",
+    "service", "passfile", "sslmode", "sslrootcert", "sslcert", "sslkey", "options",
+)
+
+
+def connection_facts(settings):
+    entry = settings.DATABASES["default"]
+    options = entry.get("OPTIONS") or {}
+    backend = entry.get("ENGINE") or ""
+
+    def first(*values):
+        return next((str(value) for value in values if value), None)
+
+    host = first(entry.get("HOST"), options.get("host"))
+    socket = first(options.get("unix_socket"))
+    if host and host.startswith("/"):
+        # A path is a socket: PostgreSQL names its directory, MySQL the socket itself.
+        host, socket = None, host
+    return {
+        "format": FORMAT,
+        "engine": engine_name(backend),
+        "backend": backend,
+        "host": host,
+        "port": first(entry.get("PORT"), options.get("port")),
+        "user": first(entry.get("USER"), options.get("user")),
+        "password": first(entry.get("PASSWORD"), options.get("password"), options.get("passwd")),
+        "name": first(
+            entry.get("NAME"), options.get("dbname"), options.get("database"), options.get("db")
+        ),
+        "socket": socket,
+        "options": {key: options[key] for key in PLAIN_OPTIONS if options.get(key)},
+    }
+
+
+def print_connection():
+    """Prints the connection, or why there is none, as one marked line."""
+    status = 0
+    try:
+        at_stage("manage.py", find_settings)
+        answer = at_stage("database", connection_facts, at_stage("settings", load_settings))
+    except Stage as stage:
+        answer = {"format": FORMAT, "error": error_facts(stage)}
+        status = 1
+    sys.stdout.write("\n" + MARKER + json.dumps(answer, default=str) + "\n")
+    sys.stdout.flush()
+    return status
+
+
+START = os.getcwd()
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: facts.py OUT | facts.py --connection")
+    if sys.argv[1] == "--connection":
+        sys.exit(print_connection())
+    sys.exit(write_facts(sys.argv[1]))

@@ -1,0 +1,47 @@
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use lino_upgrade::site::writers::{open_handles, site_processes};
+
+use super::World;
+
+#[test]
+fn open_files_show_who_holds_them() {
+    let mut world = World::new();
+    world.around.system = PathBuf::from("/");
+    let file = world.write("prod/default.db", "");
+    assert_eq!(open_handles(&file, &world.around).writers, []);
+    let mut holder = Command::new("sleep").arg("600").stdin(std::fs::File::open(&file).unwrap()).spawn().unwrap();
+    // The child's stdin is in place before its program is.
+    let writers = open_handles(&file, &world.around).writers;
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    let [writer] = writers.as_slice() else { panic!("{writers:?}") };
+    assert_eq!(writer.id, u64::from(holder.id()));
+    assert_eq!(writer.what, format!("has {} open", file.display()));
+}
+
+#[test]
+fn programs_of_the_site_are_found_by_their_command() {
+    let mut world = World::new();
+    world.around.system = PathBuf::from("/");
+    std::os::unix::fs::symlink("/bin/sh", world.path("prod/env/bin/python3")).unwrap();
+    world.write("prod/serve.py", "");
+    let script = world.write("prod/manage.py", "echo ready; read line\n");
+    let mut server = Command::new("env/bin/python3")
+        .arg(&script)
+        .arg("runserver")
+        .current_dir(world.path("prod"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stdout.take().unwrap()), &mut line).unwrap();
+    let writers = site_processes(&world.site(), &world.around).writers;
+    server.kill().unwrap();
+    server.wait().unwrap();
+    let [writer] = writers.as_slice() else { panic!("{writers:?}") };
+    assert_eq!(writer.id, u64::from(server.id()));
+    assert!(writer.who.contains("manage.py runserver"), "{writer:?}");
+}
