@@ -186,7 +186,7 @@ fn the_shell_takes_all_keys_but_the_way_out() {
     let mut wizard = Wizard::planned(80, 24);
     assert_eq!(wizard.keys("!"), vec![Action::Send(Wish::OpenShell)]);
     let opened = wizard.tell(Event::ShellOpened { log: "/log/shell".into(), from: 7 });
-    assert!(matches!(opened[..], [Action::Send(Wish::Resize { columns: 39, .. })]), "{opened:?}");
+    assert!(matches!(opened[..], [Action::Send(Wish::Resize { columns: 78, .. })]), "{opened:?}");
     assert_eq!(wizard.keys("q?"), vec![typed(b"q"), typed(b"?")]);
     assert_eq!(wizard.control('c'), vec![typed(b"\x03")]);
     assert_eq!(wizard.key(KeyCode::F(12)), vec![]);
