@@ -207,7 +207,9 @@ fn has_log(state: &State) -> bool {
 }
 
 fn may_go(state: &State) -> bool {
-    state.may_start() && state.first_open().is_some()
+    // A failed step is run again by its own key: a stray Enter must not drop tables once more.
+    let next = state.first_open().and_then(|at| state.steps.get(at));
+    state.may_start() && next.is_some_and(|step| step.plan.state == StepState::Pending)
 }
 
 fn may_skip(state: &State) -> bool {
@@ -407,7 +409,7 @@ const TYPING: &[Binding] = &[
     binding!(
         [k(KeyCode::Esc)],
         "Esc",
-        "back to the wizard",
+        "back to the wizard (Ctrl-C goes to the command)",
         "Let your keys go to the wizard again. `i` returns to typing.",
         Command::LeaveTyping,
         always
@@ -574,6 +576,8 @@ pub fn explained(state: &State) -> Vec<(&'static str, &'static str, bool)> {
     for binding in MAIN {
         rows.push((binding.shown, binding.help, (binding.when)(state)));
     }
+    // Stable: what means something now comes first, each group in the table's order.
+    rows.sort_by_key(|(_, _, active)| !active);
     rows
 }
 

@@ -49,6 +49,10 @@ const WIDE_STEPS: u16 = 44;
 /// Computes the areas of the main screen.
 #[must_use]
 pub fn areas(state: &State) -> Areas {
+    areas_of(state, state.shown_division())
+}
+
+fn areas_of(state: &State, division: Division) -> Areas {
     let (columns, rows) = state.size;
     let screen = Rect::new(0, 0, columns, rows);
     let inner = columns.saturating_sub(2);
@@ -56,7 +60,7 @@ pub fn areas(state: &State) -> Areas {
     let status = Rect::new(2, rows.saturating_sub(3), inner.saturating_sub(2), 1);
     let keys = Rect { y: rows.saturating_sub(2), ..status };
     let input_rows = input_rows(state);
-    if state.division == Division::LogAlone {
+    if division == Division::LogAlone {
         let log = Rect { height: body.height.saturating_sub(input_rows), ..body };
         return Areas {
             screen,
@@ -113,7 +117,9 @@ fn input_rows(state: &State) -> u16 {
 /// Returns the size that the engine is told: columns, rows.
 #[must_use]
 pub fn terminal_size(state: &State) -> (u16, u16) {
-    let log = areas(state).log;
+    // A shell keeps the size it has in front, so that looking at the steps meanwhile does not break its lines.
+    let division = if state.shell.is_some() { Division::LogAlone } else { state.shown_division() };
+    let log = areas_of(state, division).log;
     (log.width.max(1), log.height.max(1))
 }
 

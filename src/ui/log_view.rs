@@ -221,10 +221,11 @@ impl LogView {
         }
         if self.follow {
             let mut rows: Vec<VisibleRow> = Vec::new();
-            let mut line = self.lines;
+            // While newer lines are still being read, the end of what is at hand is shown.
+            let mut line = self.lines.min(self.window.first.saturating_add(self.window.rows.len() as u64));
             while rows.len() < height && line > 0 {
                 line -= 1;
-                let Some(row) = self.window.row(line) else { continue };
+                let Some(row) = self.window.row(line) else { break };
                 let mut pieces = self.pieces(line, row);
                 let room = height - rows.len();
                 let over = pieces.len().saturating_sub(room);

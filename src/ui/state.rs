@@ -447,6 +447,15 @@ impl State {
         self.asks.first().filter(|_| !self.aside)
     }
 
+    /// Returns how the screen is divided now: a shell with the focus has all of it.
+    #[must_use]
+    pub fn shown_division(&self) -> Division {
+        match &self.shell {
+            Some(shell) if shell.focus == ShellFocus::Shell => Division::LogAlone,
+            _ => self.division,
+        }
+    }
+
     /// Tells whether something runs that would go on without the wizard.
     #[must_use]
     pub fn is_busy(&self) -> bool {

@@ -55,6 +55,24 @@ pub fn cut(text: &str, columns: usize) -> String {
     short
 }
 
+/// Returns the end of `text` that fits `columns`, with an ellipsis when its beginning was cut off.
+#[must_use]
+pub fn tail(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut used = 1;
+    let mut from = text.len();
+    for (at, c) in text.char_indices().rev() {
+        used += char_width(c);
+        if used > columns {
+            break;
+        }
+        from = at;
+    }
+    format!("…{}", text.get(from..).unwrap_or_default())
+}
+
 /// Breaks `text` into lines of at most `columns`, at spaces where possible. Keeps its own line breaks.
 #[must_use]
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {

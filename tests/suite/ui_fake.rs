@@ -2,6 +2,8 @@
 //!
 //! `cargo test --test suite -- --ignored --exact ui_fake::wizard --nocapture`, with `UI_FAKE` naming a scene.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::format_push_string, reason = "a test tool")]
+
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -88,6 +90,12 @@ impl Fake {
                     .unchanged("The site was not touched.")
                     .next("Free some space on /var and start again.")
                     .log("/var/lib/lino-upgrade/run-3.log"),
+            });
+        }
+        if scene == "panic" {
+            let _ = std::thread::spawn(|| {
+                std::thread::sleep(Duration::from_secs(1));
+                panic!("a fault");
             });
         }
         while let Some(wish) = self.wishes.recv().await {

@@ -19,7 +19,7 @@ pub fn draw(state: &State, frame: &mut Frame) {
     let areas = areas(state);
     frames(state, frame, &areas);
     title(state, frame, areas.screen);
-    if state.division == Division::Panes {
+    if state.shown_division() == Division::Panes {
         steps::draw(state, frame, areas.steps);
         facts(state, frame, areas.facts);
         explanation::draw(state, frame, areas.explanation);
@@ -39,7 +39,7 @@ fn frames(state: &State, frame: &mut Frame, areas: &Areas) {
     let rule = areas.status.y.saturating_sub(1);
     let buffer = frame.buffer_mut();
     horizontal(buffer, areas.screen, rule, style);
-    if state.division == Division::LogAlone {
+    if state.shown_division() == Division::LogAlone {
         return;
     }
     let x = areas.steps.right();
@@ -76,7 +76,7 @@ fn put(buffer: &mut Buffer, x: u16, y: u16, symbol: &str, style: Style) {
 }
 
 fn title(state: &State, frame: &mut Frame, area: Rect) {
-    if state.division == Division::LogAlone {
+    if state.shown_division() == Division::LogAlone {
         // The log writes its own title there.
         return;
     }
@@ -95,8 +95,6 @@ fn title(state: &State, frame: &mut Frame, area: Rect) {
         let elapsed = text::duration(state.seconds() - down);
         right.push(Span::styled(format!(" down since {since} "), state.colours.of(Role::Bad)));
         right.push(Span::styled(format!("{elapsed} "), state.colours.of(Role::Bad)));
-    } else if state.site.is_some() && state.run.is_some() && !state.steps.is_empty() {
-        right.push(Span::styled(" site is up ", state.colours.of(Role::Good)));
     }
     let taken: usize = right.iter().map(|span| text::width(&span.content)).sum();
     let room = usize::from(area.width).saturating_sub(taken + 6);

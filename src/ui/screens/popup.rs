@@ -222,9 +222,10 @@ fn trouble(state: &State, report: &Report, width: usize) -> Content {
         }
     };
     put("", &report.what, Role::Title);
-    if let Some(excerpt) = &report.excerpt {
-        put("", excerpt, Role::Command);
-    }
+    // Not wrapped: a caret stands under what it points at.
+    let excerpt = report.excerpt.as_deref().unwrap_or_default().lines();
+    let excerpt: Vec<Line> =
+        excerpt.map(|line| Line::styled(text::cut(&text::clean(line), width), style(Role::Command))).collect();
     if let Some(unchanged) = &report.unchanged {
         put("", unchanged, Role::Good);
     }
@@ -234,6 +235,8 @@ fn trouble(state: &State, report: &Report, width: usize) -> Content {
     if let Some(log) = &report.log {
         put("The whole output is in ", &format!("{}.", log.display()), Role::Dim);
     }
+    let at = text::wrap(&report.what, width).len().min(body.len());
+    body.splice(at..at, excerpt);
     Content {
         title: "Something went wrong".to_owned(),
         role: Role::Bad,

@@ -12,7 +12,7 @@ use crate::ui::text;
 pub fn now(state: &State) -> String {
     if let Some(watched) = &state.watched {
         return format!(
-            "{} drives this upgrade since {}; you are watching. t takes over.",
+            "{} drives since {}; you are watching. t takes over.",
             text::clean(&watched.operator),
             clock(state, watched.since)
         );
@@ -51,10 +51,10 @@ fn resting(state: &State, because: Option<&(Outcome, String)>) -> String {
     let (number, title) = (step.plan.step.number(), text::clean(&step.plan.title));
     match (&step.plan.state, because) {
         (StepState::Failed { .. }, _) => {
-            format!("Step {number} failed: {title}. Read above what to do, then r runs it again.")
+            format!("Step {number} failed. Read at the right what to do; r runs it again.")
         }
         (StepState::Interrupted { .. }, _) => {
-            format!("Step {number} was interrupted: {title}. r runs it again.")
+            format!("Step {number} was interrupted. Read at the right; r runs it again.")
         }
         _ if state.steps.iter().all(|step| step.plan.state == StepState::Pending) => {
             format!("Press Enter to begin with step {number}: {title}.")

@@ -4,7 +4,6 @@ use super::{end_typing, notice};
 use crate::engine::{Event, NoticeLevel, PlannedStep};
 use crate::procedure::{StepId, StepState};
 use crate::ui::emulator::Emulator;
-use crate::ui::layout::terminal_size;
 use crate::ui::reader::Request;
 use crate::ui::state::{
     Action, Engine, Facts, Popup, Progress, Run, Shell, ShellFocus, Site, State, Step, Typing, TypingBy, Waiting,
@@ -84,8 +83,7 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
             state.aside = false;
         }
         Event::ShellOpened { log, from } => {
-            let size = terminal_size(state);
-            state.shell = Some(Shell { emulator: Emulator::new(size.0, size.1), focus: ShellFocus::Shell });
+            state.shell = Some(Shell { emulator: Emulator::new(80, 24), focus: ShellFocus::Shell });
             actions.push(Action::Ask(Request::Shell { path: log, from }));
         }
         Event::ShellClosed => {

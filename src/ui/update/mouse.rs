@@ -23,7 +23,7 @@ pub fn on_mouse(state: &mut State, event: MouseEvent, actions: &mut Vec<Action>)
         MouseEventKind::Up(MouseButton::Left) => {
             let dragged = state.log.selection.filter(|(from, to)| from != to);
             if let (Spot::Log(_), Some(_), Some(range)) = (spot, dragged, state.log.to_copy()) {
-                actions.push(Action::Ask(Request::Copy(range)))
+                actions.push(Action::Ask(Request::Copy(range)));
             }
         }
         MouseEventKind::ScrollUp => wheel(state, spot, Command::Up, actions),

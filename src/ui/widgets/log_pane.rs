@@ -205,31 +205,35 @@ fn input(state: &State, frame: &mut Frame, area: Rect, log: Rect, visible: &[Vis
 
 fn typing(state: &State, frame: &mut Frame, area: Rect, log: Rect, visible: &[VisibleRow]) {
     let active = state.typing.is_some() && state.popup.is_none() && state.ask().is_none();
-    let (question, secret) = match &state.waiting {
+    let width = usize::from(area.width);
+    let (question, prompt, secret) = match &state.waiting {
         Some(waiting) => {
             let who = if waiting.certain { "The command waits" } else { "The command seems to wait" };
             let prompt = text::clean(&waiting.prompt);
-            (format!("{who} for your answer: {}", prompt.trim()), waiting.secret)
+            (format!("{who} for your answer:"), prompt.trim().to_owned(), waiting.secret)
         }
-        None => ("Your keys go to the command.".to_owned(), false),
+        None => ("Your keys go to the command.".to_owned(), String::new(), false),
     };
-    let width = usize::from(area.width);
-    let heading = Line::styled(text::cut(&question, width), state.colours.of(Role::Warning));
-    let field = if !active && state.waiting.is_some() {
-        "Press i to type your answer.".to_owned()
+    let dots = state.secret.len().min(width / 2);
+    let (told, cursor) = if !active && state.waiting.is_some() {
+        ("Press i to type your answer.".to_owned(), 0)
     } else if secret {
-        let dots = "•".repeat(state.secret.len().min(width.saturating_sub(12)));
-        format!("› {dots}")
+        let prompt = text::tail(&prompt, width.saturating_sub(dots + 4));
+        let cursor = text::width(&prompt) + 3 + dots;
+        (format!("› {prompt} {}", "•".repeat(dots)), cursor)
+    } else if prompt.is_empty() {
+        ("› what you type appears in the log".to_owned(), 0)
     } else {
-        "› what you type appears in the log above".to_owned()
+        (format!("› {}", text::tail(&prompt, width.saturating_sub(2))), 0)
     };
-    let field = Line::styled(format!("{:<width$}", text::cut(&field, width)), state.colours.of(Role::Input));
+    let heading = Line::styled(text::cut(&question, width), state.colours.of(Role::Warning));
+    let field = Line::styled(format!("{:<width$}", text::cut(&told, width)), state.colours.of(Role::Input));
     frame.render_widget(Paragraph::new(vec![heading, field]), area);
     if !active {
         return;
     }
     if secret {
-        let x = area.x.saturating_add(2).saturating_add(text::cells(state.secret.len()));
+        let x = area.x.saturating_add(text::cells(cursor));
         frame.set_cursor_position((x.min(area.right().saturating_sub(1)), area.y + 1));
     } else if let (true, Some(last)) = (state.log.follow, visible.last()) {
         // The terminal's own place: behind the prompt, where the echo will appear.
