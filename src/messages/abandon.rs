@@ -2,7 +2,7 @@
 //!
 //! A message may span lines, and newer releases put the row's own name into it, which would make every row its own group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::reading::Group;
 
@@ -74,9 +74,28 @@ impl Abandoned {
     /// The groups, causes before consequences, and how many groups were left off.
     pub(super) fn finish(mut self) -> (Vec<Group>, u64) {
         self.flush();
-        self.groups.sort_by_key(Group::is_consequence);
+        let names: BTreeSet<String> = self.groups.iter().map(|group| class_name(&group.model)).collect();
+        self.groups.sort_by_key(|group| distance(group, &names));
         (self.groups, self.left_off)
     }
+}
+
+/// How far a group is from the root of the trouble. A row that points to a row of a model with unsaved rows probably
+/// only follows from those; the name in the message is the model's verbose name, so a translated one counts as a cause.
+fn distance(group: &Group, unsaved: &BTreeSet<String>) -> u8 {
+    let pointed_at = group.message.split_once(" instance with ").map(|(before, _)| {
+        let name = before.rsplit(['\'', '"']).next().unwrap_or(before);
+        name.replace(' ', "").to_lowercase()
+    });
+    match pointed_at {
+        Some(name) if unsaved.contains(&name) => 2,
+        None if group.message.to_lowercase().contains("foreign key constraint") => 1,
+        _ => 0,
+    }
+}
+
+fn class_name(model: &str) -> String {
+    model.rsplit('.').next().unwrap_or(model).to_lowercase()
 }
 
 /// Whether the line begins like `- shop.Sale …`.
@@ -148,9 +167,9 @@ mod tests {
         assert_eq!(
             groups(&lines),
             [
+                "a.Sale: {'partner': ['partner instance with id 7 is not a valid choice.']} (1 row, primary key 9)",
                 "a.Doc: odd (2 object(s) with primary key x) text (1 row, primary key Nõue 0, osa «0»)",
                 "a.Note: first line\n- not a model\nlast line) (3 rows, primary key 1, 2, 3)",
-                "a.Sale: {'partner': ['partner instance with id 7 is not a valid choice.']} (1 row, primary key 9)",
             ]
         );
     }

@@ -24,6 +24,7 @@ pub(super) enum Trace {
 }
 
 /// Folds the lines of one command.
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent sign seen in the output")]
 #[derive(Debug)]
 pub struct Reader {
     pub(super) kind: CommandKind,
@@ -380,7 +381,7 @@ impl Reader {
             self.problems = Some((found, fixed));
         } else if let Some((_, names)) = line.rsplit_once(" in ").or_else(|| line.rsplit_once(" for "))
             && (line.starts_with("Found ") || line.starts_with("Fixed "))
-            && found + fixed > 0
+            && (found, fixed) != (0, 0)
             && self.checked.len() < MOST_LIST
         {
             let names = names.trim_end_matches('.').to_owned();

@@ -184,15 +184,6 @@ pub struct Group {
     pub keys: String,
 }
 
-impl Group {
-    /// Whether the rows were refused only because a row they point to is missing.
-    #[must_use]
-    pub fn is_consequence(&self) -> bool {
-        self.message.contains(" instance with ")
-            && (self.message.contains(" is not a valid choice.") || self.message.contains(" does not exist."))
-    }
-}
-
 impl fmt::Display for Group {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = if self.count == 1 { "row" } else { "rows" };

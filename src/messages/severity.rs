@@ -60,9 +60,11 @@ const NOTICES: [&str; 12] = [
 pub fn severity(line: &str) -> Severity {
     let (level, text) = split_log_prefix(line);
     let starts = |table: &[&str]| table.iter().any(|start| text.starts_with(start));
-    if matches!(level, Some("ERROR" | "CRITICAL")) || starts(&ERRORS) || is_exception_line(text) {
-        Severity::Error
-    } else if text.ends_with("Traceback (most recent call last):") {
+    if matches!(level, Some("ERROR" | "CRITICAL"))
+        || starts(&ERRORS)
+        || is_exception_line(text)
+        || text.ends_with("Traceback (most recent call last):")
+    {
         Severity::Error
     } else if level == Some("WARNING")
         || (starts(&WARNINGS) && (!text.starts_with("There are ") || text.contains("circular dependencies")))
