@@ -7,7 +7,21 @@
 //!
 //! It decides nothing: it runs what it is told, keeps every byte, and reports how commands end.
 
-pub mod log;
+mod client;
+mod protocol;
+mod records;
+mod serve;
+mod session;
+mod shim;
 mod spec;
+mod terminal;
 
+pub use client::{Client, RunnerError};
+pub use protocol::{Role, RunnerEvent};
+pub use records::state_on_disk;
+pub use serve::runner_main;
+pub use shim::shim_main;
 pub use spec::{CommandSpec, CommandState, Ended, Operator};
+
+/// The environment variable that marks all processes of a command, also those that make a session of their own.
+const MARKER: &str = "LINO_UPGRADE_COMMAND";

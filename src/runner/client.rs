@@ -1,0 +1,264 @@
+//! The wizard's end of the runner: finds it or launches it, asks it, hears its events.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use thiserror::Error;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedWriteHalf;
+use tokio::sync::{mpsc, oneshot};
+
+use super::protocol::{Answer, Line, Numbered, PROTOCOL, Request, Role, RunnerEvent};
+use super::records::{self, SocketPath};
+use super::{CommandSpec, CommandState, Operator};
+use crate::error::{Kind, Report, Tell};
+
+/// What can go wrong between wizard and runner.
+#[derive(Debug, Error)]
+pub enum RunnerError {
+    /// Another wizard drives.
+    #[error("{} drives this site", driver.user)]
+    Busy {
+        /// Who.
+        driver: Operator,
+    },
+    /// The runner was started by another version of this program.
+    #[error("the runner speaks protocol {protocol}, this program {PROTOCOL}")]
+    OtherProtocol {
+        /// Its protocol.
+        protocol: u32,
+    },
+    /// The runner said no.
+    #[error("the runner refused: {because}")]
+    Refused {
+        /// Why.
+        because: String,
+    },
+    /// The runner did not start.
+    #[error("the runner cannot be started in {dir}: {text}")]
+    NotLaunched {
+        /// Its directory.
+        dir: PathBuf,
+        /// What was said.
+        text: String,
+    },
+    /// The connection broke.
+    #[error("the runner does not answer: {0}")]
+    Gone(String),
+}
+
+impl Tell for RunnerError {
+    fn tell(&self) -> Report {
+        match self {
+            Self::Busy { driver } => Report::new(
+                Kind::Environment,
+                format!("{} is upgrading this site already.", crate::engine::operator_text(driver)),
+            )
+            .unchanged("Nothing was changed by you.")
+            .next("Talk to them, or watch in a wizard of your own."),
+            Self::OtherProtocol { .. } => Report::new(
+                Kind::Environment,
+                "lino-upgrade was replaced by another version while an upgrade is under way.",
+            )
+            .unchanged("The running command goes on.")
+            .next("Use the version with which the upgrade was begun, or wait until its command has ended."),
+            Self::Refused { because } => {
+                Report::new(Kind::Failed, format!("The runner refused: {because}.")).unchanged("Nothing was started.")
+            }
+            Self::NotLaunched { dir, text } => {
+                Report::new(Kind::Environment, format!("The process that runs the commands cannot start: {text}."))
+                    .unchanged("Nothing was started.")
+                    .next(format!("Look whether {} is writable and whether the disk is full.", dir.display()))
+            }
+            Self::Gone(text) => {
+                Report::new(Kind::Interrupted, format!("The process that runs the commands is gone: {text}."))
+                    .next("Start lino-upgrade again; it finds out what is still running.")
+            }
+        }
+    }
+}
+
+struct Shared {
+    waiting: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+    next: std::sync::atomic::AtomicU64,
+    writer: tokio::sync::Mutex<OwnedWriteHalf>,
+}
+
+/// A connection to the runner; clones share it.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+impl Client {
+    /// Connects to the runner of `dir`, launching it first when none is alive. `exe` is the program that becomes the
+    /// runner; none for this very program.
+    pub async fn attach_or_launch(
+        dir: &Path,
+        exe: Option<&Path>,
+        operator: Operator,
+        role: Role,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<RunnerEvent>), RunnerError> {
+        let not_launched = |text: String| RunnerError::NotLaunched { dir: dir.to_owned(), text };
+        records::prepare(dir).map_err(|error| not_launched(error.to_string()))?;
+        for _ in 0..5 {
+            if let Ok(stream) = connect(dir).await {
+                return Self::greet(stream, operator, role).await;
+            }
+            launch(dir, exe).await.map_err(|error| not_launched(error.to_string()))?;
+        }
+        Err(not_launched("it starts but does not answer".into()))
+    }
+
+    async fn greet(
+        stream: UnixStream,
+        operator: Operator,
+        role: Role,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<RunnerEvent>), RunnerError> {
+        let (reader, writer) = stream.into_split();
+        let shared = Arc::new(Shared {
+            waiting: Mutex::new(HashMap::new()),
+            next: std::sync::atomic::AtomicU64::new(1),
+            writer: tokio::sync::Mutex::new(writer),
+        });
+        let (events, receiver) = mpsc::unbounded_channel();
+        let ears = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let mut lines = BufReader::new(reader).lines();
+            while let Ok(Some(line)) = lines.next_line().await {
+                match serde_json::from_str(&line) {
+                    Ok(Line::Answer { n, answer }) => {
+                        let waiting = ears.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&n);
+                        if let Some(sender) = waiting {
+                            let _ = sender.send(answer);
+                        }
+                    }
+                    Ok(Line::Event { event }) => {
+                        if events.send(event).is_err() {
+                            break;
+                        }
+                    }
+                    Err(_) => break,
+                }
+            }
+            ears.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        });
+        let client = Self { shared };
+        match client.ask(Request::Hello { protocol: PROTOCOL, operator, role }).await? {
+            Answer::Done => Ok((client, receiver)),
+            other => Err(refusal(other)),
+        }
+    }
+
+    async fn ask(&self, request: Request) -> Result<Answer, RunnerError> {
+        let n = self.shared.next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        let (sender, receiver) = oneshot::channel();
+        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(n, sender);
+        let mut line = serde_json::to_string(&Numbered { n, request }).map_err(|e| RunnerError::Gone(e.to_string()))?;
+        line.push('\n');
+        let sent = self.shared.writer.lock().await.write_all(line.as_bytes()).await;
+        // It may hold what was typed.
+        secrecy::zeroize::Zeroize::zeroize(&mut line);
+        sent.map_err(|error| RunnerError::Gone(error.to_string()))?;
+        receiver.await.map_err(|_| RunnerError::Gone("the connection ended".into()))
+    }
+
+    async fn ask_done(&self, request: Request) -> Result<(), RunnerError> {
+        match self.ask(request).await? {
+            Answer::Done => Ok(()),
+            other => Err(refusal(other)),
+        }
+    }
+
+    /// Runs a command; a number that the runner knows is not run again, its state is returned.
+    pub async fn run(&self, spec: CommandSpec) -> Result<CommandState, RunnerError> {
+        match self.ask(Request::Run { spec }).await? {
+            Answer::State { state } => Ok(state),
+            other => Err(refusal(other)),
+        }
+    }
+
+    /// Returns what the runner knows of a command.
+    pub async fn state(&self, id: i64) -> Result<CommandState, RunnerError> {
+        match self.ask(Request::State { id }).await? {
+            Answer::State { state } => Ok(state),
+            other => Err(refusal(other)),
+        }
+    }
+
+    /// Types into the terminal. Enter is `\r`.
+    pub async fn input(&self, bytes: &[u8]) -> Result<(), RunnerError> {
+        let base64 = base64::engine::general_purpose::STANDARD.encode(bytes);
+        self.ask_done(Request::Input { base64 }).await
+    }
+
+    /// Tells the terminal its size.
+    pub async fn resize(&self, rows: u16, columns: u16) -> Result<(), RunnerError> {
+        self.ask_done(Request::Resize { rows, columns }).await
+    }
+
+    /// Presses Ctrl-C in the terminal.
+    pub async fn interrupt(&self) -> Result<(), RunnerError> {
+        self.ask_done(Request::Interrupt).await
+    }
+
+    /// Ends the command and all it started: TERM, and KILL five seconds later.
+    pub async fn kill(&self) -> Result<(), RunnerError> {
+        self.ask_done(Request::Kill).await
+    }
+
+    /// Becomes the driver in place of another wizard.
+    pub async fn take_over(&self) -> Result<(), RunnerError> {
+        self.ask_done(Request::TakeOver).await
+    }
+
+    /// Ends the runner; refused while a command runs.
+    pub async fn shutdown(&self) -> Result<(), RunnerError> {
+        self.ask_done(Request::Shutdown).await
+    }
+}
+
+fn refusal(answer: Answer) -> RunnerError {
+    match answer {
+        Answer::Busy { driver } => RunnerError::Busy { driver },
+        Answer::OtherProtocol { protocol } => RunnerError::OtherProtocol { protocol },
+        Answer::Refused { because } => RunnerError::Refused { because },
+        Answer::Done | Answer::State { .. } => RunnerError::Gone("its answer makes no sense".into()),
+    }
+}
+
+async fn connect(dir: &Path) -> io::Result<UnixStream> {
+    let path = SocketPath::open(dir, "sock")?;
+    UnixStream::connect(&path.path).await
+}
+
+/// Starts a runner and waits until it says that it is ready, or that another one was faster.
+async fn launch(dir: &Path, exe: Option<&Path>) -> io::Result<()> {
+    let exe = exe.map_or_else(|| PathBuf::from("/proc/self/exe"), Path::to_owned);
+    let mut child = tokio::process::Command::new(exe)
+        .arg("internal-runner")
+        .arg(dir)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let Some(out) = child.stdout.take() else { return Err(io::Error::other("no pipe")) };
+    let mut line = String::new();
+    let mut out = BufReader::new(out);
+    let read = out.read_line(&mut line);
+    let count = tokio::time::timeout(Duration::from_secs(30), read)
+        .await
+        .map_err(|_| io::Error::other("no answer within 30 seconds"))??;
+    child.wait().await?;
+    match line.trim() {
+        "ready" | "busy" => Ok(()),
+        _ if count == 0 => Err(io::Error::other("it ended at once")),
+        other => Err(io::Error::other(other.to_owned())),
+    }
+}

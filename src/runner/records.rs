@@ -1,0 +1,151 @@
+//! The runner's directory: its lock, its sockets, and a record of every command, written before and after it runs.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::CommandState;
+
+/// Creates the directory with mode 0700, and `commands/` in it.
+pub(super) fn prepare(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.mode(0o700).recursive(true);
+    builder.create(dir)?;
+    builder.create(dir.join("commands"))
+}
+
+/// A record on disk: the state, and the boot in which it was written.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    boot: String,
+    #[serde(flatten)]
+    state: CommandState,
+}
+
+/// Writes the state of a command: temporary file, sync, rename.
+pub(super) fn write(dir: &Path, id: i64, state: &CommandState) -> io::Result<()> {
+    let path = record_path(dir, id);
+    let temporary = path.with_extension("tmp");
+    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
+    let record = Record { boot: boot_id(), state: state.clone() };
+    file.write_all(serde_json::to_string(&record)?.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&temporary, &path)?;
+    File::open(dir.join("commands"))?.sync_all()
+}
+
+fn record_path(dir: &Path, id: i64) -> PathBuf {
+    dir.join("commands").join(format!("{id}.json"))
+}
+
+/// Returns the recorded state, without asking whether its runner lives.
+pub(super) fn read(dir: &Path, id: i64) -> CommandState {
+    read_record(dir, id).map_or(CommandState::Unknown, |record| record.state)
+}
+
+fn read_record(dir: &Path, id: i64) -> Option<Record> {
+    serde_json::from_slice(&fs::read(record_path(dir, id)).ok()?).ok()
+}
+
+/// Returns what is known of a command, proved: it runs only if the runner that started it is alive in this boot.
+#[must_use]
+pub fn state_on_disk(dir: &Path, id: i64) -> CommandState {
+    match read_record(dir, id) {
+        None => CommandState::Unknown,
+        Some(Record { boot, state: CommandState::Running { started, log_start, .. } })
+            if boot != boot_id() || !is_alive(dir) =>
+        {
+            CommandState::Lost { started, log_start }
+        }
+        Some(record) => record.state,
+    }
+}
+
+/// Tells whether a runner holds the lock of this directory. A lock dies with its process.
+pub(super) fn is_alive(dir: &Path) -> bool {
+    let Ok(file) = OpenOptions::new().read(true).write(true).open(dir.join("lock")) else { return false };
+    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+}
+
+/// Takes the lock; none when another runner holds it.
+pub(super) fn lock(dir: &Path) -> io::Result<Option<File>> {
+    let file =
+        OpenOptions::new().create(true).read(true).write(true).truncate(false).mode(0o600).open(dir.join("lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
+/// Returns the id of this boot of the machine.
+pub(super) fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
+}
+
+/// A path to a socket in `dir` that is short enough for the system (107 bytes), however long `dir` is.
+pub(super) struct SocketPath {
+    _dir: File,
+    /// Valid while this value lives.
+    pub path: PathBuf,
+}
+
+impl SocketPath {
+    /// Opens the directory.
+    pub fn open(dir: &Path, name: &str) -> io::Result<Self> {
+        let file = File::open(dir)?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}/{name}", file.as_raw_fd()));
+        Ok(Self { _dir: file, path })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assert_fs::TempDir;
+
+    use super::*;
+    use crate::runner::Ended;
+
+    #[test]
+    fn a_running_command_without_a_living_runner_is_lost() {
+        let dir = TempDir::new().unwrap();
+        prepare(dir.path()).unwrap();
+        assert_eq!(state_on_disk(dir.path(), 1), CommandState::Unknown);
+        write(dir.path(), 1, &CommandState::Running { pid: 1, started: 5, log_start: 7 }).unwrap();
+        assert_eq!(state_on_disk(dir.path(), 1), CommandState::Lost { started: 5, log_start: 7 });
+        let held = lock(dir.path()).unwrap();
+        assert_eq!(state_on_disk(dir.path(), 1), CommandState::Running { pid: 1, started: 5, log_start: 7 });
+        assert!(lock(dir.path()).unwrap().is_none());
+        drop(held);
+        assert_eq!(state_on_disk(dir.path(), 1), CommandState::Lost { started: 5, log_start: 7 });
+    }
+
+    #[test]
+    fn a_running_command_of_an_earlier_boot_is_lost_even_when_the_lock_is_held() {
+        let dir = TempDir::new().unwrap();
+        prepare(dir.path()).unwrap();
+        let _held = lock(dir.path()).unwrap();
+        let record = r#"{"boot":"another","state":"running","pid":1,"started":5,"log_start":7}"#;
+        fs::write(record_path(dir.path(), 1), record).unwrap();
+        assert_eq!(state_on_disk(dir.path(), 1), CommandState::Lost { started: 5, log_start: 7 });
+    }
+
+    #[test]
+    fn a_finished_command_stays_finished() {
+        let dir = TempDir::new().unwrap();
+        prepare(dir.path()).unwrap();
+        let state = CommandState::Finished {
+            ended: Ended::Signalled { signal: 9 },
+            started: 1,
+            finished: 2,
+            log_start: 3,
+            log_end: 4,
+        };
+        write(dir.path(), 8, &state).unwrap();
+        assert_eq!(state_on_disk(dir.path(), 8), state);
+    }
+}

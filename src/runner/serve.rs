@@ -1,0 +1,589 @@
+//! The runner's server: one thread owns all state; connections, terminal and shim send it what they hear.
+//!
+//! ```text
+//! connections ──► ┐
+//! terminal    ──► ├─ Wake ─► hub ─► answers, events, records on disk
+//! shim        ──► ┘
+//! ```
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::termios::{LocalModes, tcgetattr, tcgetpgrp};
+
+use super::protocol::{Answer, Line, Numbered, PROTOCOL, Request, Role, RunnerEvent, ShimLine, ShimRun};
+use super::records::{self, SocketPath};
+use super::session;
+use super::terminal::Terminal;
+use super::{CommandSpec, CommandState, Ended, Operator};
+
+/// Set in the second of the two processes that detach the runner.
+const STAGE: &str = "LINO_UPGRADE_RUNNER_STAGE";
+
+/// How long the runner lives without any wizard while nothing runs.
+const IDLE: Duration = Duration::from_mins(1);
+
+/// How long output may stay away after a command ended before it counts as complete without its mark.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// How long a command may take to end after TERM before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What wakes the hub.
+pub(super) enum Wake {
+    Connected(u64, UnixStream),
+    Said(u64, Numbered),
+    Gone(u64),
+    Shim(ShimLine),
+    ShimGone,
+    Mark,
+    Hangup,
+    LogTrouble(String),
+    LogRecovered,
+}
+
+/// Becomes the runner of `dir`: detaches from the caller's session, serves until it is not needed any more.
+#[must_use]
+pub fn runner_main(dir: &Path) -> u8 {
+    let result = if std::env::var_os(STAGE).is_none() { detach(dir) } else { serve(dir) };
+    match result {
+        Ok(status) => status,
+        Err(error) => {
+            let _ = writeln!(io::stdout(), "failed: {error}");
+            2
+        }
+    }
+}
+
+/// The first stage: starts the second, waits until it is ready, and ends, so that nobody is its parent.
+fn detach(dir: &Path) -> io::Result<u8> {
+    let exe = std::fs::read_link("/proc/self/exe").unwrap_or_else(|_| "/proc/self/exe".into());
+    let exe = if exe.exists() { exe } else { PathBuf::from("/proc/self/exe") };
+    let mut child = Command::new(exe)
+        .arg("internal-runner")
+        .arg(dir)
+        .env(STAGE, "2")
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
+    let mut line = String::new();
+    if let Some(out) = child.stdout.take() {
+        BufReader::new(out).read_line(&mut line)?;
+    }
+    io::stdout().write_all(line.as_bytes())?;
+    Ok(0)
+}
+
+/// The second stage.
+fn serve(dir: &Path) -> io::Result<u8> {
+    rustix::process::setsid()?;
+    records::prepare(dir)?;
+    let Some(_lock) = records::lock(dir)? else {
+        writeln!(io::stdout(), "busy")?;
+        return Ok(0);
+    };
+    let dir = dir.canonicalize()?;
+    for name in ["sock", "shim.sock"] {
+        let _ = std::fs::remove_file(dir.join(name));
+    }
+    let listener = UnixListener::bind(SocketPath::open(&dir, "sock")?.path)?;
+    std::fs::set_permissions(dir.join("sock"), PermissionsExt::from_mode(0o600))?;
+    let (wake, wakes) = channel();
+    accept(listener, wake.clone())?;
+    writeln!(io::stdout(), "ready")?;
+    io::stdout().flush()?;
+    Hub::new(dir, wake).run(&wakes);
+    Ok(0)
+}
+
+fn accept(listener: UnixListener, wake: Sender<Wake>) -> io::Result<()> {
+    thread::Builder::new().name("door".into()).spawn(move || {
+        for (number, stream) in listener.incoming().flatten().enumerate() {
+            let number = number as u64;
+            if !is_ours(&stream) {
+                continue;
+            }
+            let (Ok(reader), Ok(())) = (stream.try_clone(), stream.set_write_timeout(Some(Duration::from_secs(5))))
+            else {
+                continue;
+            };
+            if wake.send(Wake::Connected(number, stream)).is_err() {
+                return;
+            }
+            let wake = wake.clone();
+            let _ = thread::Builder::new().name("ear".into()).spawn(move || listen(number, reader, &wake));
+        }
+    })?;
+    Ok(())
+}
+
+/// Only the user whose runner this is, and root, may talk to it.
+fn is_ours(stream: &UnixStream) -> bool {
+    rustix::net::sockopt::socket_peercred(stream)
+        .is_ok_and(|peer| peer.uid.is_root() || peer.uid == rustix::process::geteuid())
+}
+
+fn listen(number: u64, stream: UnixStream, wake: &Sender<Wake>) {
+    for line in BufReader::new(stream).lines() {
+        let Ok(line) = line else { break };
+        let Ok(said) = serde_json::from_str::<Numbered>(&line) else { break };
+        if wake.send(Wake::Said(number, said)).is_err() {
+            return;
+        }
+    }
+    let _ = wake.send(Wake::Gone(number));
+}
+
+struct Visitor {
+    stream: UnixStream,
+    operator: Option<Operator>,
+}
+
+struct Shim {
+    terminal: Terminal,
+    stream: UnixStream,
+    pid: i32,
+}
+
+struct Running {
+    spec: CommandSpec,
+    pid: i32,
+    started: i64,
+    log_start: u64,
+    /// How it ended, while its last output is still awaited.
+    ended: Option<(Ended, bool)>,
+    marked: bool,
+    kill_at: Option<Instant>,
+    reported: u64,
+}
+
+struct Hub {
+    dir: PathBuf,
+    wake: Sender<Wake>,
+    visitors: BTreeMap<u64, Visitor>,
+    driver: Option<u64>,
+    shim: Option<Shim>,
+    running: Option<Running>,
+    awaiting: Option<(String, bool, bool)>,
+    size: (u16, u16),
+    idle_since: Instant,
+    stop: bool,
+}
+
+impl Hub {
+    fn new(dir: PathBuf, wake: Sender<Wake>) -> Self {
+        Self {
+            dir,
+            wake,
+            visitors: BTreeMap::new(),
+            driver: None,
+            shim: None,
+            running: None,
+            awaiting: None,
+            size: (24, 80),
+            idle_since: Instant::now(),
+            stop: false,
+        }
+    }
+
+    fn run(mut self, wakes: &Receiver<Wake>) {
+        while !self.stop {
+            match wakes.recv_timeout(Duration::from_millis(100)) {
+                Ok(wake) => self.woken(wake),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            self.tick();
+        }
+    }
+
+    fn woken(&mut self, wake: Wake) {
+        match wake {
+            Wake::Connected(number, stream) => {
+                self.visitors.insert(number, Visitor { stream, operator: None });
+            }
+            Wake::Said(number, said) => {
+                let answer = self.answer(number, said.request);
+                self.send(number, &Line::Answer { n: said.n, answer });
+            }
+            Wake::Gone(number) => self.gone(number),
+            Wake::Shim(ShimLine::Started { pid }) => self.started(pid),
+            Wake::Shim(ShimLine::Ended { ended, reusable }) => {
+                if let Some(running) = &mut self.running {
+                    running.ended = Some((ended, reusable));
+                }
+                self.settle();
+            }
+            Wake::ShimGone => {
+                self.shim = None;
+                if let Some(running) = &mut self.running
+                    && running.ended.is_none()
+                {
+                    running.ended = Some((Ended::Signalled { signal: 9 }, false));
+                    running.marked = true;
+                }
+                self.settle();
+            }
+            Wake::Mark => {
+                if let Some(running) = &mut self.running {
+                    running.marked = true;
+                }
+                self.settle();
+            }
+            Wake::Hangup => {}
+            Wake::LogTrouble(message) => self.tell(&RunnerEvent::LogTrouble { message }),
+            Wake::LogRecovered => self.tell(&RunnerEvent::LogRecovered),
+        }
+    }
+
+    fn tick(&mut self) {
+        self.watch_output();
+        self.settle();
+        if let Some(running) = &mut self.running
+            && running.kill_at.is_some_and(|at| at <= Instant::now())
+        {
+            running.kill_at = None;
+            let id = running.spec.id;
+            self.signal_all(id, Signal::KILL);
+        }
+        if self.running.is_some() || !self.visitors.is_empty() {
+            self.idle_since = Instant::now();
+        }
+        if self.idle_since.elapsed() > IDLE || (self.running.is_none() && !self.dir.exists()) {
+            self.stop = true;
+        }
+    }
+
+    fn answer(&mut self, number: u64, request: Request) -> Answer {
+        match request {
+            Request::Hello { protocol, operator, role } => self.hello(number, protocol, operator, role),
+            Request::State { id } => Answer::State { state: self.state(id) },
+            _ if self.driver != Some(number) => match (&request, self.driving()) {
+                (Request::TakeOver, _) => self.take_over(number),
+                (_, Some(driver)) => Answer::Busy { driver },
+                (_, None) => Answer::Refused { because: "this wizard only watches".into() },
+            },
+            Request::TakeOver => Answer::Done,
+            Request::Run { spec } => self.start(spec),
+            Request::Input { base64 } => {
+                let bytes = base64::engine::general_purpose::STANDARD.decode(base64.as_bytes());
+                match (&self.shim, bytes) {
+                    (Some(shim), Ok(bytes)) => {
+                        shim.terminal.input(bytes);
+                        Answer::Done
+                    }
+                    _ => Answer::Refused { because: "no command runs".into() },
+                }
+            }
+            Request::Resize { rows, columns } => {
+                if rows > 0 && columns > 0 {
+                    self.size = (rows, columns);
+                    if let Some(shim) = &self.shim {
+                        let _ = shim.terminal.pty.resize(pty_process::Size::new(rows, columns));
+                    }
+                }
+                Answer::Done
+            }
+            Request::Interrupt => self.interrupt(),
+            Request::Kill => {
+                if let Some(running) = &mut self.running {
+                    running.kill_at = Some(Instant::now() + GRACE);
+                    let id = running.spec.id;
+                    self.signal_all(id, Signal::TERM);
+                }
+                Answer::Done
+            }
+            Request::Shutdown if self.running.is_some() => Answer::Refused { because: "a command runs".into() },
+            Request::Shutdown => {
+                self.stop = true;
+                Answer::Done
+            }
+        }
+    }
+
+    fn hello(&mut self, number: u64, protocol: u32, operator: Operator, role: Role) -> Answer {
+        if protocol != PROTOCOL {
+            return Answer::OtherProtocol { protocol: PROTOCOL };
+        }
+        if role == Role::Driver {
+            if let Some(driver) = self.driving() {
+                return Answer::Busy { driver };
+            }
+            self.driver = Some(number);
+        }
+        if let Some(visitor) = self.visitors.get_mut(&number) {
+            visitor.operator = Some(operator);
+        }
+        if role == Role::Driver {
+            self.tell_driver();
+        }
+        if let Some((prompt, secret, certain)) = self.awaiting.clone() {
+            self.send(number, &Line::Event { event: RunnerEvent::Awaiting { prompt, secret, certain } });
+        }
+        Answer::Done
+    }
+
+    fn driving(&self) -> Option<Operator> {
+        self.driver.and_then(|number| self.visitors.get(&number)).and_then(|visitor| visitor.operator.clone())
+    }
+
+    fn take_over(&mut self, number: u64) -> Answer {
+        self.driver = Some(number);
+        self.tell_driver();
+        Answer::Done
+    }
+
+    fn tell_driver(&mut self) {
+        let driver = self.driving();
+        let numbers: Vec<u64> = self.visitors.keys().copied().collect();
+        for number in numbers {
+            let you = self.driver == Some(number);
+            let event = RunnerEvent::DriverChanged { driver: driver.clone(), you };
+            self.send(number, &Line::Event { event });
+        }
+    }
+
+    fn gone(&mut self, number: u64) {
+        self.visitors.remove(&number);
+        if self.driver == Some(number) {
+            self.driver = None;
+            self.tell_driver();
+        }
+    }
+
+    fn send(&mut self, number: u64, line: &Line) {
+        let Ok(mut text) = serde_json::to_string(line) else { return };
+        text.push('\n');
+        let Some(visitor) = self.visitors.get_mut(&number) else { return };
+        if visitor.stream.write_all(text.as_bytes()).is_err() {
+            let _ = visitor.stream.shutdown(std::net::Shutdown::Both);
+            self.visitors.remove(&number);
+            if self.driver == Some(number) {
+                self.driver = None;
+            }
+        }
+    }
+
+    fn tell(&mut self, event: &RunnerEvent) {
+        let numbers: Vec<u64> = self.visitors.keys().copied().collect();
+        for number in numbers {
+            self.send(number, &Line::Event { event: event.clone() });
+        }
+    }
+
+    fn state(&self, id: i64) -> CommandState {
+        match &self.running {
+            Some(running) if running.spec.id == id => {
+                CommandState::Running { pid: running.pid, started: running.started, log_start: running.log_start }
+            }
+            _ => records::read(&self.dir, id),
+        }
+    }
+
+    fn start(&mut self, spec: CommandSpec) -> Answer {
+        let known = self.state(spec.id);
+        if known != CommandState::Unknown {
+            return Answer::State { state: known };
+        }
+        if self.running.is_some() {
+            return Answer::Refused { because: "another command runs".into() };
+        }
+        match self.try_start(spec) {
+            Ok(state) => Answer::State { state },
+            Err(error) => Answer::Refused { because: format!("the command cannot be started: {error}") },
+        }
+    }
+
+    fn try_start(&mut self, spec: CommandSpec) -> io::Result<CommandState> {
+        if self.shim.is_none() {
+            self.shim = Some(self.open_shim()?);
+        }
+        let Some(shim) = &mut self.shim else { return Err(io::Error::other("no terminal")) };
+        let mark = format!("\x1b]7771;{}-{}\x07", spec.id, records::boot_id());
+        let log_start = shim.terminal.sink().open(&spec.log, &mark)?;
+        let started = jiff::Timestamp::now().as_second();
+        let state = CommandState::Running { pid: 0, started, log_start };
+        records::write(&self.dir, spec.id, &state)?;
+        let mut line = serde_json::to_string(&ShimRun { spec: spec.clone(), mark })?;
+        line.push('\n');
+        shim.stream.write_all(line.as_bytes())?;
+        self.running = Some(Running {
+            spec,
+            pid: 0,
+            started,
+            log_start,
+            ended: None,
+            marked: false,
+            kill_at: None,
+            reported: log_start,
+        });
+        Ok(state)
+    }
+
+    fn open_shim(&self) -> io::Result<Shim> {
+        let (terminal, pts) = Terminal::open(self.wake.clone())?;
+        let _ = terminal.pty.resize(pty_process::Size::new(self.size.0, self.size.1));
+        let path = SocketPath::open(&self.dir, "shim.sock")?;
+        let _ = std::fs::remove_file(&path.path);
+        let listener = UnixListener::bind(&path.path)?;
+        let mut child = pty_process::blocking::Command::new("/proc/self/exe")
+            .arg("internal-shim")
+            .arg(&self.dir)
+            .env_remove(STAGE)
+            .spawn(pts)
+            .map_err(io::Error::other)?;
+        let pid = i32::try_from(child.id()).unwrap_or_default();
+        listener.set_nonblocking(true)?;
+        let limit = Instant::now() + Duration::from_secs(10);
+        let stream = loop {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    let peer = rustix::net::sockopt::socket_peercred(&stream)?;
+                    if peer.pid.as_raw_nonzero().get() == pid {
+                        break stream;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < limit => {
+                    if let Some(status) = child.try_wait()? {
+                        return Err(io::Error::other(format!("the shim ended with {status}")));
+                    }
+                    thread::sleep(Duration::from_millis(1));
+                }
+                Err(error) => return Err(error),
+            }
+        };
+        stream.set_nonblocking(false)?;
+        let _ = std::fs::remove_file(&path.path);
+        let reader = stream.try_clone()?;
+        let wake = self.wake.clone();
+        thread::Builder::new().name("shim".into()).spawn(move || {
+            for line in BufReader::new(reader).lines() {
+                let Some(line) = line.ok().and_then(|line| serde_json::from_str(&line).ok()) else { break };
+                if wake.send(Wake::Shim(line)).is_err() {
+                    break;
+                }
+            }
+            let _ = child.wait();
+            let _ = wake.send(Wake::ShimGone);
+        })?;
+        Ok(Shim { terminal, stream, pid })
+    }
+
+    fn started(&mut self, pid: i32) {
+        let Some(running) = &mut self.running else { return };
+        running.pid = pid;
+        let (id, started, log_start) = (running.spec.id, running.started, running.log_start);
+        let _ = records::write(&self.dir, id, &CommandState::Running { pid, started, log_start });
+        self.tell(&RunnerEvent::Started { id, pid });
+    }
+
+    /// Ends the running command once the shim has reported its end and all of its output was read.
+    fn settle(&mut self) {
+        let Some(running) = &self.running else { return };
+        let Some((ended, reusable)) = running.ended else { return };
+        let quiet = self.shim.as_ref().is_none_or(|shim| shim.terminal.sink().last.elapsed() > QUIET);
+        if !running.marked && !quiet {
+            return;
+        }
+        let log_end = self.shim.as_ref().map_or_else(
+            || std::fs::metadata(&running.spec.log).map_or(running.log_start, |log| log.len()),
+            |shim| shim.terminal.sink().close(),
+        );
+        let (id, started, log_start) = (running.spec.id, running.started, running.log_start);
+        let finished = jiff::Timestamp::now().as_second();
+        let state = CommandState::Finished { ended, started, finished, log_start, log_end };
+        // A full disk must not lose the outcome: it is tried again at the next tick.
+        if records::write(&self.dir, id, &state).is_err() && self.dir.exists() {
+            return;
+        }
+        self.running = None;
+        self.awaiting = None;
+        if !reusable && let Some(shim) = self.shim.take() {
+            let _ = shim.stream.shutdown(std::net::Shutdown::Both);
+        }
+        self.tell(&RunnerEvent::Ended { id, ended });
+    }
+
+    /// Reports growth of the log, and whether the command waits for input.
+    fn watch_output(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        let Some(shim) = &self.shim else { return };
+        let (length, quiet, line) = {
+            let sink = shim.terminal.sink();
+            (sink.length, sink.last.elapsed(), sink.line.clone())
+        };
+        let mut events = Vec::new();
+        if length != running.reported {
+            running.reported = length;
+            events.push(RunnerEvent::Output { id: running.spec.id, length });
+        }
+        let found = if running.ended.is_some() { None } else { awaited(shim, quiet, &line) };
+        if found != self.awaiting {
+            events.push(match &found {
+                Some((prompt, secret, certain)) => {
+                    RunnerEvent::Awaiting { prompt: prompt.clone(), secret: *secret, certain: *certain }
+                }
+                None => RunnerEvent::Taken,
+            });
+            self.awaiting = found;
+        }
+        for event in events {
+            self.tell(&event);
+        }
+    }
+
+    fn interrupt(&self) -> Answer {
+        let (Some(shim), Some(_)) = (&self.shim, &self.running) else { return Answer::Done };
+        let modes = tcgetattr(&*shim.terminal.pty);
+        if modes.is_ok_and(|modes| modes.local_modes.contains(LocalModes::ISIG)) {
+            shim.terminal.input(vec![3]);
+        } else if let Ok(group) = tcgetpgrp(&*shim.terminal.pty) {
+            let _ = kill_process_group(group, Signal::INT);
+        }
+        Answer::Done
+    }
+
+    fn signal_all(&self, id: i64, signal: Signal) {
+        let Some(shim) = &self.shim else { return };
+        for pid in session::members(shim.pid, id) {
+            if let Some(pid) = Pid::from_raw(pid) {
+                let _ = kill_process(pid, signal);
+            }
+        }
+    }
+}
+
+/// Tells whether the command seems to wait for input: prompt, secret, certain.
+fn awaited(shim: &Shim, quiet: Duration, line: &[u8]) -> Option<(String, bool, bool)> {
+    if quiet < Duration::from_millis(100) {
+        return None;
+    }
+    let modes = tcgetattr(&*shim.terminal.pty).ok()?.local_modes;
+    let secret = !modes.contains(LocalModes::ECHO) && modes.contains(LocalModes::ICANON);
+    let prompt = crate::messages::line::plain(line);
+    let unfinished = !prompt.trim().is_empty();
+    if secret {
+        return Some((prompt, true, true));
+    }
+    if quiet < Duration::from_millis(400) {
+        return None;
+    }
+    let reading = session::reads_terminal(shim.pid);
+    let asks = prompt.trim_end().ends_with([':', '?', '>', ']', ')', '$', '#']);
+    match reading {
+        session::Reading::Yes => Some((prompt, false, true)),
+        session::Reading::Maybe if unfinished => Some((prompt, false, asks)),
+        _ => None,
+    }
+}
