@@ -1,1 +1,10 @@
 //! Snapshots on disk: directories and archives, read and verified. Decides nothing about the procedure.
+
+mod archive;
+mod database;
+pub mod protect;
+mod verify;
+
+pub use archive::same_as_directory;
+pub use database::compare_with_database;
+pub use verify::{Problem, SnapshotError, TableRows, Verification, verify};
