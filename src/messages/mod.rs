@@ -7,6 +7,7 @@ mod abandon;
 mod cause;
 mod judge;
 pub mod line;
+pub mod prompts;
 mod reader;
 mod reading;
 mod severity;
