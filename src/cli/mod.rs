@@ -1,3 +1,104 @@
-//! The command line: one file per subcommand.
+//! The command line: one file per subcommand; this one parses, dispatches and turns errors into exit statuses.
 
+mod args;
+pub mod demo;
 pub mod init;
+mod inspect;
+mod run;
+mod verify;
+mod wizard;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use self::args::{Cli, Command, Format, Output};
+use crate::engine::{Attendance, Options};
+use crate::error::{Kind, Report};
+
+/// Runs the program: parses its command line, does what it says, and returns the exit status.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match dispatch(cli) {
+        Ok(status) => ExitCode::from(status),
+        Err(report) => {
+            let _ = writeln!(io::stderr().lock(), "{report}");
+            ExitCode::from(report.kind.exit_status())
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<u8, Report> {
+    let site = cli.site.clone();
+    match cli.command {
+        Some(Command::InternalRunner { dir }) => Ok(crate::runner::runner_main(&dir)),
+        Some(Command::InternalShim { dir }) => Ok(crate::runner::shim_main(&dir)),
+        Some(Command::Completions { shell }) => {
+            clap_complete::generate(shell, &mut Cli::command(), "lino-upgrade", &mut io::stdout().lock());
+            Ok(0)
+        }
+        Some(Command::Man) => {
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut io::stdout().lock())
+                .map_err(|error| unprintable(&error))?;
+            Ok(0)
+        }
+        Some(Command::Verify(args)) => {
+            let format = if args.json { Format::Json } else { Format::Text };
+            verify::run(&args.snapshot, format, &mut io::stdout().lock())
+        }
+        Some(Command::Init) => block_on(async move {
+            let text = init::init(site.as_deref()).await?;
+            writeln!(io::stdout().lock(), "{text}").map_err(|error| unprintable(&error))?;
+            Ok(0)
+        }),
+        Some(Command::Check(output)) => block_on(inspect::check(site, format(&output))),
+        Some(Command::Status(output)) => block_on(inspect::status(site, format(&output))),
+        Some(Command::History(output)) => block_on(inspect::history(site, format(&output))),
+        Some(Command::Demo(args)) => block_on(demo::run(args)),
+        Some(Command::Run(args)) if args.headless => {
+            let options = options(site, Attendance::Headless)?;
+            block_on(async move { run::drive(crate::engine::open(options), &args).await })
+        }
+        Some(Command::Run(_)) | None => {
+            let options = options(site, Attendance::Wizard)?;
+            block_on(wizard::run(options))
+        }
+    }
+}
+
+/// Returns how the engine is opened from this command line.
+fn options(site: Option<std::path::PathBuf>, attendance: Attendance) -> Result<Options, Report> {
+    let cwd = std::env::current_dir().map_err(|error| {
+        Report::new(Kind::Environment, format!("The current directory cannot be read: {error}."))
+            .next("Change to the project directory of the site, then start again.")
+    })?;
+    Ok(Options { site, cwd, attendance, exe: None })
+}
+
+fn format(output: &Output) -> Format {
+    if output.json { Format::Json } else { Format::Text }
+}
+
+fn block_on<T>(future: impl Future<Output = Result<T, Report>>) -> Result<T, Report> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(|error| {
+            Report::new(Kind::Environment, format!("The program cannot start its event loop: {error}."))
+        })?;
+    let result = runtime.block_on(future);
+    // A site that is being asked for its facts must not keep the program from ending.
+    runtime.shutdown_background();
+    result
+}
+
+fn unprintable(error: &io::Error) -> Report {
+    Report::new(Kind::Environment, format!("The output cannot be written: {error}."))
+}

@@ -9,3 +9,6 @@ mod step;
 pub use knowledge::{Configured, Knowledge, Lines, PackageChange, Protection, Verdict};
 pub use state::{Finding, Level, StepState};
 pub use step::StepId;
+
+/// The reason of a triage that ends in a new attempt of the restore.
+pub const RESTORE_AGAIN: &str = "the snapshot is restored again";

@@ -27,4 +27,5 @@ pub use database::{Db, DbError};
 pub use facts::{Facts, FactsError};
 pub use find::{Site, SiteError, find, find_unproved};
 pub use services::{Detected, Service, ServiceKind, ServiceState, detect};
+pub use state_dir::prepare as prepare_private;
 pub use surroundings::{Surroundings, is_executable, is_writable};

@@ -1,0 +1,131 @@
+//! The command line as `clap` reads it. What each subcommand does is in a file of its own.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Upgrades a Lino site step by step, in a terminal wizard.
+///
+/// Start it in the project directory of the site. Without a subcommand it opens the wizard, which continues or
+/// re-attaches an unfinished upgrade.
+#[derive(Debug, Parser)]
+#[command(name = "lino-upgrade", version, max_term_width = 100, after_help = EXIT_STATUS)]
+pub struct Cli {
+    /// The project directory of the site (else the current directory or one of its parents).
+    #[arg(long, global = true, value_name = "DIR")]
+    pub site: Option<PathBuf>,
+    /// What to do instead of opening the wizard.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+const EXIT_STATUS: &str = "Exit status: 0 done · 1 a step failed or things differ · 2 wrong use or environment · \
+                           3 a decision is needed · 4 interrupted, can be continued.";
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build a real Lino site with demo data and upgrade it.
+    Demo(Demo),
+    /// Run the procedure; with --headless without a screen.
+    Run(Run),
+    /// Look whether everything an upgrade needs is in place. Only reads.
+    Check(Output),
+    /// Prove that a snapshot is complete and readable.
+    Verify(Verify),
+    /// Write a commented lino-upgrade.toml from what was found in the site.
+    Init,
+    /// Tell how the unfinished, or else the last upgrade stands.
+    Status(Output),
+    /// List the upgrades of this site.
+    History(Output),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+    /// The process that runs the steps' commands.
+    #[command(hide = true)]
+    InternalRunner {
+        /// Its directory.
+        dir: PathBuf,
+    },
+    /// The leader of the terminal session in which the steps' commands run.
+    #[command(hide = true)]
+    InternalShim {
+        /// The runner's directory.
+        dir: PathBuf,
+    },
+}
+
+/// Options of `demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// The application of the demo site.
+    #[arg(long, default_value = crate::cli::demo::APP)]
+    pub app: String,
+    /// The version to begin with.
+    #[arg(long, value_name = "VERSION")]
+    pub from: Option<String>,
+    /// The version to upgrade to.
+    #[arg(long, value_name = "VERSION")]
+    pub to: Option<String>,
+    /// Where to build the site (else in the user's cache directory).
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Upgrade it without a screen.
+    #[arg(long)]
+    pub headless: bool,
+    /// Build the site only, and do not upgrade it.
+    #[arg(long, conflicts_with = "headless")]
+    pub build_only: bool,
+    /// Remove the demo site and build it anew.
+    #[arg(long)]
+    pub reset: bool,
+}
+
+/// Options of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Without a screen: one line of JSON for each event on standard output.
+    #[arg(long)]
+    pub headless: bool,
+    /// Answer every question whose answer is recommended with that answer.
+    #[arg(long, requires = "headless")]
+    pub yes: bool,
+    /// Decisions made before: a TOML file with [answers], question = "key".
+    #[arg(long, value_name = "FILE", requires = "headless")]
+    pub decisions: Option<PathBuf>,
+    /// Where events go: `-` is standard output (the default).
+    #[arg(long, value_name = "FILE", default_value = "-", requires = "headless")]
+    pub events: PathBuf,
+}
+
+/// Options of subcommands that print for people or for programs.
+#[derive(Debug, Args)]
+pub struct Output {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// A snapshot directory or a snapshot.zip.
+    pub snapshot: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}

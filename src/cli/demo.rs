@@ -1,0 +1,426 @@
+//! `demo`: builds a real Lino site with demo data in the user's cache directory and upgrades it.
+//!
+//! ```text
+//! python ─► env ─► packages ─► files ─► demo data ─► static files ─► web server ─► wizard or headless run
+//! ```
+//!
+//! Building is done once; what a broken-off build left behind is built again.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+
+use super::args::{Demo, Run};
+use super::wizard;
+use crate::engine::{Attendance, Options};
+use crate::error::{Kind, Report};
+
+/// The application that the demo uses unless told otherwise.
+pub const APP: &str = "cosi";
+
+/// A release whose packages are pinned: application, version, requirements.
+type Release = (&'static str, &'static str, &'static str);
+
+/// The pinned releases, oldest first for each application. `assets/demo/README.md` tells how they were chosen.
+const RELEASES: &[Release] = &[
+    ("cosi", "25.1.0", include_str!("../../assets/demo/cosi-25.1.0.txt")),
+    ("cosi", "25.3.0", include_str!("../../assets/demo/cosi-25.3.0.txt")),
+    ("cosi", "26.4.0", include_str!("../../assets/demo/cosi-26.4.0.txt")),
+    ("noi", "25.1.1", include_str!("../../assets/demo/noi-25.1.1.txt")),
+    ("noi", "25.3.2", include_str!("../../assets/demo/noi-25.3.2.txt")),
+    ("noi", "26.9.2", include_str!("../../assets/demo/noi-26.9.2.txt")),
+];
+
+/// The files of the site: name, text with placeholders, mode.
+const FILES: &[(&str, &str, u32)] = &[
+    ("manage.py", include_str!("../../assets/demo/manage.py"), 0o755),
+    ("settings.py", include_str!("../../assets/demo/settings.py"), 0o600),
+    ("migrate.py", include_str!("../../assets/demo/migrate.py"), 0o644),
+    ("make_snapshot.sh", include_str!("../../assets/demo/make_snapshot.sh"), 0o755),
+    ("pull.sh", include_str!("../../assets/demo/pull.sh"), 0o755),
+    ("web.sh", include_str!("../../assets/demo/web.sh"), 0o755),
+    ("lino-upgrade.toml", include_str!("../../assets/demo/lino-upgrade.toml"), 0o644),
+];
+
+/// What tells a directory built by the demo from any other; also what was asked for.
+const MARKER: &str = ".lino-upgrade-demo.json";
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Built {
+    app: String,
+    from: String,
+    to: String,
+    port: u16,
+    complete: bool,
+}
+
+/// Builds the demo site when it is not there yet, then upgrades it.
+pub async fn run(args: Demo) -> Result<u8, Report> {
+    let (from, to) = versions(&args.app, args.from.as_deref(), args.to.as_deref())?;
+    let dir = match &args.dir {
+        Some(dir) => std::path::absolute(dir).map_err(|error| unusable(dir, &error))?,
+        None => cache_dir()?.join(format!("{}-{}", args.app, from.1)),
+    };
+    if args.reset {
+        reset(&dir)?;
+    }
+    let built = match read_marker(&dir)? {
+        Some(built) if built.complete && built.from == from.1 && built.app == args.app => {
+            say(&format!("The demo site is in {}.", dir.display()));
+            built
+        }
+        Some(_) => {
+            reset(&dir)?;
+            build(&dir, from, to).await?
+        }
+        None => build(&dir, from, to).await?,
+    };
+    if built.to != to.1 {
+        write(&dir.join("packages.txt"), to.2, 0o644)?;
+        save_marker(&dir, &Built { to: to.1.to_owned(), ..built })?;
+    }
+    if args.build_only {
+        return Ok(0);
+    }
+    let attendance = if args.headless { Attendance::Headless } else { Attendance::Wizard };
+    let options = Options { site: Some(dir.clone()), cwd: dir, attendance, exe: None };
+    if args.headless {
+        let run = Run { headless: true, yes: true, decisions: None, events: PathBuf::from("-") };
+        return super::run::drive(crate::engine::open(options), &run).await;
+    }
+    wizard::run(options).await
+}
+
+/// Finds the two releases: by default the oldest one and the one after it.
+fn versions(app: &str, from: Option<&str>, to: Option<&str>) -> Result<(Release, Release), Report> {
+    let known: Vec<Release> = RELEASES.iter().copied().filter(|release| release.0 == app).collect();
+    let list = |releases: &[Release]| releases.iter().map(|one| one.1).collect::<Vec<_>>().join(", ");
+    let wrong = |what: String, remedy: String| {
+        Report::new(Kind::Environment, what).unchanged("Nothing was built.").next(remedy)
+    };
+    if known.is_empty() {
+        let mut apps: Vec<&str> = RELEASES.iter().map(|release| release.0).collect();
+        apps.dedup();
+        return Err(wrong(
+            format!("The demo knows no application {app}."),
+            format!("Choose one of: {}.", apps.join(", ")),
+        ));
+    }
+    let find = |version: &str| {
+        known.iter().copied().find(|release| release.1 == version).ok_or_else(|| {
+            wrong(format!("The demo knows no release {version} of {app}."), format!("Choose one of: {}.", list(&known)))
+        })
+    };
+    let first = |index: usize| known.get(index).copied();
+    let from = from.map(find).transpose()?.or_else(|| first(0));
+    let to = match (to, from) {
+        (Some(to), _) => Some(find(to)?),
+        (None, Some(from)) => known.iter().position(|release| release.1 == from.1).and_then(|index| first(index + 1)),
+        (None, None) => None,
+    };
+    match (from, to) {
+        (Some(from), Some(to)) if from.1 != to.1 => Ok((from, to)),
+        _ => Err(wrong(
+            format!("There is no later release of {app} to upgrade to."),
+            format!("Choose --from and --to among: {}.", list(&known)),
+        )),
+    }
+}
+
+fn cache_dir() -> Result<PathBuf, Report> {
+    directories::ProjectDirs::from("", "", "lino-upgrade").map(|dirs| dirs.cache_dir().join("demo")).ok_or_else(|| {
+        Report::new(Kind::Environment, "No home directory is known, so there is no cache directory.")
+            .next("Say where to build the demo site: --dir DIR")
+    })
+}
+
+fn unusable(path: &Path, error: &io::Error) -> Report {
+    Report::new(Kind::Environment, format!("{} cannot be used: {error}.", path.display()))
+        .unchanged("No other directory was touched.")
+        .next("Free some disk space or choose another directory with --dir DIR.")
+}
+
+fn read_marker(dir: &Path) -> Result<Option<Built>, Report> {
+    match fs::read_to_string(dir.join(MARKER)) {
+        Ok(text) => Ok(serde_json::from_str(&text).ok().or(Some(Built {
+            app: String::new(),
+            from: String::new(),
+            to: String::new(),
+            port: 0,
+            complete: false,
+        }))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unusable(dir, &error)),
+    }
+}
+
+fn save_marker(dir: &Path, built: &Built) -> Result<(), Report> {
+    let text = serde_json::to_string_pretty(built)
+        .map_err(|error| Report::new(Kind::Environment, format!("The demo cannot be recorded: {error}.")))?;
+    write(&dir.join(MARKER), &text, 0o644)
+}
+
+fn write(path: &Path, text: &str, mode: u32) -> Result<(), Report> {
+    fs::write(path, text)
+        .and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+        .map_err(|error| unusable(path, &error))
+}
+
+/// Removes a demo site, and only a demo site.
+fn reset(dir: &Path) -> Result<(), Report> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    if !dir.join(MARKER).exists() {
+        return Err(Report::new(Kind::Environment, format!("{} was not built by the demo.", dir.display()))
+            .unchanged("Nothing was removed.")
+            .next("Choose another directory with --dir DIR, or remove it yourself."));
+    }
+    let _ = std::process::Command::new("./web.sh").arg("stop").current_dir(dir).stdout(Stdio::null()).status();
+    fs::remove_dir_all(dir).map_err(|error| unusable(dir, &error))
+}
+
+async fn build(dir: &Path, from: Release, to: Release) -> Result<Built, Report> {
+    if dir.exists() && fs::read_dir(dir).map_err(|error| unusable(dir, &error))?.next().is_some() {
+        return Err(Report::new(Kind::Environment, format!("{} is not empty.", dir.display()))
+            .unchanged("Nothing was built.")
+            .next("Choose another directory with --dir DIR."));
+    }
+    let python = python().await?;
+    fs::create_dir_all(dir).map_err(|error| unusable(dir, &error))?;
+    let port = free_port()?;
+    let built = Built { app: from.0.to_owned(), from: from.1.to_owned(), to: to.1.to_owned(), port, complete: false };
+    save_marker(dir, &built)?;
+    say(&format!("Building a real Lino site, {} {}, in {}. This is done once.", from.0, from.1, dir.display()));
+    let mut phases = Phases::new(dir, 6);
+    phases.run("Create the Python environment", &python, &["-m", "venv", "env"]).await?;
+    write(&dir.join("requirements.txt"), from.2, 0o644)?;
+    write(&dir.join("packages.txt"), to.2, 0o644)?;
+    let env = dir.join("env/bin/python").display().to_string();
+    phases.run("Install packages", &env, &["-m", "pip", "install", "--requirement", "requirements.txt"]).await?;
+    place_files(dir, from.0, port)?;
+    phases.run("Fill the database with demo data", &env, &["manage.py", "prep", "--noinput"]).await?;
+    phases.run("Collect static files", &env, &["manage.py", "collectstatic", "--noinput"]).await?;
+    phases.run("Start the web server", "./web.sh", &["start"]).await?;
+    let built = Built { complete: true, ..built };
+    save_marker(dir, &built)?;
+    phases.last("The site is ready.");
+    Ok(built)
+}
+
+fn place_files(dir: &Path, app: &str, port: u16) -> Result<(), Report> {
+    let mut title = app.to_owned();
+    if let Some(first) = title.get_mut(0..1) {
+        first.make_ascii_uppercase();
+    }
+    let values = [
+        ("{{app}}", app.to_owned()),
+        ("{{title}}", format!("Demo {title}")),
+        ("{{port}}", port.to_string()),
+        ("{{secret}}", secret()?),
+    ];
+    for (name, text, mode) in FILES {
+        let text =
+            values.iter().fold((*text).to_owned(), |text, (placeholder, value)| text.replace(placeholder, value));
+        write(&dir.join(name), &text, *mode)?;
+    }
+    write(&dir.join("web.port"), &format!("{port}\n"), 0o644)?;
+    fs::create_dir_all(dir.join("log")).map_err(|error| unusable(dir, &error))
+}
+
+/// Returns 48 random hexadecimal digits for Django's secret key.
+fn secret() -> Result<String, Report> {
+    use std::fmt::Write as _;
+    use std::io::Read as _;
+    let path = Path::new("/dev/urandom");
+    let mut bytes = [0; 24];
+    fs::File::open(path).and_then(|mut file| file.read_exact(&mut bytes)).map_err(|error| unusable(path, &error))?;
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+fn free_port() -> Result<u16, Report> {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map(|address| address.port()).map_err(
+        |error| Report::new(Kind::Environment, format!("No free port for the web server of the demo site: {error}.")),
+    )
+}
+
+/// Finds a Python that can make environments.
+async fn python() -> Result<String, Report> {
+    let mut tried = Vec::new();
+    for name in ["python3.11", "python3.12", "python3.10", "python3"] {
+        let script = "import sys, venv, ensurepip; sys.exit(0 if (3, 10) <= sys.version_info < (3, 13) else 9)";
+        let output = Command::new(name).args(["-c", script]).stdin(Stdio::null()).output().await;
+        match output {
+            Ok(output) if output.status.success() => return Ok(name.to_owned()),
+            Ok(output) if output.status.code() == Some(9) => tried.push(format!("{name}: not Python 3.10 to 3.12")),
+            Ok(_) => tried.push(format!("{name}: has no venv module")),
+            Err(_) => {}
+        }
+    }
+    let found = if tried.is_empty() { "None was found.".to_owned() } else { format!("{}.", tried.join("; ")) };
+    Err(Report::new(Kind::Environment, format!("The demo needs Python 3.10 to 3.12 with its venv module. {found}"))
+        .unchanged("Nothing was built.")
+        .next("On Debian 12: sudo apt install python3 python3-venv"))
+}
+
+/// Shows the phases of the build, and keeps all output in `build.log`.
+struct Phases<'a> {
+    dir: &'a Path,
+    number: u32,
+    total: u32,
+    live: bool,
+}
+
+impl<'a> Phases<'a> {
+    fn new(dir: &'a Path, total: u32) -> Self {
+        Self { dir, number: 0, total, live: io::stderr().is_terminal() }
+    }
+
+    fn begin(&mut self, title: &str) {
+        self.number += 1;
+        let line = format!("  {}/{} {title} …", self.number, self.total);
+        let end = if self.live { "" } else { "\n" };
+        let _ = write!(io::stderr().lock(), "{line}{end}");
+    }
+
+    fn last(&mut self, title: &str) {
+        self.number += 1;
+        say(&format!("  {}/{} {title}", self.number, self.total));
+    }
+
+    async fn run(&mut self, title: &str, program: &str, args: &[&str]) -> Result<(), Report> {
+        self.begin(title);
+        let started = Instant::now();
+        let log = self.dir.join("build.log");
+        let result = self.output(title, program, args, &log).await;
+        if self.live {
+            let _ = write!(io::stderr().lock(), "\r\x1b[K");
+        }
+        let status = result.map_err(|error| {
+            Report::new(Kind::Environment, format!("{title}: {program} cannot be run: {error}.")).log(&log)
+        })?;
+        if status.success() {
+            if self.live {
+                let seconds = started.elapsed().as_secs();
+                say(&format!("  {}/{} {title} ({seconds} s)", self.number, self.total));
+            }
+            return Ok(());
+        }
+        let tail = tail(&log);
+        let mut report = Report::new(Kind::Environment, format!("{title} failed: {program} ended with {status}."))
+            .unchanged("Nothing outside of this directory was touched.")
+            .excerpt(&tail)
+            .log(&log);
+        let network = ["Temporary failure in name resolution", "Could not find a version", "NewConnectionError"];
+        report = if network.iter().any(|text| tail.contains(text)) {
+            report.next("Packages come from PyPI: check the network (and pip's proxy settings), then start again.")
+        } else {
+            report.next("Start again with --reset after the cause is removed.")
+        };
+        Err(report)
+    }
+
+    async fn output(
+        &self,
+        title: &str,
+        program: &str,
+        args: &[&str],
+        log: &Path,
+    ) -> io::Result<std::process::ExitStatus> {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(log)?;
+        writeln!(file, "$ {program} {}", args.join(" "))?;
+        let mut child = Command::new(program)
+            .args(args)
+            .current_dir(self.dir)
+            .env("PYTHONUNBUFFERED", "1")
+            .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+            .env_remove("DJANGO_SETTINGS_MODULE")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(file.try_clone()?)
+            .kill_on_drop(true)
+            .spawn()?;
+        if let Some(mut output) = child.stdout.take() {
+            let mut buffer = vec![0; 64 * 1024];
+            loop {
+                let count = tokio::select! {
+                    count = output.read(&mut buffer) => count?,
+                    // A server that was started keeps the pipe open: the command itself has ended.
+                    status = child.wait() => return status,
+                };
+                if count == 0 {
+                    break;
+                }
+                let bytes = buffer.get(..count).unwrap_or_default();
+                file.write_all(bytes)?;
+                if self.live {
+                    self.show(title, bytes);
+                }
+            }
+        }
+        child.wait().await
+    }
+
+    fn show(&self, title: &str, bytes: &[u8]) {
+        let text = crate::messages::line::plain(
+            bytes.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default(),
+        );
+        let short: String = text.chars().filter(char::is_ascii).take(40).collect();
+        let _ = write!(io::stderr().lock(), "\r\x1b[K  {}/{} {title} … {short}", self.number, self.total);
+    }
+}
+
+fn tail(log: &Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    let lines: Vec<String> = text.rsplit(|byte| *byte == b'\n').take(8).map(crate::messages::line::plain).collect();
+    lines.into_iter().rev().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+fn say(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(app: &str, from: Option<&str>, to: Option<&str>) -> Result<(&'static str, &'static str), String> {
+        versions(app, from, to).map(|(from, to)| (from.1, to.1)).map_err(|report| report.what)
+    }
+
+    #[test]
+    fn the_oldest_release_is_upgraded_to_the_next_one_by_default() {
+        assert_eq!(chosen("cosi", None, None), Ok(("25.1.0", "25.3.0")));
+        assert_eq!(chosen("noi", Some("25.1.1"), Some("26.9.2")), Ok(("25.1.1", "26.9.2")));
+    }
+
+    #[test]
+    fn unknown_applications_and_releases_are_named() {
+        assert_eq!(chosen("moodle", None, None), Err("The demo knows no application moodle.".into()));
+        assert_eq!(chosen("cosi", Some("1.0"), None), Err("The demo knows no release 1.0 of cosi.".into()));
+        assert_eq!(
+            chosen("cosi", Some("26.4.0"), None),
+            Err("There is no later release of cosi to upgrade to.".into())
+        );
+    }
+
+    #[test]
+    fn a_directory_that_the_demo_did_not_build_is_never_removed() {
+        let dir = assert_fs::TempDir::new().unwrap();
+        std::fs::write(dir.path().join("thesis.tex"), "years of work").unwrap();
+        let report = reset(dir.path()).unwrap_err();
+        assert_eq!(report.unchanged, Some("Nothing was removed.".into()));
+        assert_eq!(std::fs::read_to_string(dir.path().join("thesis.tex")).unwrap(), "years of work");
+    }
+}

@@ -1,0 +1,211 @@
+//! `run --headless`: the same engine without a screen, one line of JSON for each event.
+//!
+//! Questions are answered by a decisions file, else, with `--yes`, by their recommended answer; anything else ends
+//! the run with exit status 3 and leaves the site as it stands, to be continued.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::args::Run;
+use crate::engine::{Cancel, Event, Handle, Keys, Outcome, Wish};
+use crate::error::{Kind, Report};
+use crate::messages::prompts;
+
+/// The file given with `--decisions`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decisions {
+    /// Answers by the name of the question, for example `"sign-in.confirm" = "y"`.
+    #[serde(default)]
+    pub answers: BTreeMap<String, String>,
+}
+
+/// Reads a decisions file; errors name line and column.
+pub fn read_decisions(path: &Path) -> Result<Decisions, Report> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        Report::new(Kind::Environment, format!("The decisions file {} cannot be read: {error}.", path.display()))
+            .unchanged("Nothing was started.")
+    })?;
+    toml::from_str(&text).map_err(|error| {
+        Report::new(Kind::Environment, format!("The decisions file {} has a mistake.", path.display()))
+            .excerpt(error.to_string())
+            .unchanged("Nothing was started.")
+            .next("Correct the line shown and start again.")
+    })
+}
+
+/// Drives the engine until it rests; returns the exit status.
+pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
+    let decisions = args.decisions.as_deref().map(read_decisions).transpose()?.unwrap_or_default();
+    let mut sink = open_sink(&args.events)?;
+    let mut driver = Driver { yes: args.yes, decisions, handle_wishes: handle.wishes.clone(), needed: None };
+    let mut sent = false;
+    while let Some(event) = next_event(&mut handle).await {
+        let line = serde_json::to_string(&event)
+            .map_err(|error| Report::new(Kind::Failed, format!("An event cannot be written as JSON: {error}.")))?;
+        writeln!(sink, "{line}").and_then(|()| sink.flush()).map_err(|error| {
+            Report::new(Kind::Interrupted, format!("Events can no longer be written: {error}."))
+                .unchanged("The running command goes on; start again to continue.")
+        })?;
+        if matches!(event, Event::PlanMade { .. }) && !sent {
+            sent = true;
+            handle.wish(Wish::Continue);
+        }
+        if let Some(status) = driver.react(&event) {
+            return Ok(status);
+        }
+    }
+    Ok(Outcome::Interrupted.exit_status())
+}
+
+async fn next_event(handle: &mut Handle) -> Option<Event> {
+    handle.events.recv().await
+}
+
+fn open_sink(path: &Path) -> Result<Box<dyn Write>, Report> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdout().lock()));
+    }
+    fs::File::create(path).map(|file| Box::new(file) as Box<dyn Write>).map_err(|error| {
+        Report::new(Kind::Environment, format!("{} cannot be written: {error}.", path.display()))
+            .unchanged("Nothing was started.")
+    })
+}
+
+struct Driver {
+    yes: bool,
+    decisions: Decisions,
+    handle_wishes: tokio::sync::mpsc::UnboundedSender<Wish>,
+    needed: Option<String>,
+}
+
+impl Driver {
+    fn wish(&self, wish: Wish) {
+        let _ = self.handle_wishes.send(wish);
+    }
+
+    fn need(&mut self, text: String) {
+        self.needed = Some(text);
+        self.wish(Wish::Cancel(Cancel::Interrupt));
+    }
+
+    /// Answers what can be answered; returns the exit status when all is over.
+    fn react(&mut self, event: &Event) -> Option<u8> {
+        match event {
+            Event::Asked { ask } => {
+                let decided = self.decisions.answers.get(&ask.question).and_then(|text| text.chars().next());
+                let key = decided.or(if self.yes { ask.recommended } else { None });
+                match key {
+                    Some(key) => self.wish(Wish::Choose { question: ask.question.clone(), key }),
+                    None => self.need(format!("{}: {}", ask.question, ask.text)),
+                }
+                None
+            }
+            Event::InputAwaited { prompt, secret, certain, .. } => {
+                match prompts::explain(prompt).and_then(|known| known.yes) {
+                    Some(keys) if self.yes && !*secret => self.wish(Wish::Type(Keys::new(keys))),
+                    _ if *certain || *secret => self.need(format!("a command asks: {prompt}")),
+                    _ => {}
+                }
+                None
+            }
+            Event::Watching { operator, .. } => {
+                self.complain(&format!("{operator} is upgrading this site."));
+                Some(Outcome::Refused.exit_status())
+            }
+            Event::Troubled { report } => {
+                self.complain(&report.to_string());
+                None
+            }
+            Event::Rested { outcome, summary } => match self.needed.take() {
+                Some(needed) => {
+                    self.complain(&format!("A decision is needed. {needed}"));
+                    Some(Outcome::DecisionNeeded.exit_status())
+                }
+                None => {
+                    self.complain(summary);
+                    Some(outcome.exit_status())
+                }
+            },
+            Event::RunEnded { outcome, summary } => {
+                self.complain(summary);
+                Some(outcome.exit_status())
+            }
+            _ => None,
+        }
+    }
+
+    fn complain(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Ask;
+    use crate::procedure::StepId;
+
+    fn driver(yes: bool, answers: &[(&str, &str)]) -> (Driver, tokio::sync::mpsc::UnboundedReceiver<Wish>) {
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        let answers = answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        (Driver { yes, decisions: Decisions { answers }, handle_wishes: sender, needed: None }, receiver)
+    }
+
+    fn ask(recommended: Option<char>) -> Event {
+        Event::Asked {
+            ask: Ask {
+                question: "triage.unsaved".into(),
+                step: StepId::Triage,
+                title: String::new(),
+                text: "8 rows.".into(),
+                choices: vec![('r', String::new()), ('x', String::new())],
+                recommended,
+            },
+        }
+    }
+
+    fn prompt(text: &str, secret: bool, certain: bool) -> Event {
+        Event::InputAwaited { step: None, prompt: text.into(), secret, certain }
+    }
+
+    fn wishes(events: &[Event], yes: bool, answers: &[(&str, &str)]) -> (Vec<Wish>, Option<u8>) {
+        let (mut driver, mut receiver) = driver(yes, answers);
+        let status = events.iter().find_map(|event| driver.react(event));
+        let mut wishes = Vec::new();
+        while let Ok(wish) = receiver.try_recv() {
+            wishes.push(wish);
+        }
+        (wishes, status)
+    }
+
+    #[test]
+    fn a_question_without_recommendation_needs_a_decision_even_with_yes() {
+        let rested = Event::Rested { outcome: Outcome::Interrupted, summary: String::new() };
+        assert_eq!(wishes(&[ask(None), rested], true, &[]), (vec![Wish::Cancel(Cancel::Interrupt)], Some(3)));
+    }
+
+    #[test]
+    fn a_decisions_file_answers_first() {
+        let expected = vec![Wish::Choose { question: "triage.unsaved".into(), key: 'x' }];
+        assert_eq!(wishes(&[ask(Some('r'))], true, &[("triage.unsaved", "x")]), (expected, None));
+    }
+
+    #[test]
+    fn the_snapshot_question_of_pull_is_answered_with_one_key() {
+        let event = prompt("Do you have a snapshot of all Lino sites ? [yN] ", false, true);
+        assert_eq!(wishes(&[event.clone()], true, &[]), (vec![Wish::Type(Keys::new(*b"y"))], None));
+        assert_eq!(wishes(&[event], false, &[]), (vec![Wish::Cancel(Cancel::Interrupt)], None));
+    }
+
+    #[test]
+    fn a_password_is_never_invented_and_a_slow_progress_line_is_no_question() {
+        let sudo = prompt("[sudo] password for anna: ", true, true);
+        assert_eq!(wishes(&[sudo], true, &[]), (vec![Wish::Cancel(Cancel::Interrupt)], None));
+        assert_eq!(wishes(&[prompt("Loading... ", false, false)], true, &[]), (Vec::new(), None));
+    }
+}

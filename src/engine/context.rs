@@ -1,0 +1,365 @@
+//! What the execution of a step may use: the site, the journal, the runner's terminal, questions, and knowledge.
+//!
+//! [`Context::command`] is durable: a command that the journal already knows in this attempt is not started again,
+//! its end is awaited or read from the record. So an attempt that lost its wizard is simply executed again.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::clock::now;
+use super::{Ask, Event};
+use crate::error::{Kind, Report, Tell};
+use crate::journal::Journal;
+use crate::messages::{CommandKind, Reader, Reading};
+use crate::procedure::{Knowledge, StepId};
+use crate::runner::{Client, CommandSpec, CommandState, Ended};
+use crate::site::Site;
+
+/// Who answers prompts and questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attendance {
+    /// A person at a wizard: commands ask their questions in the pane.
+    Wizard,
+    /// Nobody: commands are told not to ask.
+    Headless,
+}
+
+/// Questions that wait for their answer.
+#[derive(Clone, Default)]
+pub struct Asks(Arc<Mutex<HashMap<String, oneshot::Sender<char>>>>);
+
+impl Asks {
+    /// Hands the answer to whoever asked; false when nobody asks this.
+    pub fn answer(&self, question: &str, key: char) -> bool {
+        lock(&self.0).remove(question).is_some_and(|sender| sender.send(key).is_ok())
+    }
+
+    /// Forgets all questions, so that whoever asked learns that no answer will come.
+    pub fn drop_all(&self) {
+        lock(&self.0).clear();
+    }
+}
+
+/// Commands whose end is awaited.
+#[derive(Clone, Default)]
+pub struct Ends(Arc<Mutex<HashMap<i64, oneshot::Sender<()>>>>);
+
+impl Ends {
+    /// Wakes whoever waits for this command.
+    pub fn wake(&self, command: i64) {
+        if let Some(sender) = lock(&self.0).remove(&command) {
+            let _ = sender.send(());
+        }
+    }
+
+    /// Wakes everybody, for example when the runner is gone.
+    pub fn wake_all(&self) {
+        for (_, sender) in lock(&self.0).drain() {
+            let _ = sender.send(());
+        }
+    }
+
+    fn wait_for(&self, command: i64) -> oneshot::Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
+        lock(&self.0).insert(command, sender);
+        receiver
+    }
+}
+
+/// A command as a step wants it.
+pub struct Command {
+    /// Its name within the step; unique in an attempt.
+    pub name: String,
+    /// How its output is read.
+    pub kind: CommandKind,
+    /// A command line for `/bin/sh`, shown as it is.
+    pub line: String,
+    /// Further environment variables; never a password.
+    pub env: BTreeMap<String, Option<String>>,
+}
+
+impl Command {
+    /// Builds a command from a line for `/bin/sh`.
+    pub fn new(name: impl Into<String>, kind: CommandKind, line: impl Into<String>) -> Self {
+        Self { name: name.into(), kind, line: line.into(), env: BTreeMap::new() }
+    }
+
+    /// Adds an environment variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.insert(name.to_owned(), Some(value.to_owned()));
+        self
+    }
+}
+
+/// How a command of a step ended, and what it printed, as facts.
+pub struct CommandEnd {
+    /// What its output says, judged.
+    pub reading: Reading,
+}
+
+/// What the execution of a step may use.
+#[derive(Clone)]
+pub struct Context {
+    pub(super) site: Arc<Site>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) runner: Client,
+    pub(super) runner_dir: PathBuf,
+    pub(super) events: mpsc::UnboundedSender<Event>,
+    pub(super) knowledge: Arc<Mutex<Knowledge>>,
+    pub(super) asks: Asks,
+    pub(super) ends: Ends,
+    pub(super) cancelled: Arc<AtomicBool>,
+    pub(super) attendance: Attendance,
+    pub(super) run: i64,
+    pub(super) step: StepId,
+    pub(super) attempt: i64,
+    pub(super) log: PathBuf,
+}
+
+impl Context {
+    /// Returns a copy of what is known now.
+    pub fn known(&self) -> Knowledge {
+        lock(&self.knowledge).clone()
+    }
+
+    /// Changes what is known and writes it to the journal.
+    pub async fn learn(&self, change: impl FnOnce(&mut Knowledge)) -> Result<(), Report> {
+        let knowledge = {
+            let mut knowledge = lock(&self.knowledge);
+            change(&mut knowledge);
+            knowledge.clone()
+        };
+        self.journal.record(self.run, "knowledge", &knowledge, now()).await.map_err(|error| error.tell())
+    }
+
+    /// Tells whether the operator wants this step to end.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Writes a line of our own into the step's log.
+    pub fn note(&self, text: &str) -> Result<(), Report> {
+        append_line(&self.log, text).map_err(|error| {
+            Report::new(Kind::Environment, format!("The log of this step cannot be written: {error}."))
+                .next("Free some disk space, then retry the step.")
+                .log(&self.log)
+        })
+    }
+
+    /// Tells how far the step is.
+    pub fn progress(&self, done: u64, total: Option<u64>, text: impl Into<String>) {
+        let _ = self.events.send(Event::Progressed { step: self.step, done, total, text: text.into() });
+    }
+
+    /// Asks the operator and waits for the answer; none when nobody will answer.
+    pub async fn ask(&self, ask: Ask) -> Option<char> {
+        let (sender, receiver) = oneshot::channel();
+        lock(&self.asks.0).insert(ask.question.clone(), sender);
+        let _ = self.events.send(Event::Asked { ask });
+        receiver.await.ok()
+    }
+
+    /// Tells whether this attempt has begun a command already: it lost its wizard and is taken up again.
+    pub async fn has_commands(&self) -> Result<bool, Report> {
+        self.journal.commands(self.attempt).await.map(|rows| !rows.is_empty()).map_err(|error| error.tell())
+    }
+
+    /// Runs a command in the runner's terminal, or picks up the one that already runs or ran in this attempt.
+    pub async fn command(&self, command: Command) -> Result<CommandEnd, Report> {
+        let known = self.journal.commands(self.attempt).await.map_err(|error| error.tell())?;
+        let earlier = known.into_iter().find(|row| row.name == command.name);
+        let id = match &earlier {
+            Some(row) => row.id,
+            None => self
+                .journal
+                .begin_command(Some(self.attempt), &command.name, &command.line, &self.log, now())
+                .await
+                .map_err(|error| error.tell())?,
+        };
+        if earlier.is_none() {
+            self.note(&format!("$ {}", command.line))?;
+        }
+        // Registered before the command can end, so that its end is never missed.
+        let ended = self.ends.wait_for(id);
+        let state = if earlier.is_some() {
+            crate::runner::state_on_disk(&self.runner_dir, id)
+        } else {
+            self.runner.run(self.spec(id, &command)).await.map_err(|error| error.tell())?
+        };
+        let _ = self.events.send(Event::CommandStarted {
+            step: self.step,
+            command: id,
+            line: command.line.clone(),
+            at: now(),
+        });
+        let (end, reading) = self.follow(id, state, &command, ended).await;
+        let (exit, signal) = match end.ended {
+            Some(Ended::Exited { code }) => (Some(code), None),
+            Some(Ended::Signalled { signal }) => (None, Some(signal)),
+            Some(Ended::NotStarted { .. }) | None => (None, None),
+        };
+        self.journal.end_command(id, end.ended, end.range, now()).await.map_err(|error| error.tell())?;
+        let _ = self.events.send(Event::CommandEnded {
+            step: self.step,
+            command: id,
+            exit,
+            signal,
+            #[allow(clippy::cast_precision_loss, reason = "durations of commands are far below 2^52 seconds")]
+            seconds: (end.finished - end.started).max(0) as f64,
+        });
+        Ok(CommandEnd { reading })
+    }
+
+    fn spec(&self, id: i64, command: &Command) -> CommandSpec {
+        let mut env = command_environment(&self.site);
+        env.extend(command.env.clone());
+        CommandSpec {
+            id,
+            label: format!("{}/{}", self.step, command.name),
+            argv: vec!["/bin/sh".into(), "-c".into(), command.line.clone()],
+            cwd: self.site.dir.clone(),
+            env,
+            log: self.log.clone(),
+        }
+    }
+
+    async fn follow(
+        &self,
+        id: i64,
+        mut state: CommandState,
+        command: &Command,
+        mut ended: oneshot::Receiver<()>,
+    ) -> (End, Reading) {
+        let mut reader = Reader::new(command.kind);
+        let mut tail: Option<Tail> = None;
+        loop {
+            match state {
+                CommandState::Unknown => {
+                    return (End::lost(now(), (0, 0)), reader.finish(None));
+                }
+                CommandState::Lost { started, log_start } => {
+                    let tail = tail.get_or_insert_with(|| Tail::new(&self.log, log_start));
+                    let end = tail.read(u64::MAX, &mut |line| reader.feed_line(line));
+                    return (End::lost(started, (log_start, end)), reader.finish(None));
+                }
+                CommandState::Finished { ended, started, finished, log_start, log_end } => {
+                    let tail = tail.get_or_insert_with(|| Tail::new(&self.log, log_start));
+                    tail.read(log_end, &mut |line| reader.feed_line(line));
+                    tail.finish(&mut |line| reader.feed_line(line));
+                    let end = End { ended: Some(ended), started, finished, range: (log_start, log_end) };
+                    return (end, reader.finish(Some(ended)));
+                }
+                CommandState::Running { log_start, .. } => {
+                    let tail = tail.get_or_insert_with(|| Tail::new(&self.log, log_start));
+                    tail.read(u64::MAX, &mut |line| reader.feed_line(line));
+                    if let Some((done, total, text)) = reader.progress() {
+                        self.progress(done, total, text);
+                    }
+                }
+            }
+            if tokio::time::timeout(Duration::from_millis(300), &mut ended).await.is_ok() {
+                state = match self.runner.state(id).await {
+                    Ok(state) => state,
+                    Err(_) => crate::runner::state_on_disk(&self.runner_dir, id),
+                };
+                if matches!(state, CommandState::Running { .. }) {
+                    // Woken too early: the runner's event stream was cut while the command still runs.
+                    ended = self.ends.wait_for(id);
+                }
+            }
+        }
+    }
+}
+
+struct End {
+    ended: Option<Ended>,
+    started: i64,
+    finished: i64,
+    range: (u64, u64),
+}
+
+impl End {
+    fn lost(started: i64, range: (u64, u64)) -> Self {
+        Self { ended: None, started, finished: now(), range }
+    }
+}
+
+/// Reads complete lines from a growing log, in bounded pieces.
+struct Tail {
+    file: Option<std::fs::File>,
+    path: PathBuf,
+    position: u64,
+    rest: Vec<u8>,
+}
+
+/// A line longer than this is fed to the reader in pieces.
+const LONGEST_LINE: usize = 1 << 20;
+
+impl Tail {
+    fn new(path: &Path, position: u64) -> Self {
+        Self { file: None, path: path.to_owned(), position, rest: Vec::new() }
+    }
+
+    /// Feeds what is complete up to byte `end`; returns the position reached.
+    fn read(&mut self, end: u64, feed: &mut dyn FnMut(&str)) -> u64 {
+        use std::os::unix::fs::FileExt;
+        if self.file.is_none() {
+            self.file = std::fs::File::open(&self.path).ok();
+        }
+        let Some(file) = &self.file else { return self.position };
+        let mut buffer = vec![0; 256 * 1024];
+        while self.position < end {
+            let want = usize::try_from(end - self.position).unwrap_or(usize::MAX).min(buffer.len());
+            let Some(slice) = buffer.get_mut(..want) else { break };
+            let Ok(count) = file.read_at(slice, self.position) else { break };
+            if count == 0 {
+                break;
+            }
+            self.position += count as u64;
+            let mut bytes = slice.get(..count).unwrap_or_default();
+            while let Some(at) = memchr::memchr(b'\n', bytes) {
+                let (line, after) = bytes.split_at(at);
+                self.rest.extend_from_slice(line);
+                feed(&crate::messages::line::plain(&self.rest));
+                self.rest.clear();
+                bytes = after.get(1..).unwrap_or_default();
+            }
+            self.rest.extend_from_slice(bytes);
+            if self.rest.len() > LONGEST_LINE {
+                feed(&crate::messages::line::plain(&self.rest));
+                self.rest.clear();
+            }
+        }
+        self.position
+    }
+
+    fn finish(&mut self, feed: &mut dyn FnMut(&str)) {
+        if !self.rest.is_empty() {
+            feed(&crate::messages::line::plain(&self.rest));
+            self.rest.clear();
+        }
+    }
+}
+
+/// The environment of commands: the site's virtualenv is active, as after `. env/bin/activate`.
+pub fn command_environment(site: &Site) -> BTreeMap<String, Option<String>> {
+    site.environment.clone()
+}
+
+/// Appends one line to a private log file.
+pub fn append_line(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    file.write_all(format!("{text}\n").as_bytes())
+}
+
+/// Locks a mutex whose holders never panic while they change it.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

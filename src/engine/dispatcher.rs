@@ -1,0 +1,497 @@
+//! The dispatcher: one task that owns the state of the run, takes wishes, starts steps and settles them.
+//!
+//! ```text
+//!           Wish                        runner event
+//!            │                               │
+//!            ▼                               ▼
+//!  resting ──Continue──► running step ──ends──► settled ──► next step … ──► resting / run over
+//!            ◄───────────── pause, failure, question without answer ──────────┘
+//! ```
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
+
+use super::clock::now;
+use super::context::{Asks, Attendance, Context, Ends, append_line, command_environment, lock};
+use super::record::Records;
+use super::{Cancel, Event, NoticeLevel, Outcome, Wish, learning, steps};
+use crate::error::{Kind, Report, Tell};
+use crate::journal::Journal;
+use crate::procedure::{Finding, Knowledge, StepId, StepState};
+use crate::runner::{Client, CommandSpec, CommandState, RunnerEvent};
+use crate::site::{Facts, Site};
+
+/// How the execution of a step ended.
+pub struct StepEnd {
+    /// The judgement.
+    pub state: StepState,
+    /// What was found.
+    pub findings: Vec<Finding>,
+}
+
+/// A step under way.
+pub(super) struct RunningStep {
+    step: StepId,
+    attempt: i64,
+    number: u32,
+    started: Instant,
+    task: JoinHandle<Result<StepEnd, Report>>,
+}
+
+/// Everything the dispatcher owns.
+pub(super) struct Dispatcher {
+    pub site: Arc<Site>,
+    pub journal: Arc<Journal>,
+    pub runner: Client,
+    pub runner_dir: PathBuf,
+    pub runner_events: mpsc::UnboundedReceiver<RunnerEvent>,
+    pub wishes: mpsc::UnboundedReceiver<Wish>,
+    pub events: mpsc::UnboundedSender<Event>,
+    pub facts: mpsc::UnboundedReceiver<Result<Facts, Report>>,
+    pub knowledge: Arc<Mutex<Knowledge>>,
+    pub records: Records,
+    pub run: i64,
+    pub attendance: Attendance,
+    pub asks: Asks,
+    pub ends: Ends,
+    pub cancelled: Arc<AtomicBool>,
+    /// Whether the next step starts when this one is settled.
+    pub going: bool,
+    pub running: Option<RunningStep>,
+    /// The command number of the open shell.
+    pub shell: Option<i64>,
+    pub over: bool,
+}
+
+/// What woke the dispatcher.
+enum Wake {
+    Wish(Option<Wish>),
+    Runner(Option<RunnerEvent>),
+    Facts(Option<Result<Facts, Report>>),
+    Ended(Result<Result<StepEnd, Report>, JoinError>),
+}
+
+impl Dispatcher {
+    /// Runs until the operator leaves or nobody listens any more.
+    pub async fn run(mut self) {
+        let mut facts_open = true;
+        let mut runner_open = true;
+        loop {
+            let wake = tokio::select! {
+                wish = self.wishes.recv() => Wake::Wish(wish),
+                event = self.runner_events.recv(), if runner_open => Wake::Runner(event),
+                facts = self.facts.recv(), if facts_open => Wake::Facts(facts),
+                ended = ended(&mut self.running) => Wake::Ended(ended),
+            };
+            let result = match wake {
+                Wake::Wish(None | Some(Wish::Leave)) => break,
+                Wake::Wish(Some(wish)) => self.wish(wish).await,
+                Wake::Runner(None) => {
+                    runner_open = false;
+                    self.ends.wake_all();
+                    self.notice(NoticeLevel::Error, "The runner is gone. What it ran is inspected.");
+                    Ok(())
+                }
+                Wake::Runner(Some(event)) => self.runner_event(event).await,
+                Wake::Facts(None) => {
+                    facts_open = false;
+                    Ok(())
+                }
+                Wake::Facts(Some(facts)) => self.learn(facts).await,
+                Wake::Ended(ended) => self.settle(ended).await,
+            };
+            if let Err(report) = result {
+                self.tell(Event::Troubled { report });
+                self.rest(Outcome::Failed, "Something went wrong outside of a step.");
+            }
+        }
+        // The step's task dies with us; its command lives on in the runner.
+        if let Some(running) = self.running.take() {
+            running.task.abort();
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        let _ = self.events.send(event);
+    }
+
+    fn notice(&self, level: NoticeLevel, text: impl Into<String>) {
+        self.tell(Event::Noticed { level, text: text.into() });
+    }
+
+    /// Sends the plan as it stands now.
+    pub fn plan(&self) {
+        let steps = self.records.plan(&lock(&self.knowledge));
+        self.tell(Event::PlanMade { steps });
+    }
+
+    fn rest(&mut self, outcome: Outcome, summary: impl Into<String>) {
+        self.going = false;
+        self.tell(Event::Rested { outcome, summary: summary.into() });
+    }
+
+    async fn wish(&mut self, wish: Wish) -> Result<(), Report> {
+        match wish {
+            Wish::Continue => {
+                self.going = true;
+                if self.running.is_none() { self.advance().await } else { Ok(()) }
+            }
+            Wish::PauseAfterStep | Wish::Cancel(Cancel::AfterStep) => {
+                self.going = false;
+                if self.running.is_some() {
+                    self.notice(NoticeLevel::Info, "The running step will be finished; nothing starts after it.");
+                }
+                Ok(())
+            }
+            Wish::Run(step) => self.run_now(step).await,
+            Wish::Skip(step) => self.leave_out(step).await,
+            Wish::Choose { question, key } => {
+                if self.asks.answer(&question, key) {
+                    let by = if self.attendance == Attendance::Wizard { "operator" } else { "--yes" };
+                    if let Some(running) = &self.running {
+                        let choice = key.to_string();
+                        self.journal
+                            .decide(self.run, running.step, &question, &choice, by, now())
+                            .await
+                            .map_err(|error| error.tell())?;
+                    }
+                    self.tell(Event::Chosen { question, key, by: by.into() });
+                }
+                Ok(())
+            }
+            Wish::Type(keys) => self.runner.input(keys.expose()).await.map_err(|error| error.tell()),
+            Wish::Cancel(Cancel::Interrupt) => {
+                self.stop_step();
+                self.runner.interrupt().await.map_err(|error| error.tell())
+            }
+            Wish::Cancel(Cancel::Kill) => {
+                self.stop_step();
+                self.runner.kill().await.map_err(|error| error.tell())
+            }
+            Wish::OpenShell => self.open_shell().await,
+            Wish::Resize { rows, columns } => self.runner.resize(rows, columns).await.map_err(|error| error.tell()),
+            Wish::TakeOver => {
+                self.runner.take_over().await.map_err(|error| error.tell())?;
+                self.tell(Event::Driving);
+                Ok(())
+            }
+            Wish::Leave => Ok(()),
+        }
+    }
+
+    fn stop_step(&mut self) {
+        self.going = false;
+        if self.running.is_some() {
+            self.cancelled.store(true, Ordering::SeqCst);
+            self.asks.drop_all();
+        }
+    }
+
+    async fn runner_event(&mut self, event: RunnerEvent) -> Result<(), Report> {
+        match event {
+            RunnerEvent::Ended { id, .. } => {
+                self.ends.wake(id);
+                if self.shell == Some(id) {
+                    self.shell = None;
+                    self.end_shell(id).await?;
+                    self.tell(Event::ShellClosed);
+                }
+            }
+            RunnerEvent::Awaiting { prompt, secret, certain } => {
+                let step = self.running.as_ref().map(|running| running.step);
+                if self.shell.is_none() {
+                    self.tell(Event::InputAwaited { step, prompt, secret, certain });
+                }
+            }
+            RunnerEvent::Taken => self.tell(Event::InputTaken),
+            RunnerEvent::LogTrouble { message } => {
+                let text = format!("The log cannot be written ({message}). The command waits until it can.");
+                self.notice(NoticeLevel::Error, text);
+            }
+            RunnerEvent::LogRecovered => self.notice(NoticeLevel::Info, "The log can be written again."),
+            RunnerEvent::DriverChanged { driver, you } => {
+                if !you && let Some(driver) = driver {
+                    self.tell(Event::Watching { operator: super::operator_text(&driver), since: driver.since });
+                }
+            }
+            RunnerEvent::Started { .. } | RunnerEvent::Output { .. } => {}
+        }
+        Ok(())
+    }
+
+    async fn learn(&mut self, facts: Result<Facts, Report>) -> Result<(), Report> {
+        match facts {
+            Ok(facts) => {
+                let knowledge = {
+                    let mut knowledge = lock(&self.knowledge);
+                    learning::from_facts(&mut knowledge, &facts);
+                    knowledge.clone()
+                };
+                self.journal.record(self.run, "knowledge", &knowledge, now()).await.map_err(|error| error.tell())?;
+                let versions = learning::versions(&knowledge, &facts);
+                if knowledge.packages_changed.is_none() {
+                    self.journal
+                        .name_run(self.run, &versions.application, &versions.old)
+                        .await
+                        .map_err(|error| error.tell())?;
+                }
+                self.tell(Event::FactsLearned {
+                    versions,
+                    database: learning::database(&facts),
+                    models: facts.models.len(),
+                    languages: facts.site.languages.clone(),
+                });
+                self.plan();
+            }
+            Err(report) => self.tell(Event::Troubled { report }),
+        }
+        Ok(())
+    }
+
+    /// Starts the next step that has to run, recording those that need not.
+    async fn advance(&mut self) -> Result<(), Report> {
+        while self.going && self.running.is_none() {
+            let Some(step) = self.records.next() else { return self.finish().await };
+            let because = {
+                let knowledge = lock(&self.knowledge);
+                knowledge.skip(step, &|step| self.records.state(step))
+            };
+            let first_time = self.records.state(step) == StepState::Pending;
+            match because {
+                Some(because) if first_time => self.record_skip(step, because).await?,
+                _ => return self.start(step).await,
+            }
+        }
+        Ok(())
+    }
+
+    async fn finish(&mut self) -> Result<(), Report> {
+        self.going = false;
+        if self.over {
+            return Ok(());
+        }
+        self.over = true;
+        let (old, new) = {
+            let knowledge = lock(&self.knowledge);
+            (knowledge.old_version.clone(), knowledge.new_version.clone())
+        };
+        let summary = match (old, new) {
+            (Some(old), Some(new)) if old != new => format!("The site was upgraded from {old} to {new}."),
+            (Some(old), _) => format!("The site runs; its version is {old}, as before."),
+            _ => "The site runs.".to_owned(),
+        };
+        self.journal.end_run(self.run, "done", &summary, now()).await.map_err(|error| error.tell())?;
+        self.tell(Event::RunEnded { outcome: Outcome::Done, summary });
+        Ok(())
+    }
+
+    async fn run_now(&mut self, step: StepId) -> Result<(), Report> {
+        if self.running.is_some() {
+            self.notice(NoticeLevel::Warning, "A step is running; wait for its end or cancel it.");
+            return Ok(());
+        }
+        if self.records.next().is_some_and(|next| next < step) {
+            self.notice(NoticeLevel::Warning, "Earlier steps come first; skip them if they are not needed.");
+            return Ok(());
+        }
+        self.going = true;
+        self.start(step).await
+    }
+
+    async fn leave_out(&mut self, step: StepId) -> Result<(), Report> {
+        if self.running.is_some() {
+            self.notice(NoticeLevel::Warning, "A step is running; wait for its end or cancel it.");
+            return Ok(());
+        }
+        if self.records.next() != Some(step) {
+            self.notice(NoticeLevel::Warning, "Only the next step can be left out.");
+            return Ok(());
+        }
+        self.journal
+            .decide(self.run, step, "step.skip", "skip", "operator", now())
+            .await
+            .map_err(|error| error.tell())?;
+        self.record_skip(step, "left out by the operator".into()).await?;
+        self.rest(Outcome::Interrupted, format!("{} was left out.", step.title()));
+        Ok(())
+    }
+
+    async fn record_skip(&mut self, step: StepId, because: String) -> Result<(), Report> {
+        let state = StepState::Skipped { because };
+        let log = self.log_path(step);
+        let (attempt, number) =
+            self.journal.begin_attempt(self.run, step, &log, now()).await.map_err(|error| error.tell())?;
+        self.journal.end_attempt(attempt, &state, &[], 0.0, now()).await.map_err(|error| error.tell())?;
+        let record = self.records.of_mut(step);
+        record.state = state.clone();
+        record.attempts = number;
+        record.seconds = Some(0.0);
+        self.tell(Event::StepEnded { step, attempt: number, state, seconds: 0.0, findings: Vec::new() });
+        Ok(())
+    }
+
+    fn log_path(&self, step: StepId) -> impl Fn(u32) -> PathBuf + Sync + use<> {
+        let dir = self.site.state_dir.join("logs");
+        let run = self.run;
+        move |number| dir.join(format!("{run:04}-{:02}-{}-{number}.log", step.number(), step.id()))
+    }
+
+    async fn start(&mut self, step: StepId) -> Result<(), Report> {
+        if self.shell.is_some() {
+            self.going = false;
+            self.notice(NoticeLevel::Warning, "A shell is open; leave it with `exit` before a step starts.");
+            return Ok(());
+        }
+        let path = self.log_path(step);
+        let (attempt, number) =
+            self.journal.begin_attempt(self.run, step, &path, now()).await.map_err(|error| error.tell())?;
+        let log = path(number);
+        append_line(&log, &format!("── {} · {}", step.title(), jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S")))
+            .map_err(|error| log_unwritable(&error, &log))?;
+        self.execute(step, attempt, number, log);
+        Ok(())
+    }
+
+    /// Executes an attempt: a new one, or one that lost its wizard and is taken up again.
+    pub fn execute(&mut self, step: StepId, attempt: i64, number: u32, log: PathBuf) {
+        self.cancelled.store(false, Ordering::SeqCst);
+        let record = self.records.of_mut(step);
+        record.state = StepState::Running;
+        record.attempts = number;
+        record.log = Some(log.clone());
+        record.findings = Vec::new();
+        let context = Context {
+            site: Arc::clone(&self.site),
+            journal: Arc::clone(&self.journal),
+            runner: self.runner.clone(),
+            runner_dir: self.runner_dir.clone(),
+            events: self.events.clone(),
+            knowledge: Arc::clone(&self.knowledge),
+            asks: self.asks.clone(),
+            ends: self.ends.clone(),
+            cancelled: Arc::clone(&self.cancelled),
+            attendance: self.attendance,
+            run: self.run,
+            step,
+            attempt,
+            log: log.clone(),
+        };
+        self.tell(Event::StepStarted { step, attempt: number, log, at: now() });
+        let task = tokio::spawn(async move { steps::execute(&context).await });
+        self.running = Some(RunningStep { step, attempt, number, started: Instant::now(), task });
+    }
+
+    async fn settle(&mut self, ended: Result<Result<StepEnd, Report>, JoinError>) -> Result<(), Report> {
+        let Some(running) = self.running.take() else { return Ok(()) };
+        let cancelled = self.cancelled.swap(false, Ordering::SeqCst);
+        let (mut state, findings, report) = match ended {
+            Ok(Ok(end)) => (end.state, end.findings, None),
+            Ok(Err(report)) => (StepState::Failed { because: report.what.clone() }, Vec::new(), Some(report)),
+            Err(error) => {
+                let report =
+                    Report::new(Kind::Failed, format!("The step broke off by a fault of this program: {error}."))
+                        .next("Please report this with the log; then retry the step.");
+                (StepState::Interrupted { because: report.what.clone() }, Vec::new(), Some(report))
+            }
+        };
+        if cancelled && !state.is_settled() {
+            state = StepState::Interrupted { because: format!("cancelled by the operator; {}", state.text()) };
+        }
+        let seconds = running.started.elapsed().as_secs_f64();
+        self.journal
+            .end_attempt(running.attempt, &state, &findings, seconds, now())
+            .await
+            .map_err(|error| error.tell())?;
+        let record = self.records.of_mut(running.step);
+        record.state = state.clone();
+        record.seconds = Some(seconds);
+        record.findings.clone_from(&findings);
+        let step = running.step;
+        self.tell(Event::DownSince { at: lock(&self.knowledge).down_since });
+        self.tell(Event::StepEnded { step, attempt: running.number, state: state.clone(), seconds, findings });
+        if let Some(report) = report {
+            self.tell(Event::Troubled { report });
+        }
+        if step == StepId::Triage {
+            self.records.after_triage();
+        }
+        self.plan();
+        match state {
+            StepState::Done { .. } | StepState::Skipped { .. } if self.going => self.advance().await,
+            StepState::Done { .. } | StepState::Skipped { .. } => {
+                if self.records.next().is_none() {
+                    self.finish().await
+                } else {
+                    self.rest(Outcome::Interrupted, format!("{} is done; stopped here as wished.", step.title()));
+                    Ok(())
+                }
+            }
+            StepState::Interrupted { because } => {
+                self.rest(Outcome::Interrupted, format!("{}: {because}", step.title()));
+                Ok(())
+            }
+            other => {
+                self.rest(Outcome::Failed, format!("{} failed: {}", step.title(), other.text()));
+                Ok(())
+            }
+        }
+    }
+
+    async fn open_shell(&mut self) -> Result<(), Report> {
+        if self.running.is_some() || self.shell.is_some() {
+            self.notice(NoticeLevel::Warning, "The terminal is in use; a shell can be opened between two steps.");
+            return Ok(());
+        }
+        let shell = std::env::var("SHELL").ok().filter(|shell| !shell.is_empty()).unwrap_or_else(|| "/bin/sh".into());
+        let log = self.site.state_dir.join("logs").join(format!("{:04}-shell-{}.log", self.run, now()));
+        append_line(&log, "── Shell").map_err(|error| log_unwritable(&error, &log))?;
+        let id = self.journal.begin_command(None, "shell", &shell, &log, now()).await.map_err(|error| error.tell())?;
+        let spec = CommandSpec {
+            id,
+            label: "shell".into(),
+            argv: vec![shell],
+            cwd: self.site.dir.clone(),
+            env: command_environment(&self.site),
+            log: log.clone(),
+        };
+        match self.runner.run(spec).await.map_err(|error| error.tell())? {
+            CommandState::Running { log_start, .. } => {
+                self.shell = Some(id);
+                self.tell(Event::ShellOpened { log, from: log_start });
+            }
+            _ => self.notice(NoticeLevel::Error, "The shell ended at once; see its log."),
+        }
+        Ok(())
+    }
+
+    async fn end_shell(&self, id: i64) -> Result<(), Report> {
+        if let CommandState::Finished { ended, log_start, log_end, .. } =
+            crate::runner::state_on_disk(&self.runner_dir, id)
+        {
+            self.journal
+                .end_command(id, Some(ended), (log_start, log_end), now())
+                .await
+                .map_err(|error| error.tell())?;
+        }
+        Ok(())
+    }
+}
+
+async fn ended(running: &mut Option<RunningStep>) -> Result<Result<StepEnd, Report>, JoinError> {
+    match running {
+        Some(running) => (&mut running.task).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn log_unwritable(error: &std::io::Error, log: &std::path::Path) -> Report {
+    Report::new(Kind::Environment, format!("The log of the step cannot be written: {error}."))
+        .unchanged("The step was not started.")
+        .next("Free some disk space, then try again.")
+        .log(log)
+}

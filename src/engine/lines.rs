@@ -1,0 +1,55 @@
+//! The command lines of a site: from its configuration, else from the files that are there.
+
+use crate::procedure::{Configured, Knowledge, Lines};
+use crate::site::{CommandLine, Role, Site, StepChoice, Surroundings, detect, quote};
+
+/// Fills the command lines and the configured steps into what is known.
+pub fn of_site(knowledge: &mut Knowledge, site: &Site) {
+    let config = &site.config;
+    let directory = quote(&config.snapshot.directory.display().to_string());
+    let found = detect(site, &Surroundings::of_this_process()).services;
+    let known_index = knowledge.lines.buildindexes.take();
+    let commands = &config.commands;
+    let max_row_count = knowledge.max_row_count.or(config.snapshot.max_row_count);
+    knowledge.lines = Lines {
+        snapshot: match (&commands.snapshot, &site.make_snapshot, max_row_count) {
+            (Some(line), ..) => line.to_string(),
+            (None, Some(_), None) => site.snapshot_command().map(|line| line.to_string()).unwrap_or_default(),
+            // make_snapshot.sh takes no options: with a row limit its work is done by hand.
+            (None, _, limit) => {
+                let limit = limit.map_or_else(String::new, |rows| format!(" --max-row-count {rows}"));
+                format!(
+                    "rm -rf {directory} && python manage.py dump2py --noinput{limit} {directory} && \
+                     python -m zipfile -c snapshot.zip {directory} && echo make_snapshot terminated successfully"
+                )
+            }
+        },
+        pull: site.pull_command().map(|line| line.to_string()),
+        restore: or_else(commands.restore.as_ref(), || format!("python manage.py run {directory}/restore.py")),
+        checkdata: or_else(commands.checkdata.as_ref(), || "python manage.py checkdata --fix".into()),
+        collectstatic: or_else(commands.collectstatic.as_ref(), || "python manage.py collectstatic --noinput".into()),
+        buildindexes: commands.buildindexes.as_ref().map(CommandLine::to_string).or(known_index),
+        install: or_else(commands.install.as_ref(), || "python -m pip install {missing}".into()),
+        stop: found.iter().filter(|one| one.role == Role::Writer).map(|one| one.stop.to_string()).collect(),
+        start: found
+            .iter()
+            .map(|one| match (&one.role, &one.restart) {
+                (Role::Proxy, Some(restart)) => restart.to_string(),
+                _ => one.start.to_string(),
+            })
+            .collect(),
+    };
+    knowledge.configured = config
+        .steps
+        .iter()
+        .filter_map(|(step, setting)| match setting {
+            StepChoice::Run => Some((*step, Configured::Run)),
+            StepChoice::Skip => Some((*step, Configured::Skip)),
+            StepChoice::Auto => None,
+        })
+        .collect();
+}
+
+fn or_else(configured: Option<&CommandLine>, usual: impl FnOnce() -> String) -> String {
+    configured.map_or_else(usual, CommandLine::to_string)
+}

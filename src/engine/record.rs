@@ -1,0 +1,192 @@
+//! What the dispatcher remembers of each step of the run, and how the plan is made of it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::PlannedStep;
+use crate::journal::AttemptRow;
+use crate::procedure::{Finding, Knowledge, RESTORE_AGAIN, StepId, StepState};
+
+/// What is remembered of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// Where it stands.
+    pub state: StepState,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// Seconds that the last one took.
+    pub seconds: Option<f64>,
+    /// The log of the last one.
+    pub log: Option<PathBuf>,
+    /// What the last one found.
+    pub findings: Vec<Finding>,
+    /// Seconds it will probably take, and where this number comes from.
+    pub forecast: Option<(u32, String)>,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { state: StepState::Pending, attempts: 0, seconds: None, log: None, findings: Vec::new(), forecast: None }
+    }
+}
+
+/// All steps of the run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Records(BTreeMap<StepId, Record>);
+
+impl Default for Records {
+    fn default() -> Self {
+        Self(StepId::ALL.into_iter().map(|step| (step, Record::default())).collect())
+    }
+}
+
+impl Records {
+    /// Folds the attempts of a run, oldest first. An attempt without an end leaves its step [`StepState::Running`].
+    #[must_use]
+    pub fn from_attempts(attempts: &[AttemptRow]) -> Self {
+        let mut records = Self::default();
+        for attempt in attempts {
+            let record = records.of_mut(attempt.step);
+            record.attempts = attempt.number;
+            record.state = attempt.state.clone().unwrap_or(StepState::Running);
+            record.seconds = attempt.seconds;
+            record.log = Some(attempt.log.clone());
+            record.findings.clone_from(&attempt.findings);
+            if attempt.step == StepId::Triage {
+                records.after_triage();
+            }
+        }
+        records
+    }
+
+    /// Makes the restore pending again when triage ended so.
+    pub fn after_triage(&mut self) {
+        if matches!(self.state(StepId::Triage), StepState::Interrupted { because } if because == RESTORE_AGAIN) {
+            self.of_mut(StepId::Restore).state = StepState::Pending;
+            self.of_mut(StepId::Triage).state = StepState::Pending;
+        }
+    }
+
+    /// Returns the record of a step.
+    #[must_use]
+    pub fn of(&self, step: StepId) -> Record {
+        self.0.get(&step).cloned().unwrap_or_default()
+    }
+
+    /// Returns the record of a step, to be changed.
+    pub fn of_mut(&mut self, step: StepId) -> &mut Record {
+        self.0.entry(step).or_default()
+    }
+
+    /// Returns the state of a step.
+    #[must_use]
+    pub fn state(&self, step: StepId) -> StepState {
+        self.0.get(&step).map_or(StepState::Pending, |record| record.state.clone())
+    }
+
+    /// Returns the first step that is not settled.
+    #[must_use]
+    pub fn next(&self) -> Option<StepId> {
+        StepId::ALL.into_iter().find(|step| !self.state(*step).is_settled())
+    }
+
+    /// Returns the plan. Pending steps that a rule would leave out now are shown as skipped; pending steps behind a
+    /// failed one as not going to run.
+    #[must_use]
+    pub fn plan(&self, knowledge: &Knowledge) -> Vec<PlannedStep> {
+        let failed = StepId::ALL.into_iter().find(|step| matches!(self.state(*step), StepState::Failed { .. }));
+        StepId::ALL
+            .into_iter()
+            .map(|step| {
+                let record = self.of(step);
+                let state = match (&record.state, knowledge.skip(step, &|step| self.state(step))) {
+                    (StepState::Pending, Some(because)) if expected(step) => StepState::Skipped { because },
+                    (StepState::Pending, _) => match failed {
+                        Some(failed) if failed < step => {
+                            StepState::WillNotRun { because: format!("{} failed", failed.title()) }
+                        }
+                        _ => StepState::Pending,
+                    },
+                    (state, _) => state.clone(),
+                };
+                PlannedStep {
+                    step,
+                    title: step.title().into(),
+                    purpose: step.purpose().into(),
+                    commands: knowledge.commands(step),
+                    forecast: record.forecast.as_ref().map(|(seconds, _)| *seconds),
+                    forecast_from: record.forecast.map(|(_, from)| from),
+                    way_back: knowledge.way_back(),
+                    state,
+                    attempts: record.attempts,
+                    seconds: record.seconds,
+                    log: record.log,
+                    findings: record.findings,
+                }
+            })
+            .collect()
+    }
+}
+
+/// Whether a rule that would skip `step` now may be shown before the step's turn: the rules of these steps rest on
+/// facts that earlier steps cannot change any more once they are known.
+const fn expected(step: StepId) -> bool {
+    matches!(step, StepId::BuildIndexes | StepId::CheckData)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(id: i64, step: StepId, number: u32, state: Option<StepState>) -> AttemptRow {
+        AttemptRow {
+            id,
+            step,
+            number,
+            log: PathBuf::from(format!("{step}-{number}.log")),
+            started: id,
+            ended: state.as_ref().map(|_| id + 1),
+            seconds: state.as_ref().map(|_| 1.0),
+            state,
+            findings: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_last_attempt_of_a_step_counts() {
+        let done = StepState::Done { summary: "ok".into() };
+        let failed = StepState::Failed { because: "no".into() };
+        let records = Records::from_attempts(&[
+            attempt(1, StepId::Check, 1, Some(failed)),
+            attempt(2, StepId::Check, 2, Some(done.clone())),
+            attempt(3, StepId::StopServices, 1, None),
+        ]);
+        assert_eq!(records.state(StepId::Check), done);
+        assert_eq!(records.of(StepId::Check).attempts, 2);
+        assert_eq!(records.state(StepId::StopServices), StepState::Running);
+        assert_eq!(records.next(), Some(StepId::StopServices));
+    }
+
+    #[test]
+    fn triage_that_ends_in_a_new_restore_makes_both_pending() {
+        let done = StepState::Done { summary: "ok".into() };
+        let again = StepState::Interrupted { because: RESTORE_AGAIN.into() };
+        let records = Records::from_attempts(&[
+            attempt(1, StepId::Restore, 1, Some(done)),
+            attempt(2, StepId::Triage, 1, Some(again)),
+        ]);
+        assert_eq!(records.state(StepId::Restore), StepState::Pending);
+        assert_eq!(records.state(StepId::Triage), StepState::Pending);
+    }
+
+    #[test]
+    fn steps_behind_a_failed_one_will_not_run() {
+        let failed = StepState::Failed { because: "no".into() };
+        let records = Records::from_attempts(&[attempt(1, StepId::Pull, 1, Some(failed))]);
+        let words: Vec<&str> = records.plan(&Knowledge::default()).iter().map(|step| step.state.word()).collect();
+        let mut expected = vec!["pending"; 5];
+        expected.push("failed");
+        expected.extend(["will not run"; 9]);
+        assert_eq!(words, expected);
+    }
+}

@@ -1,0 +1,244 @@
+//! Opens a site for an upgrade: finds it, its journal and its runner, and takes up what was left unfinished.
+//!
+//! State found at start is proved, not believed: the runner's lock and the commands' own records tell what runs,
+//! what ended meanwhile and what was lost; services are asked again.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::mpsc;
+
+use super::clock::now;
+use super::context::{Asks, Attendance, Ends};
+use super::dispatcher::Dispatcher;
+use super::record::Records;
+use super::{Event, NoticeLevel, Outcome, Wish, lines, operator_text, watch};
+use crate::error::{Kind, Report, Tell};
+use crate::journal::{AttemptRow, Journal, RunRow};
+use crate::procedure::{Knowledge, StepId, StepState};
+use crate::runner::{Client, CommandState, Operator, Role, RunnerError, state_on_disk};
+use crate::site::{self, Facts, Site, Surroundings};
+
+/// How the engine is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `--site`.
+    pub site: Option<PathBuf>,
+    /// The current directory.
+    pub cwd: PathBuf,
+    /// Who answers.
+    pub attendance: Attendance,
+    /// The program that becomes the runner; none for this very program.
+    pub exe: Option<PathBuf>,
+}
+
+/// The two ends of an engine: wishes in, events out.
+pub struct Handle {
+    /// Wishes go in here.
+    pub wishes: mpsc::UnboundedSender<Wish>,
+    /// Events come out here; none after the engine has ended.
+    pub events: mpsc::UnboundedReceiver<Event>,
+}
+
+impl Handle {
+    /// Sends a wish; an engine that has ended ignores it.
+    pub fn wish(&self, wish: Wish) {
+        let _ = self.wishes.send(wish);
+    }
+}
+
+/// Opens the engine in the background; returns at once.
+#[must_use]
+pub fn open(options: Options) -> Handle {
+    let (wishes, wishes_in) = mpsc::unbounded_channel();
+    let (events_out, events) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        if let Err(report) = drive(options, wishes_in, events_out.clone()).await {
+            let summary = report.what.clone();
+            let _ = events_out.send(Event::Troubled { report });
+            let _ = events_out.send(Event::RunEnded { outcome: Outcome::Refused, summary });
+        }
+    });
+    Handle { wishes, events }
+}
+
+async fn drive(
+    options: Options,
+    wishes: mpsc::UnboundedReceiver<Wish>,
+    events: mpsc::UnboundedSender<Event>,
+) -> Result<(), Report> {
+    let site = site::find(options.site.as_deref(), &options.cwd, &Surroundings::of_this_process())
+        .map_err(|error| error.tell())?;
+    let _ = events.send(Event::SiteFound {
+        name: site.name.clone(),
+        dir: site.dir.clone(),
+        python: Some(site.python.clone()),
+        config: site.config_file.clone(),
+    });
+    site.prepare_state_dir().map_err(|error| error.tell())?;
+    let logs = site.state_dir.join("logs");
+    site::prepare_private(&logs).map_err(|error| {
+        Report::new(Kind::Environment, format!("{} cannot be created: {error}.", logs.display()))
+            .unchanged("Nothing was started.")
+            .next("Free some disk space, and look who owns the directory.")
+    })?;
+    let journal = Arc::new(Journal::open(&site.state_dir.join("journal.sqlite")).await.map_err(|error| error.tell())?);
+    let runner_dir = site.state_dir.join("runner");
+    let me = operator();
+    let attached = Client::attach_or_launch(&runner_dir, options.exe.as_deref(), me.clone(), Role::Driver).await;
+    let (runner, runner_events) = match attached {
+        Ok(attached) => attached,
+        Err(RunnerError::Busy { driver }) => {
+            let _ = events.send(Event::Watching { operator: operator_text(&driver), since: driver.since });
+            return watch::watch(&journal, &runner_dir, &options, me, wishes, events).await;
+        }
+        Err(error) => return Err(error.tell()),
+    };
+    let opened = Opened::read(&journal, &options, &me).await?;
+    let site = Arc::new(site);
+    let (facts_out, facts) = mpsc::unbounded_channel();
+    let mut dispatcher = Dispatcher {
+        knowledge: Arc::new(Mutex::new(opened.knowledge(&site))),
+        records: opened.records(),
+        site: Arc::clone(&site),
+        journal,
+        runner,
+        runner_dir,
+        runner_events,
+        wishes,
+        events: events.clone(),
+        facts,
+        run: opened.run.id,
+        attendance: options.attendance,
+        asks: Asks::default(),
+        ends: Ends::default(),
+        cancelled: Arc::new(AtomicBool::new(false)),
+        going: false,
+        running: None,
+        shell: None,
+        over: false,
+    };
+    let _ = events.send(Event::RunOpened {
+        run: opened.run.id,
+        resumed: opened.resumed,
+        started: opened.run.started,
+        state_dir: site.state_dir.clone(),
+    });
+    take_up(&mut dispatcher, &opened.attempts).await?;
+    dispatcher.plan();
+    ask_in_background(site, facts_out);
+    dispatcher.run().await;
+    Ok(())
+}
+
+/// Asks the site for its facts while the wizard is already on screen.
+fn ask_in_background(site: Arc<Site>, facts: mpsc::UnboundedSender<Result<Facts, Report>>) {
+    tokio::spawn(async move {
+        let answer = site::facts::ask(&site).await.map_err(|error| error.tell());
+        let _ = facts.send(answer);
+    });
+}
+
+/// The run of the journal that is opened.
+struct Opened {
+    run: RunRow,
+    resumed: bool,
+    attempts: Vec<AttemptRow>,
+    earlier: Option<Knowledge>,
+    forecasts: Vec<(StepId, f64, i64)>,
+}
+
+impl Opened {
+    async fn read(journal: &Journal, options: &Options, me: &Operator) -> Result<Self, Report> {
+        let tell = |error: crate::journal::JournalError| error.tell();
+        let unfinished = journal.unfinished_run().await.map_err(tell)?;
+        let resumed = unfinished.is_some();
+        let run = match unfinished {
+            Some(run) => run,
+            None => {
+                let mode = if options.attendance == Attendance::Wizard { "wizard" } else { "headless" };
+                journal.begin_run(mode, &me.user, now()).await.map_err(tell)?;
+                journal.unfinished_run().await.map_err(tell)?.ok_or_else(|| {
+                    Report::new(Kind::Environment, "The journal did not keep the run that was just begun.")
+                })?
+            }
+        };
+        let attempts = journal.attempts(run.id).await.map_err(tell)?;
+        let earlier = journal.fact(run.id, "knowledge").await.map_err(tell)?;
+        let mut forecasts = Vec::new();
+        for step in StepId::ALL {
+            if let Some((seconds, at)) = journal.last_duration(step, run.id).await.map_err(tell)? {
+                forecasts.push((step, seconds, at));
+            }
+        }
+        Ok(Self { run, resumed: resumed && !attempts.is_empty(), attempts, earlier, forecasts })
+    }
+
+    fn knowledge(&self, site: &Site) -> Knowledge {
+        let mut knowledge = self.earlier.clone().unwrap_or_default();
+        lines::of_site(&mut knowledge, site);
+        knowledge
+    }
+
+    fn records(&self) -> Records {
+        let mut records = Records::from_attempts(&self.attempts);
+        for (step, seconds, at) in &self.forecasts {
+            let date = jiff::Timestamp::from_second(*at).map_or_else(
+                |_| String::new(),
+                |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d").to_string(),
+            );
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to a day")]
+            let seconds = seconds.clamp(0.0, 86_400.0).round() as u32;
+            records.of_mut(*step).forecast = Some((seconds, format!("from the run of {date}")));
+        }
+        records
+    }
+}
+
+/// Takes up the attempt that had no end: goes on with it when its command runs or has ended, else says it was lost.
+async fn take_up(dispatcher: &mut Dispatcher, attempts: &[AttemptRow]) -> Result<(), Report> {
+    for attempt in attempts.iter().filter(|attempt| attempt.state.is_none()) {
+        let commands = dispatcher.journal.commands(attempt.id).await.map_err(|error| error.tell())?;
+        let last = commands.last().map(|command| state_on_disk(&dispatcher.runner_dir, command.id));
+        match last {
+            Some(CommandState::Running { .. } | CommandState::Finished { .. }) => {
+                let text = format!("{} went on while no wizard was here; it is taken up again.", attempt.step.title());
+                let _ = dispatcher.events.send(Event::Noticed { level: NoticeLevel::Info, text });
+                dispatcher.execute(attempt.step, attempt.id, attempt.number, attempt.log.clone());
+            }
+            Some(CommandState::Lost { .. } | CommandState::Unknown) | None => {
+                let because = if commands.is_empty() {
+                    "the wizard ended before the step had started a command"
+                } else {
+                    "its command was lost when the runner ended (crash or reboot); nobody knows how far it came"
+                };
+                let state = StepState::Interrupted { because: because.into() };
+                dispatcher
+                    .journal
+                    .end_attempt(attempt.id, &state, &[], 0.0, now())
+                    .await
+                    .map_err(|error| error.tell())?;
+                dispatcher.records.of_mut(attempt.step).state = state;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns who sits at this wizard.
+fn operator() -> Operator {
+    let user = std::env::var("SUDO_USER")
+        .or_else(|_| std::env::var("USER"))
+        .unwrap_or_else(|_| whoami::username().unwrap_or_default());
+    Operator {
+        user,
+        pid: i32::try_from(std::process::id()).unwrap_or_default(),
+        tty: std::fs::read_link("/proc/self/fd/0")
+            .ok()
+            .and_then(|path| path.strip_prefix("/dev").ok().map(|path| path.display().to_string()))
+            .filter(|tty| tty.starts_with("pts/") || tty.starts_with("tty")),
+        from: std::env::var("SSH_CONNECTION").ok().and_then(|text| text.split(' ').next().map(str::to_owned)),
+        since: now(),
+    }
+}

@@ -1,0 +1,109 @@
+//! What each step does to the machine and how its success is judged: one file a step, or a few that belong together.
+//!
+//! A step is a plain async function over [`Context`]. It may be executed again after it lost its wizard: commands
+//! that already ran in this attempt are not run twice, everything else in a step may be repeated without harm.
+
+mod check;
+mod code;
+mod finish;
+mod restore;
+mod services;
+mod snapshot;
+
+pub use check::{line as checklist_line, look};
+
+use super::context::{CommandEnd, Context};
+use super::dispatcher::StepEnd;
+use crate::error::Report;
+use crate::messages::Judgement;
+use crate::procedure::{Finding, Level, StepId, StepState};
+
+/// Executes a step.
+pub(super) async fn execute(context: &Context) -> Result<StepEnd, Report> {
+    match context.step {
+        StepId::Check => check::check(context).await,
+        StepId::StopServices => services::stop(context).await,
+        StepId::Snapshot => snapshot::make(context).await,
+        StepId::VerifySnapshot => snapshot::verify(context).await,
+        StepId::Protect => snapshot::protect(context).await,
+        StepId::Pull => code::pull(context).await,
+        StepId::Install => code::install(context).await,
+        StepId::Compare => code::compare(context).await,
+        StepId::Restore => restore::restore(context).await,
+        StepId::Triage => restore::triage(context).await,
+        StepId::BuildIndexes => finish::build_indexes(context).await,
+        StepId::CollectStatic => finish::collect_static(context).await,
+        StepId::CheckData => finish::check_data(context).await,
+        StepId::StartServices => services::start(context).await,
+        StepId::SignIn => finish::sign_in(context).await,
+    }
+}
+
+fn done(summary: impl Into<String>) -> StepEnd {
+    StepEnd { state: StepState::Done { summary: summary.into() }, findings: Vec::new() }
+}
+
+fn skipped(because: impl Into<String>) -> StepEnd {
+    StepEnd { state: StepState::Skipped { because: because.into() }, findings: Vec::new() }
+}
+
+fn failed(because: impl Into<String>) -> StepEnd {
+    StepEnd { state: StepState::Failed { because: because.into() }, findings: Vec::new() }
+}
+
+fn interrupted(because: impl Into<String>) -> StepEnd {
+    StepEnd { state: StepState::Interrupted { because: because.into() }, findings: Vec::new() }
+}
+
+impl StepEnd {
+    fn with(mut self, findings: Vec<Finding>) -> Self {
+        self.findings.extend(findings);
+        self
+    }
+}
+
+/// Turns findings into the end of a step: one obstacle fails it.
+fn judged(findings: Vec<Finding>, what: &str) -> StepEnd {
+    let count = |level| findings.iter().filter(|finding| finding.level == level).count();
+    let (passed, warned, obstacles) = (count(Level::Pass), count(Level::Warn), count(Level::Fail));
+    let end = match (obstacles, warned) {
+        (0, 0) => done(format!("{passed} {what} passed")),
+        (0, warned) => done(format!("{passed} {what} passed, {warned} with a warning")),
+        (1, _) => failed("one obstacle, see below"),
+        (obstacles, _) => failed(format!("{obstacles} obstacles, see below")),
+    };
+    end.with(findings)
+}
+
+/// Turns a command that did not finish well into the end of its step.
+fn unfinished(end: &CommandEnd) -> Option<StepEnd> {
+    match &end.reading.judgement {
+        Judgement::Finished { .. } => None,
+        Judgement::Unproved { because } => Some(failed(format!("nothing proves that it worked: {because}"))),
+        Judgement::Failed { because, .. } => Some(failed(because.clone())),
+        Judgement::Interrupted { because } => Some(interrupted(because.clone())),
+        Judgement::Refused { because } => Some(interrupted(because.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_obstacle_fails_a_checklist_and_a_warning_does_not() {
+        let pass = Finding::pass("a", "b");
+        let warn = Finding::warn("a", "b", "c");
+        let fail = Finding::fail("a", "b", "c");
+        let states = [vec![pass.clone()], vec![pass.clone(), warn.clone()], vec![pass, warn, fail]]
+            .map(|findings| judged(findings, "checks").state);
+        assert_eq!(
+            states,
+            [
+                StepState::Done { summary: "1 checks passed".into() },
+                StepState::Done { summary: "1 checks passed, 1 with a warning".into() },
+                StepState::Failed { because: "one obstacle, see below".into() },
+            ]
+        );
+    }
+}

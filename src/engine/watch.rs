@@ -1,0 +1,82 @@
+//! Watching: another wizard drives the site. This one shows the same steps from the journal and changes nothing.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::record::Records;
+use super::start::Options;
+use super::{Event, NoticeLevel, Wish};
+use crate::error::{Report, Tell};
+use crate::journal::Journal;
+use crate::procedure::Knowledge;
+use crate::runner::{Client, Operator, Role, RunnerEvent};
+
+/// Shows the run that somebody else drives until the operator leaves.
+pub async fn watch(
+    journal: &Arc<Journal>,
+    runner_dir: &Path,
+    options: &Options,
+    me: Operator,
+    mut wishes: mpsc::UnboundedReceiver<Wish>,
+    events: mpsc::UnboundedSender<Event>,
+) -> Result<(), Report> {
+    let (runner, mut runner_events) = Client::attach_or_launch(runner_dir, options.exe.as_deref(), me, Role::Watcher)
+        .await
+        .map_err(|error| error.tell())?;
+    let mut seen = None;
+    let mut opened = false;
+    let mut ticks = tokio::time::interval(Duration::from_millis(500));
+    loop {
+        tokio::select! {
+            wish = wishes.recv() => match wish {
+                None | Some(Wish::Leave) => return Ok(()),
+                Some(Wish::TakeOver) => {
+                    runner.take_over().await.map_err(|error| error.tell())?;
+                    let _ = events.send(Event::Noticed {
+                        level: NoticeLevel::Warning,
+                        text: "You drive this upgrade now. Start the wizard again to go on.".into(),
+                    });
+                    return Ok(());
+                }
+                Some(_) => {
+                    let _ = events.send(Event::Noticed {
+                        level: NoticeLevel::Warning,
+                        text: "Somebody else drives this upgrade; you are watching.".into(),
+                    });
+                }
+            },
+            event = runner_events.recv() => match event {
+                Some(RunnerEvent::Awaiting { prompt, secret, certain }) => {
+                    let _ = events.send(Event::InputAwaited { step: None, prompt, secret, certain });
+                }
+                Some(RunnerEvent::Taken) => { let _ = events.send(Event::InputTaken); }
+                Some(_) => {}
+                None => return Ok(()),
+            },
+            _ = ticks.tick() => {
+                let version = journal.data_version().await.map_err(|error| error.tell())?;
+                if seen != Some(version) {
+                    seen = Some(version);
+                    opened = show(journal, &events, opened).await?;
+                }
+            }
+        }
+    }
+}
+
+async fn show(journal: &Journal, events: &mpsc::UnboundedSender<Event>, opened: bool) -> Result<bool, Report> {
+    let tell = |error: crate::journal::JournalError| error.tell();
+    let Some(run) = journal.runs().await.map_err(tell)?.into_iter().next() else { return Ok(opened) };
+    if !opened {
+        let state_dir = journal.path().parent().map(Path::to_owned).unwrap_or_default();
+        let _ = events.send(Event::RunOpened { run: run.id, resumed: true, started: run.started, state_dir });
+    }
+    let knowledge: Knowledge = journal.fact(run.id, "knowledge").await.map_err(tell)?.unwrap_or_default();
+    let records = Records::from_attempts(&journal.attempts(run.id).await.map_err(tell)?);
+    let _ = events.send(Event::DownSince { at: knowledge.down_since });
+    let _ = events.send(Event::PlanMade { steps: records.plan(&knowledge) });
+    Ok(true)
+}
