@@ -1,7 +1,7 @@
 //! `check`, `status` and `history`: looking at a site and at its journal. They change nothing.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -13,10 +13,10 @@ use crate::journal::Journal;
 use crate::procedure::{Level, StepId, StepState};
 use crate::site::{self, Site, Surroundings};
 
-fn find(site: Option<PathBuf>) -> Result<Site, Report> {
+fn find(site: Option<&Path>) -> Result<Site, Report> {
     let cwd = std::env::current_dir()
         .map_err(|error| Report::new(Kind::Environment, format!("The current directory cannot be read: {error}.")))?;
-    site::find(site.as_deref(), &cwd, &Surroundings::of_this_process()).map_err(|error| error.tell())
+    site::find(site, &cwd, &Surroundings::of_this_process()).map_err(|error| error.tell())
 }
 
 fn print(text: &str) -> Result<(), Report> {
@@ -25,7 +25,7 @@ fn print(text: &str) -> Result<(), Report> {
 
 /// Runs the checklist; exit status 1 when something is an obstacle.
 pub async fn check(site: Option<PathBuf>, format: Format) -> Result<u8, Report> {
-    let site = find(site)?;
+    let site = find(site.as_deref())?;
     let (findings, _) = steps::look(&site).await;
     let obstacles = findings.iter().filter(|finding| finding.level == Level::Fail).count();
     match format {
@@ -49,7 +49,7 @@ async fn journal(site: &Site) -> Result<Option<Journal>, Report> {
 
 /// Tells how the newest run stands.
 pub async fn status(site: Option<PathBuf>, format: Format) -> Result<u8, Report> {
-    let site = find(site)?;
+    let site = find(site.as_deref())?;
     let Some(journal) = journal(&site).await? else { return nothing(format) };
     let Some(run) = journal.runs().await.map_err(|error| error.tell())?.into_iter().next() else {
         return nothing(format);
@@ -100,7 +100,7 @@ fn nothing(format: Format) -> Result<u8, Report> {
 
 /// Lists all runs, newest first.
 pub async fn history(site: Option<PathBuf>, format: Format) -> Result<u8, Report> {
-    let site = find(site)?;
+    let site = find(site.as_deref())?;
     let Some(journal) = journal(&site).await? else { return nothing(format) };
     let runs = journal.runs().await.map_err(|error| error.tell())?;
     match format {

@@ -114,34 +114,33 @@ impl Driver {
                 None
             }
             Event::Watching { operator, .. } => {
-                self.complain(&format!("{operator} is upgrading this site."));
+                complain(&format!("{operator} is upgrading this site."));
                 Some(Outcome::Refused.exit_status())
             }
             Event::Troubled { report } => {
-                self.complain(&report.to_string());
+                complain(&report.to_string());
                 None
             }
-            Event::Rested { outcome, summary } => match self.needed.take() {
-                Some(needed) => {
-                    self.complain(&format!("A decision is needed. {needed}"));
+            Event::Rested { outcome, summary } => {
+                if let Some(needed) = self.needed.take() {
+                    complain(&format!("A decision is needed. {needed}"));
                     Some(Outcome::DecisionNeeded.exit_status())
-                }
-                None => {
-                    self.complain(summary);
+                } else {
+                    complain(summary);
                     Some(outcome.exit_status())
                 }
-            },
+            }
             Event::RunEnded { outcome, summary } => {
-                self.complain(summary);
+                complain(summary);
                 Some(outcome.exit_status())
             }
             _ => None,
         }
     }
+}
 
-    fn complain(&self, text: &str) {
-        let _ = writeln!(io::stderr().lock(), "{text}");
-    }
+fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 #[cfg(test)]
@@ -198,7 +197,7 @@ mod tests {
     #[test]
     fn the_snapshot_question_of_pull_is_answered_with_one_key() {
         let event = prompt("Do you have a snapshot of all Lino sites ? [yN] ", false, true);
-        assert_eq!(wishes(&[event.clone()], true, &[]), (vec![Wish::Type(Keys::new(*b"y"))], None));
+        assert_eq!(wishes(std::slice::from_ref(&event), true, &[]), (vec![Wish::Type(Keys::new(*b"y"))], None));
         assert_eq!(wishes(&[event], false, &[]), (vec![Wish::Cancel(Cancel::Interrupt)], None));
     }
 

@@ -72,7 +72,7 @@ pub(super) struct Dispatcher {
 enum Wake {
     Wish(Option<Wish>),
     Runner(Option<RunnerEvent>),
-    Facts(Option<Result<Facts, Report>>),
+    Facts(Option<Box<Result<Facts, Report>>>),
     Ended(Result<Result<StepEnd, Report>, JoinError>),
 }
 
@@ -85,7 +85,7 @@ impl Dispatcher {
             let wake = tokio::select! {
                 wish = self.wishes.recv() => Wake::Wish(wish),
                 event = self.runner_events.recv(), if runner_open => Wake::Runner(event),
-                facts = self.facts.recv(), if facts_open => Wake::Facts(facts),
+                facts = self.facts.recv(), if facts_open => Wake::Facts(facts.map(Box::new)),
                 ended = ended(&mut self.running) => Wake::Ended(ended),
             };
             let result = match wake {
@@ -102,7 +102,7 @@ impl Dispatcher {
                     facts_open = false;
                     Ok(())
                 }
-                Wake::Facts(Some(facts)) => self.learn(facts).await,
+                Wake::Facts(Some(facts)) => self.learn(*facts).await,
                 Wake::Ended(ended) => self.settle(ended).await,
             };
             if let Err(report) = result {

@@ -154,15 +154,14 @@ impl Opened {
         let tell = |error: crate::journal::JournalError| error.tell();
         let unfinished = journal.unfinished_run().await.map_err(tell)?;
         let resumed = unfinished.is_some();
-        let run = match unfinished {
-            Some(run) => run,
-            None => {
-                let mode = if options.attendance == Attendance::Wizard { "wizard" } else { "headless" };
-                journal.begin_run(mode, &me.user, now()).await.map_err(tell)?;
-                journal.unfinished_run().await.map_err(tell)?.ok_or_else(|| {
-                    Report::new(Kind::Environment, "The journal did not keep the run that was just begun.")
-                })?
-            }
+        let run = if let Some(run) = unfinished {
+            run
+        } else {
+            let mode = if options.attendance == Attendance::Wizard { "wizard" } else { "headless" };
+            journal.begin_run(mode, &me.user, now()).await.map_err(tell)?;
+            journal.unfinished_run().await.map_err(tell)?.ok_or_else(|| {
+                Report::new(Kind::Environment, "The journal did not keep the run that was just begun.")
+            })?
         };
         let attempts = journal.attempts(run.id).await.map_err(tell)?;
         let earlier = journal.fact(run.id, "knowledge").await.map_err(tell)?;

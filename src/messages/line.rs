@@ -220,7 +220,6 @@ fn extended(numbers: &mut impl Iterator<Item = u16>) -> Option<Color> {
 }
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 mod tests {
     use proptest::prelude::*;
 

@@ -13,10 +13,8 @@ mod reading;
 mod severity;
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 mod corpus_tests;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 mod reader_tests;
 
 pub use line::{Severity, severity, strip_log_prefix};

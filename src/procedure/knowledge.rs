@@ -146,9 +146,8 @@ impl Knowledge {
             StepId::Compare if unchanged => Some("no package changed".into()),
             StepId::Restore => match &self.verdict {
                 Some(Verdict::Skip { because }) => Some(because.clone()),
-                Some(Verdict::Restore { .. }) => None,
                 None if unchanged => Some("no package changed".into()),
-                None => None,
+                Some(Verdict::Restore { .. }) | None => None,
             },
             StepId::Triage => match self.unsaved {
                 Some(0) => Some("every row was saved".into()),

@@ -85,7 +85,7 @@ impl Archive {
         let mut prefix: Option<String> = None;
         for index in 0..zip.len() {
             let entry = zip.by_index_raw(index).map_err(|error| unreadable(path, error))?;
-            let name = entry.name().map(|name| name.into_owned()).unwrap_or_default();
+            let name = entry.name().map(std::borrow::Cow::into_owned).unwrap_or_default();
             let mut say = |message: &str| {
                 let shown: String = crate::messages::line::plain(name.as_bytes()).chars().take(200).collect();
                 problems.push(Problem { path: shown, line: None, message: message.to_owned() });
@@ -138,7 +138,7 @@ impl Archive {
         let mut found = Vec::new();
         for index in 0..self.zip.len() {
             let name = match self.zip.by_index_raw(index) {
-                Ok(entry) => entry.name().map(|name| name.into_owned()).unwrap_or_default(),
+                Ok(entry) => entry.name().map(std::borrow::Cow::into_owned).unwrap_or_default(),
                 Err(error) => {
                     found.push((format!("entry {index}"), format!("It cannot be read: {error}.")));
                     continue;

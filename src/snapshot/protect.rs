@@ -4,6 +4,7 @@
 //! Passwords reach them through a private file, never through a command line.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -62,51 +63,48 @@ pub fn server_dump(connection: &Connection, target: &Path, secret: &Path) -> io:
     let target = quote(&target.to_string_lossy());
     let mut env = BTreeMap::new();
     let password = connection.password.as_ref().map(|password| password.expose_secret().to_owned());
-    let line = match connection.engine {
-        Engine::Postgres => {
-            let mut line = "pg_dump --format=custom".to_owned();
-            let socket = connection.socket.as_ref().map(|socket| socket.to_string_lossy().into_owned());
-            for (option, value) in [
-                ("--host", connection.host.clone().or(socket)),
-                ("--port", connection.port.map(|port| port.to_string())),
-                ("--username", connection.user.clone()),
-            ] {
-                if let Some(value) = value {
-                    line.push_str(&format!(" {option}={}", quote(&value)));
-                }
+    let line = if connection.engine == Engine::Postgres {
+        let mut line = "pg_dump --format=custom".to_owned();
+        let socket = connection.socket.as_ref().map(|socket| socket.to_string_lossy().into_owned());
+        for (option, value) in [
+            ("--host", connection.host.clone().or(socket)),
+            ("--port", connection.port.map(|port| port.to_string())),
+            ("--username", connection.user.clone()),
+        ] {
+            if let Some(value) = value {
+                let _ = write!(line, " {option}={}", quote(&value));
             }
-            let escaped = password.unwrap_or_default().replace('\\', "\\\\").replace(':', "\\:");
-            write_secret(secret, &format!("*:*:*:*:{escaped}\n"))?;
-            env.insert("PGPASSFILE".to_owned(), secret.to_string_lossy().into_owned());
-            format!("{line} --no-password --file={target} {}", quote(&connection.name))
         }
-        _ => {
-            let mut text = "[client]\n".to_owned();
-            let mut put = |name: &str, value: String| {
-                text.push_str(&format!("{name}=\"{}\"\n", value.replace('\\', "\\\\").replace('"', "\\\"")));
-            };
-            if let Some(user) = &connection.user {
-                put("user", user.clone());
-            }
-            if let Some(password) = password {
-                put("password", password);
-            }
-            if let Some(socket) = &connection.socket {
-                put("socket", socket.to_string_lossy().into_owned());
-            } else if let Some(host) = &connection.host {
-                put("host", host.clone());
-            }
-            if let Some(port) = connection.port {
-                put("port", port.to_string());
-            }
-            write_secret(secret, &text)?;
-            let file = quote(&secret.to_string_lossy());
-            format!(
-                "$(command -v mariadb-dump || echo mysqldump) --defaults-extra-file={file} --single-transaction \
-                 --routines --triggers --result-file={target} {}",
-                quote(&connection.name)
-            )
+        let escaped = password.unwrap_or_default().replace('\\', "\\\\").replace(':', "\\:");
+        write_secret(secret, &format!("*:*:*:*:{escaped}\n"))?;
+        env.insert("PGPASSFILE".to_owned(), secret.to_string_lossy().into_owned());
+        format!("{line} --no-password --file={target} {}", quote(&connection.name))
+    } else {
+        let mut text = "[client]\n".to_owned();
+        let mut put = |name: &str, value: String| {
+            let _ = writeln!(text, "{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
+        };
+        if let Some(user) = &connection.user {
+            put("user", user.clone());
         }
+        if let Some(password) = password {
+            put("password", password);
+        }
+        if let Some(socket) = &connection.socket {
+            put("socket", socket.to_string_lossy().into_owned());
+        } else if let Some(host) = &connection.host {
+            put("host", host.clone());
+        }
+        if let Some(port) = connection.port {
+            put("port", port.to_string());
+        }
+        write_secret(secret, &text)?;
+        let file = quote(&secret.to_string_lossy());
+        format!(
+            "$(command -v mariadb-dump || echo mysqldump) --defaults-extra-file={file} --single-transaction \
+             --routines --triggers --result-file={target} {}",
+            quote(&connection.name)
+        )
     };
     Ok(ServerDump { line, env })
 }

@@ -253,7 +253,7 @@ impl Verification {
 }
 
 /// Used by archives for names that would leave their directory.
-pub(super) fn unreadable(path: &Path, text: impl ToString) -> SnapshotError {
+pub(super) fn unreadable(path: &Path, text: impl std::fmt::Display) -> SnapshotError {
     SnapshotError::Unreadable { path: path.to_owned(), text: text.to_string() }
 }
 

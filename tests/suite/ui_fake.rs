@@ -95,7 +95,10 @@ impl Fake {
         if scene == "panic" {
             let _ = std::thread::spawn(|| {
                 std::thread::sleep(Duration::from_secs(1));
-                panic!("a fault");
+                #[expect(clippy::panic, reason = "this scene shows what a fault leaves of the terminal")]
+                {
+                    panic!("a fault");
+                }
             });
         }
         while let Some(wish) = self.wishes.recv().await {
@@ -125,7 +128,7 @@ impl Fake {
             match wish {
                 Wish::Type(keys) if keys.expose() == b"\x04" => break,
                 Wish::Type(keys) => {
-                    append(&log, &String::from_utf8_lossy(keys.expose()).replace('\r', "\r\n").into_bytes())
+                    append(&log, &String::from_utf8_lossy(keys.expose()).replace('\r', "\r\n").into_bytes());
                 }
                 Wish::Leave => std::process::exit(0),
                 _ => {}

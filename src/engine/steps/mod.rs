@@ -81,8 +81,7 @@ fn unfinished(end: &CommandEnd) -> Option<StepEnd> {
         Judgement::Finished { .. } => None,
         Judgement::Unproved { because } => Some(failed(format!("nothing proves that it worked: {because}"))),
         Judgement::Failed { because, .. } => Some(failed(because.clone())),
-        Judgement::Interrupted { because } => Some(interrupted(because.clone())),
-        Judgement::Refused { because } => Some(interrupted(because.clone())),
+        Judgement::Interrupted { because } | Judgement::Refused { because } => Some(interrupted(because.clone())),
     }
 }
 

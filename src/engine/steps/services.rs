@@ -14,7 +14,7 @@ use crate::site::services::{Service, ServiceState, ask};
 use crate::site::{Db, Engine, Role, Surroundings, detect, writers};
 
 /// How long a service may take until its state is what was asked for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What a service should be.
 #[derive(Clone, Copy)]

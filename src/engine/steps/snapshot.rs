@@ -36,7 +36,7 @@ pub async fn make(context: &Context) -> Result<StepEnd, Report> {
     Ok(unfinished(&end).unwrap_or_else(|| done("made; the next step proves it")))
 }
 
-/// The archive that is there stays until the new one is verified: make_snapshot.sh may move or delete it.
+/// The archive that is there stays until the new one is verified: `make_snapshot.sh` may move or delete it.
 fn keep_old_archive(context: &Context) -> Result<(), Report> {
     let archive = context.site.dir.join("snapshot.zip");
     let kept = context.site.state_dir.join("previous-snapshot.zip");
