@@ -253,7 +253,7 @@ impl App {
             Action::Notify(why) => self.output.send(format!("\x07\x1b]9;lino-upgrade: {why}\x07").into_bytes()),
             Action::Redraw => {
                 terminal::take()?;
-                self.screen.clear()?;
+                self.forget_screen()?;
             }
             Action::Suspend => self.suspend()?,
             Action::Quit => self.quit = true,
@@ -266,7 +266,14 @@ impl App {
         self.output.drain();
         self.guard.suspend()?;
         self.keys = keys(self.sender.clone());
-        self.screen.clear()
+        self.forget_screen()
+    }
+
+    /// Makes the next frame draw every cell. `Terminal::clear` would ask the terminal where its cursor is, and wait
+    /// for the answer while the operator's keys wait as well.
+    fn forget_screen(&mut self) -> io::Result<()> {
+        let size = self.screen.size()?;
+        self.screen.resize(size.into())
     }
 
     fn draw(&mut self) -> io::Result<()> {
