@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn arguments_are_split_at_commas_of_their_own_level() {
-        let row = r#"7,'a, b',"it's",dt(2020,1,2,3,4,5),['x','y, z'],None,'\'"#;
+        let row = r#"7,'a, b',"it's",dt(2020,1,2,3,4,5),['x','y, z'],None,'\\'"#;
         let found: Vec<_> = (0..8).map(|index| text(row, index)).collect();
         assert_eq!(
             found,
