@@ -75,7 +75,7 @@ mod tests {
             (&b"\x1b[31mred\x1b[0m text\r"[..], "red text"),
             (b"10 %\r20 %", "20 %"),
             (b"a\x1b]0;title\x07b", "ab"),
-            ("x\u{202e}y\u{9b}0mz".as_bytes(), "xyz"),
+            ("x\u{202e}y\u{9b}z".as_bytes(), "x\u{fffd}y\u{fffd}z"),
         ] {
             assert_eq!(row(raw, false).text(), clean, "{raw:?}");
         }
