@@ -186,7 +186,11 @@ impl App {
                 return Err(no_terminal(&error));
             }
         }
-        Ok(End::of(&self.state))
+        match (&self.state.engine, self.state.trouble.take()) {
+            // Nothing was begun: the reason is to stay on the terminal when the screen is gone.
+            (Engine::Over { outcome: Outcome::Refused, .. }, Some(report)) => Err(report),
+            _ => Ok(End::of(&self.state)),
+        }
     }
 
     fn work(&mut self, received: Option<Msg>, tick: &mut Instant) -> io::Result<()> {

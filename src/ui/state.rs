@@ -366,6 +366,8 @@ pub struct State {
     pub popup: Option<Popup>,
     /// Rows of the popup that are above it.
     pub popup_scroll: usize,
+    /// What went wrong last.
+    pub trouble: Option<Report>,
     /// The line at the bottom.
     pub notice: Option<Notice>,
     /// Since when the site is down, seconds since 1970.
@@ -409,6 +411,7 @@ impl State {
             aside: false,
             popup: None,
             popup_scroll: 0,
+            trouble: None,
             notice: None,
             down_since: None,
             watched: None,

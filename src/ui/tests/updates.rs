@@ -4,6 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent,
 
 use super::{LOG, NOW, Wizard, question};
 use crate::engine::{Cancel, Event, Keys, Outcome, Wish};
+use crate::error::{Kind, Report};
 use crate::procedure::{StepId, StepState};
 use crate::ui::keymap::{Command, Context};
 use crate::ui::layout::{areas, key_bar};
@@ -254,6 +255,18 @@ fn a_click_selects_a_step() {
 fn a_lost_terminal_ends_the_wizard() {
     let mut wizard = Wizard::restoring(80, 24, LOG);
     assert_eq!(wizard.send(Msg::Terminated), vec![Action::Send(Wish::Leave), Action::Quit]);
+}
+
+#[test]
+fn a_refusal_stays_readable_although_the_engine_ends_after_it() {
+    let mut wizard = Wizard::new(80, 24);
+    let report = Report::new(Kind::Environment, "There is no site here.").next("Go to its directory.");
+    wizard.tell(Event::Troubled { report: report.clone() });
+    wizard.tell(Event::RunEnded { outcome: Outcome::Refused, summary: "There is no site here.".into() });
+    wizard.send(Msg::EngineGone);
+    assert_eq!(wizard.state.popup, Some(Popup::Trouble(report)));
+    wizard.key(KeyCode::Esc);
+    assert_eq!(wizard.keys("q"), vec![Action::Send(Wish::Leave), Action::Quit]);
 }
 
 #[test]

@@ -102,6 +102,7 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         Event::Driving => state.watched = None,
         Event::Noticed { level, text } => notice(state, level, text),
         Event::Troubled { report } => {
+            state.trouble = Some(report.clone());
             state.popup = Some(Popup::Trouble(report));
             state.popup_scroll = 0;
             call(state, "Something went wrong.", actions);
@@ -110,8 +111,11 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
             state.engine = Engine::Over { outcome, summary };
             state.pausing = false;
             state.asks.clear();
-            state.popup = Some(Popup::Summary);
-            state.popup_scroll = 0;
+            // What went wrong says more than that it did; the summary can wait.
+            if !matches!(state.popup, Some(Popup::Trouble(_))) {
+                state.popup = Some(Popup::Summary);
+                state.popup_scroll = 0;
+            }
             if state.run.is_some_and(|run| state.seconds() - run.started > LONG) {
                 actions.push(Action::Notify("The run is over."));
             }

@@ -16,7 +16,7 @@ use super::keymap::{Command, Context, command};
 use super::layout::{areas, fit_shell, terminal_size};
 use super::log_view::{Found, Rows};
 use super::reader::Request;
-use super::state::{Action, LogNews, Msg, Notice, ShellFocus, State, TypingBy};
+use super::state::{Action, Engine, LogNews, Msg, Notice, ShellFocus, State, TypingBy};
 use crate::engine::{Keys, NoticeLevel, Wish};
 use crate::error::{Kind, Report};
 use crate::ui::state::Popup;
@@ -40,6 +40,9 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Action> {
         Msg::Mouse(event) => mouse::on_mouse(state, event, &mut actions),
         Msg::Resize(columns, rows) => state.size = (columns, rows),
         Msg::Engine(event) => engine::on_event(state, event, &mut actions),
+        // After its last word, or after it said what went wrong, its end is no news.
+        Msg::EngineGone
+            if matches!(state.engine, Engine::Over { .. }) || matches!(state.popup, Some(Popup::Trouble(_))) => {}
         Msg::EngineGone => {
             state.popup = Some(Popup::Trouble(
                 Report::new(Kind::Environment, "The part of the program that does the work has ended unexpectedly.")
