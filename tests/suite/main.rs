@@ -2,3 +2,4 @@
 
 mod site;
 mod ui_fake;
+mod upgrade;
