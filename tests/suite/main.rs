@@ -1,4 +1,5 @@
 //! The suite: real processes, real terminals, real sites.
 
+mod runner;
 mod site;
 mod ui_fake;
