@@ -76,7 +76,7 @@ fn execute(spec: &CommandSpec, out: &mut UnixStream) -> io::Result<Ended> {
         }
         Err(error) => {
             let mut terminal = io::stderr().lock();
-            writeln!(terminal, "{program}: {error}\r")?;
+            writeln!(terminal, "{program}: {error}")?;
             Ok(Ended::NotStarted { errno: error.raw_os_error().unwrap_or_default() })
         }
     }
