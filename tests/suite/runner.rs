@@ -326,9 +326,8 @@ async fn a_password_is_asked_as_a_secret_and_is_in_no_file() {
     assert_eq!(wizard.ended(2).await, OK);
     assert_eq!(String::from_utf8(wizard.output(2).await).unwrap(), "Password: \r\n14\r\n");
     let files = files(&place.dir).into_iter().chain(files(&place.logs));
-    let telling: Vec<PathBuf> = files
-        .filter(|path| memchr::memmem::find(&std::fs::read(path).unwrap(), b"hunter2").is_some())
-        .collect();
+    let telling: Vec<PathBuf> =
+        files.filter(|path| memchr::memmem::find(&std::fs::read(path).unwrap(), b"hunter2").is_some()).collect();
     assert_eq!(telling, Vec::<PathBuf>::new());
     wizard.shutdown().await;
 }
@@ -517,11 +516,13 @@ async fn a_full_disk_halts_the_log_and_loses_nothing() {
     let mut wizard = place.drive().await;
     assert_eq!(wizard.sh(1, "echo before").await, text(OK, "before\r\n"));
     let ballast = small.join("ballast");
-    std::fs::write(&ballast, vec![0; 32 * 1024]).unwrap();
+    // Fills the disk but for 16 KiB.
+    let _ = std::fs::write(&ballast, vec![0; 64 * 1024]);
+    let full = std::fs::metadata(&ballast).unwrap().len();
+    std::fs::OpenOptions::new().write(true).open(&ballast).unwrap().set_len(full - 16 * 1024).unwrap();
     // It ends although its log is full: the terminal holds the rest.
-    let fill = "head -c 24000 /dev/zero | tr '\\0' x; exit 4";
-    let script = format!("echo begin; {fill}");
-    wizard.start(2, &["sh", "-c", &script]).await;
+    let script = "echo begin; head -c 20000 /dev/zero | tr '\\0' x; exit 4";
+    soon(wizard.client.run(wizard.spec(2, &["sh", "-c", script]))).await.unwrap();
     let trouble = wizard
         .until(|event| match event {
             RunnerEvent::LogTrouble { message } => Some(message),
@@ -535,7 +536,7 @@ async fn a_full_disk_halts_the_log_and_loses_nothing() {
     wizard.until(|event| (event == RunnerEvent::LogRecovered).then_some(())).await;
     assert_eq!(wizard.ended(2).await, Ended::Exited { code: 4 });
     let output = String::from_utf8(wizard.output(2).await).unwrap();
-    let expected = format!("begin\r\n{}", "x".repeat(24000));
+    let expected = format!("begin\r\n{}", "x".repeat(20000));
     assert!(output == expected, "{} of {} bytes", output.len(), expected.len());
     assert_eq!(wizard.sh(3, "echo after").await, text(OK, "after\r\n"));
     wizard.shutdown().await;
