@@ -559,7 +559,7 @@ impl Hub {
 
     fn signal_all(&self, id: i64, signal: Signal) {
         let Some(shim) = &self.shim else { return };
-        for pid in session::members(shim.pid, id) {
+        for pid in session::members(shim.pid, &self.dir, id) {
             if let Some(pid) = Pid::from_raw(pid) {
                 let _ = kill_process(pid, signal);
             }

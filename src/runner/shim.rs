@@ -57,7 +57,7 @@ fn run(dir: &Path) -> io::Result<()> {
         // A command may have left the terminal raw.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
         busy.store(true, Ordering::SeqCst);
-        let ended = execute(&spec, &mut out)?;
+        let ended = execute(dir, &spec, &mut out)?;
         busy.store(false, Ordering::SeqCst);
         let reusable = tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp());
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
@@ -72,7 +72,7 @@ fn run(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn execute(spec: &CommandSpec, out: &mut UnixStream) -> io::Result<Ended> {
+fn execute(dir: &Path, spec: &CommandSpec, out: &mut UnixStream) -> io::Result<Ended> {
     let Some((program, args)) = spec.argv.split_first() else { return Ok(Ended::NotStarted { errno: 22 }) };
     let mut command = Command::new(program);
     command.args(args).current_dir(&spec.cwd);
@@ -84,7 +84,7 @@ fn execute(spec: &CommandSpec, out: &mut UnixStream) -> io::Result<Ended> {
             None => command.env_remove(name),
         };
     }
-    command.env(super::MARKER, spec.id.to_string());
+    command.env(super::MARKER, super::marker(dir, spec.id));
     match command.spawn() {
         Ok(mut child) => {
             say(out, &ShimLine::Started { pid: i32::try_from(child.id()).unwrap_or_default() })?;
