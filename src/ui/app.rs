@@ -200,7 +200,7 @@ impl App {
             *tick = Instant::now() + TICK;
             if !terminal::is_alive() {
                 self.take(Msg::Terminated)?;
-            } else if self.state.is_ticking() {
+            } else if self.state.is_ticking() || self.has_other_size()? {
                 self.draw_in(FRAME);
             }
         }
@@ -217,6 +217,12 @@ impl App {
             self.draw()?;
         }
         Ok(())
+    }
+
+    /// Tells whether the terminal's size changed without a signal that said so.
+    fn has_other_size(&self) -> io::Result<bool> {
+        let size = self.screen.size()?;
+        Ok((size.width, size.height) != self.state.size)
     }
 
     /// Takes in one message and does what follows from it.
@@ -282,8 +288,8 @@ impl App {
             self.dirty = Some(Instant::now() + KEY_FRAME);
             return Ok(());
         }
-        let size = self.screen.size()?;
-        if (size.width, size.height) != self.state.size {
+        if self.has_other_size()? {
+            let size = self.screen.size()?;
             for action in update(&mut self.state, Msg::Resize(size.width, size.height)) {
                 self.act(action)?;
             }

@@ -1,9 +1,10 @@
-//! Turns the raw bytes of a log line into what the log pane shows. The one place that knows how lines are cleaned.
+//! Turns the raw bytes of a log line into what the log pane shows. How lines are cleaned is `messages`' knowledge.
 
-use ratatui::style::Style;
+use ratatui::style::{Color as Shown, Modifier, Style};
 
 use super::log_view::Row;
 use super::text;
+use crate::messages::line::{self as raw, Color, Severity};
 
 /// A piece of a line that has one style.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,86 +15,53 @@ pub struct Segment {
     pub style: Style,
 }
 
-impl Segment {
-    /// Builds a segment without style.
-    #[must_use]
-    pub fn plain(text: impl Into<String>) -> Self {
-        Self { text: text.into(), style: Style::new() }
-    }
-}
-
-/// What a line reads like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// A warning.
-    Warning,
-    /// An error.
-    Error,
-}
-
 /// Cleans a raw line. `cut` says that the line is longer than `bytes`.
 #[must_use]
 pub fn row(bytes: &[u8], cut: bool) -> Row {
-    let segments: Vec<Segment> = styled(bytes)
+    // What decides about control and direction characters is the screen's own rule, whoever cleaned the line before.
+    let segments: Vec<Segment> = raw::styled(bytes)
         .into_iter()
-        .map(|segment| Segment { text: segment.text.chars().filter(|c| !text::is_unsafe(*c)).collect(), ..segment })
+        .map(|segment| Segment {
+            text: segment.text.chars().filter(|c| !text::is_unsafe(*c)).collect(),
+            style: style(segment.style),
+        })
         .collect();
     let plain: String = segments.iter().map(|segment| segment.text.as_str()).collect();
-    Row { severity: severity(&plain), segments, cut }
+    Row { severity: raw::severity(&plain), segments, cut }
 }
 
-/// Removes escape sequences and what a carriage return overwrites.
-fn styled(bytes: &[u8]) -> Vec<Segment> {
-    let mut out = String::new();
-    let raw = String::from_utf8_lossy(bytes);
-    let mut chars = raw.trim_end_matches(['\r', '\n']).chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\r' => out.clear(),
-            '\u{8}' => {
-                out.pop();
-            }
-            '\t' => {
-                let stop = 8 - text::width(&out) % 8;
-                out.extend(std::iter::repeat_n(' ', stop));
-            }
-            '\u{1b}' => match chars.next() {
-                Some('[') => {
-                    for c in chars.by_ref() {
-                        if ('@'..='~').contains(&c) {
-                            break;
-                        }
-                    }
-                }
-                Some(']' | 'P' | 'X' | '^' | '_') => {
-                    while let Some(c) = chars.next() {
-                        if c == '\u{7}' || (c == '\u{1b}' && chars.next_if_eq(&'\\').is_some()) {
-                            break;
-                        }
-                    }
-                }
-                Some('(' | ')') => {
-                    chars.next();
-                }
-                _ => {}
-            },
-            c => out.push(c),
+/// Returns the text of a raw line, for searching.
+#[must_use]
+pub fn plain(bytes: &[u8]) -> String {
+    raw::plain(bytes)
+}
+
+/// Tells whether a raw line reads like an error or a warning.
+#[must_use]
+pub fn is_trouble(bytes: &[u8]) -> bool {
+    raw::severity(&raw::plain(bytes)) >= Severity::Warning
+}
+
+fn style(style: raw::Style) -> Style {
+    let mut shown = Style { fg: style.fg.map(colour), bg: style.bg.map(colour), ..Style::new() };
+    for (asked, modifier) in [
+        (style.bold, Modifier::BOLD),
+        (style.dim, Modifier::DIM),
+        (style.italic, Modifier::ITALIC),
+        (style.underline, Modifier::UNDERLINED),
+        (style.reverse, Modifier::REVERSED),
+    ] {
+        if asked {
+            shown = shown.add_modifier(modifier);
         }
     }
-    vec![Segment::plain(out)]
+    shown
 }
 
-/// Tells whether a line reads like an error or a warning.
-#[must_use]
-pub fn severity(text: &str) -> Option<Severity> {
-    let head: String = text.chars().take(200).collect();
-    if ["ERROR", "Error:", "Exception", "Traceback", "CRITICAL", "Abandoned", "error:"].iter().any(|w| head.contains(w))
-    {
-        Some(Severity::Error)
-    } else if ["WARNING", "Warning", "warning:"].iter().any(|w| head.contains(w)) {
-        Some(Severity::Warning)
-    } else {
-        None
+const fn colour(colour: Color) -> Shown {
+    match colour {
+        Color::Indexed(index) => Shown::Indexed(index),
+        Color::Rgb(red, green, blue) => Shown::Rgb(red, green, blue),
     }
 }
 
@@ -104,14 +72,19 @@ mod tests {
     #[test]
     fn nothing_that_steers_a_terminal_is_left() {
         for (raw, clean) in [
-            (&b"\x1b[31mred\x1b[0m text\r\n"[..], "red text"),
+            (&b"\x1b[31mred\x1b[0m text\r"[..], "red text"),
             (b"10 %\r20 %", "20 %"),
             (b"a\x1b]0;title\x07b", "ab"),
-            (b"a\tb", "a       b"),
-            ("x\u{202e}y\u{9b}z".as_bytes(), "xyz"),
-            (b"\xff\xfe", "\u{fffd}\u{fffd}"),
+            ("x\u{202e}y\u{9b}z".as_bytes(), "x\u{fffd}y\u{fffd}z"),
         ] {
             assert_eq!(row(raw, false).text(), clean, "{raw:?}");
         }
+    }
+
+    #[test]
+    fn colours_of_the_command_are_kept() {
+        let row = row(b"\x1b[1;31mred\x1b[0m", false);
+        let style = Style::new().fg(Shown::Indexed(1)).add_modifier(Modifier::BOLD);
+        assert_eq!(row.segments, vec![Segment { text: "red".into(), style }]);
     }
 }

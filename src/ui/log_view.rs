@@ -9,18 +9,19 @@
 
 use std::path::{Path, PathBuf};
 
-use super::line::{Segment, Severity};
+use super::line::Segment;
 use super::text;
+use crate::messages::line::Severity;
 
 /// A line of a log, cleaned for the screen.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// Text in pieces of one style; no control sequences are left in it.
     pub segments: Vec<Segment>,
     /// Set when the line was longer than what is read of it.
     pub cut: bool,
-    /// Error or warning, when it reads like one.
-    pub severity: Option<Severity>,
+    /// How much it matters.
+    pub severity: Severity,
 }
 
 impl Row {
@@ -440,7 +441,7 @@ mod tests {
     use super::*;
 
     fn row(text: &str) -> Row {
-        Row { segments: vec![Segment::plain(text)], ..Row::default() }
+        super::super::line::row(text.as_bytes(), false)
     }
 
     fn view(lines: &[&str], size: (usize, usize)) -> LogView {

@@ -97,7 +97,7 @@ impl Reader {
 
 struct Count {
     needle: Needle,
-    at: Option<u64>,
+    at: u64,
     next: u64,
     total: u64,
     current: Option<u64>,
@@ -183,20 +183,18 @@ impl<F: Fn(Msg) -> bool> Work<F> {
             },
             Request::Find { needle, case_sensitive, from, way } => {
                 let needle = Needle::new(&needle, case_sensitive);
-                match self.find(from, way, &mut |raw| needle.is_in(&line::row(raw, false).text())) {
+                match self.find(from, way, &mut |raw| needle.is_in(&line::plain(raw))) {
                     Ok(line) => {
-                        self.count = line.map(|at| Count { needle, at: Some(at), next: 0, total: 0, current: None });
+                        self.count = line.map(|at| Count { needle, at, next: 0, total: 0, current: None });
                         self.tell(LogNews::Found { line })
                     }
                     Err(error) => self.failed(&error),
                 }
             }
-            Request::FindTrouble { from, way } => {
-                match self.find(from, way, &mut |raw| line::row(raw, false).severity.is_some()) {
-                    Ok(line) => self.tell(LogNews::FoundTrouble { line }),
-                    Err(error) => self.failed(&error),
-                }
-            }
+            Request::FindTrouble { from, way } => match self.find(from, way, &mut |raw| line::is_trouble(raw)) {
+                Ok(line) => self.tell(LogNews::FoundTrouble { line }),
+                Err(error) => self.failed(&error),
+            },
             Request::Forget => {
                 self.count = None;
                 true
@@ -269,34 +267,19 @@ impl<F: Fn(Msg) -> bool> Work<F> {
     fn count(&mut self) -> bool {
         let (Some(count), Some(source)) = (&mut self.count, &mut self.source) else { return true };
         let begun = Instant::now();
-        let mut complete = false;
-        while begun.elapsed() < SLICE {
-            let needle = &count.needle;
-            let mut seen = 0_u32;
-            let mut stopped = false;
-            let found = source.find_where(count.next, Direction::Forward, &mut |raw| {
-                seen += 1;
-                stopped = seen >= 4096;
-                stopped || needle.is_in(&line::row(raw, false).text())
-            });
-            if let Ok(Some(line)) = found {
-                count.next = line + 1;
-                // The scan also stops at lines that do not match, to keep an eye on the time.
-                let matches = !stopped
-                    || source.lines(line, 1).is_ok_and(|lines| {
-                        lines.first().is_some_and(|raw| count.needle.is_in(&line::row(&raw.bytes, raw.cut).text()))
-                    });
-                if matches {
-                    count.total += 1;
-                    if count.at == Some(line) {
-                        count.current = Some(count.total);
-                    }
+        let mut complete = true;
+        let scanned = source.each(count.next, &mut |number, raw| {
+            count.next = number + 1;
+            if count.needle.is_in(&line::plain(&raw.bytes)) {
+                count.total += 1;
+                if count.at == number {
+                    count.current = Some(count.total);
                 }
-            } else {
-                complete = true;
-                break;
             }
-        }
+            complete = !(number.is_multiple_of(256) && begun.elapsed() >= SLICE);
+            complete
+        });
+        let complete = complete || scanned.is_err();
         let counted = Counted { current: count.current, total: count.total, complete };
         if complete {
             self.count = None;

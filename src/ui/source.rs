@@ -58,6 +58,10 @@ impl Source {
         }
         let Some(file) = &mut self.file else { return Ok(false) };
         let len = file.metadata()?.len();
+        if len < self.indexed {
+            // Somebody emptied it: its lines begin anew.
+            (self.indexed, self.ends, self.marks, self.last) = (0, 0, vec![0], b'\n');
+        }
         file.seek(SeekFrom::Start(self.indexed))?;
         let mut left = len.saturating_sub(self.indexed).min(BOUND);
         let mut buffer = vec![0; 256 << 10];
@@ -137,7 +141,8 @@ impl Source {
         }
     }
 
-    fn each(&mut self, first: u64, take: &mut dyn FnMut(u64, RawLine) -> bool) -> io::Result<()> {
+    /// Goes through the lines from `first` on until `take` says no.
+    pub fn each(&mut self, first: u64, take: &mut dyn FnMut(u64, RawLine) -> bool) -> io::Result<()> {
         if first >= self.line_count() {
             return Ok(());
         }

@@ -147,7 +147,7 @@ impl Wizard {
                 Some(LogNews::Found { line: first_with(*from, &|line| line.to_lowercase().contains(needle)) })
             }
             Request::FindTrouble { from, .. } => {
-                Some(LogNews::FoundTrouble { line: first_with(*from, &|line| line::severity(line).is_some()) })
+                Some(LogNews::FoundTrouble { line: first_with(*from, &|line| line::is_trouble(line.as_bytes())) })
             }
             Request::Copy(range) => Some(LogNews::Copied { text: "text\n".into(), lines: range.count, whole: true }),
             _ => None,

@@ -7,8 +7,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
+use crate::messages::line::Severity;
 use crate::ui::layout::Areas;
-use crate::ui::line::Severity;
 use crate::ui::log_view::{Found, Row, VisibleRow};
 use crate::ui::screens::main::pane_role;
 use crate::ui::state::{Focus, State};
@@ -71,9 +71,9 @@ fn title(state: &State, frame: &mut Frame, area: Rect) {
 fn line(state: &State, buffer: &mut Buffer, area: Rect, row: &Row, piece: &VisibleRow) {
     let mut base = Style::new();
     match row.severity {
-        Some(Severity::Error) => base = state.colours.of(Role::Bad),
-        Some(Severity::Warning) => base = state.colours.of(Role::Warning),
-        None => {}
+        Severity::Error => base = state.colours.of(Role::Bad),
+        Severity::Warning => base = state.colours.of(Role::Warning),
+        Severity::Normal | Severity::Notice => {}
     }
     let matches = state.log.search.as_ref().map(|search| matches(row, &search.needle, search.case_sensitive()));
     let current = state.log.search.as_ref().is_some_and(|search| search.found == Found::At(piece.line));
@@ -246,11 +246,11 @@ fn typing(state: &State, frame: &mut Frame, area: Rect, log: Rect, visible: &[Vi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::line::Segment;
+    use crate::ui::line;
 
     #[test]
     fn matches_are_found_across_segments_and_without_regard_to_case() {
-        let row = Row { segments: vec![Segment::plain("xxAb"), Segment::plain("cab")], ..Row::default() };
+        let row = line::row(b"xxAb\x1b[1mcab", false);
         assert_eq!(matches(&row, "abc", false), vec![2..5]);
         assert_eq!(matches(&row, "ab", false), vec![2..4, 5..7]);
         assert_eq!(matches(&row, "ab", true), vec![5..7]);
