@@ -156,7 +156,7 @@ fn operator(user: &str) -> Operator {
 
 /// A test that hangs fails.
 async fn soon<T>(what: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), what).await.unwrap()
+    tokio::time::timeout(Duration::from_mins(1), what).await.unwrap()
 }
 
 /// Waits for a condition that no event announces.

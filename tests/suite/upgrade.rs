@@ -1,5 +1,7 @@
 //! Upgrades of real Lino sites by the real program: `tests/sites` builds them, pip really upgrades them.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
