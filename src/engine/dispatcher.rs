@@ -219,7 +219,9 @@ impl Dispatcher {
                     self.tell(Event::Watching { operator: super::operator_text(&driver), since: driver.since });
                 }
             }
-            RunnerEvent::Started { .. } | RunnerEvent::Output { .. } => {}
+            // What is known may have changed just before: the way back grows with what a command is about to do.
+            RunnerEvent::Started { .. } => self.plan(),
+            RunnerEvent::Output { .. } => {}
         }
         Ok(())
     }

@@ -84,8 +84,11 @@ impl Tell for RunnerError {
     }
 }
 
+/// The questions whose answers are awaited; none when the connection has ended.
+type Waiting = Mutex<Option<HashMap<u64, oneshot::Sender<Answer>>>>;
+
 struct Shared {
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Answer>>>,
+    waiting: Arc<Waiting>,
     next: std::sync::atomic::AtomicU64,
     writer: tokio::sync::Mutex<OwnedWriteHalf>,
 }
@@ -122,20 +125,21 @@ impl Client {
         role: Role,
     ) -> Result<(Self, mpsc::UnboundedReceiver<RunnerEvent>), RunnerError> {
         let (reader, writer) = stream.into_split();
+        let waiting = Arc::new(Waiting::new(Some(HashMap::new())));
         let shared = Arc::new(Shared {
-            waiting: Mutex::new(HashMap::new()),
+            waiting: Arc::clone(&waiting),
             next: std::sync::atomic::AtomicU64::new(1),
             writer: tokio::sync::Mutex::new(writer),
         });
         let (events, receiver) = mpsc::unbounded_channel();
-        let ears = Arc::clone(&shared);
+        // The ears do not hold the writer: when the last client is dropped, the connection ends.
         tokio::spawn(async move {
             let mut lines = BufReader::new(reader).lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 match serde_json::from_str(&line) {
                     Ok(Line::Answer { n, answer }) => {
-                        let waiting = ears.waiting.lock().unwrap_or_else(PoisonError::into_inner).remove(&n);
-                        if let Some(sender) = waiting {
+                        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                        if let Some(sender) = waiting.as_mut().and_then(|waiting| waiting.remove(&n)) {
                             let _ = sender.send(answer);
                         }
                     }
@@ -147,7 +151,7 @@ impl Client {
                     Err(_) => break,
                 }
             }
-            ears.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+            *waiting.lock().unwrap_or_else(PoisonError::into_inner) = None;
         });
         let client = Self { shared };
         match client.ask(Request::Hello { protocol: PROTOCOL, operator, role }).await? {
@@ -159,7 +163,9 @@ impl Client {
     async fn ask(&self, request: Request) -> Result<Answer, RunnerError> {
         let n = self.shared.next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         let (sender, receiver) = oneshot::channel();
-        self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner).insert(n, sender);
+        if let Some(waiting) = &mut *self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner) {
+            waiting.insert(n, sender);
+        }
         let mut line = serde_json::to_string(&Numbered { n, request }).map_err(|e| RunnerError::Gone(e.to_string()))?;
         line.push('\n');
         let sent = self.shared.writer.lock().await.write_all(line.as_bytes()).await;

@@ -25,3 +25,8 @@ pub use spec::{CommandSpec, CommandState, Ended, Operator};
 
 /// The environment variable that marks all processes of a command, also those that make a session of their own.
 const MARKER: &str = "LINO_UPGRADE_COMMAND";
+
+/// The marker's value: another site's runner may run a command of the same number.
+fn marker(dir: &std::path::Path, command: i64) -> String {
+    format!("{command}:{}", dir.display())
+}

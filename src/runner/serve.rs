@@ -492,7 +492,10 @@ impl Hub {
     fn settle(&mut self) {
         let Some(running) = &self.running else { return };
         let Some((ended, reusable)) = running.ended else { return };
-        let quiet = self.shim.as_ref().is_none_or(|shim| shim.terminal.sink().last.elapsed() > QUIET);
+        let quiet = self.shim.as_ref().is_none_or(|shim| {
+            let sink = shim.terminal.sink();
+            !sink.stuck && sink.last.elapsed() > QUIET
+        });
         if !running.marked && !quiet {
             return;
         }
@@ -556,7 +559,7 @@ impl Hub {
 
     fn signal_all(&self, id: i64, signal: Signal) {
         let Some(shim) = &self.shim else { return };
-        for pid in session::members(shim.pid, id) {
+        for pid in session::members(shim.pid, &self.dir, id) {
             if let Some(pid) = Pid::from_raw(pid) {
                 let _ = kill_process(pid, signal);
             }

@@ -1,6 +1,7 @@
 //! Who is in the terminal's session, and whether somebody there reads from the terminal. Looks into `/proc` only.
 
 use std::fs;
+use std::path::Path;
 
 /// Whether a process of the session reads from its terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,8 +16,8 @@ pub(super) enum Reading {
 
 /// Returns the processes of the session that `leader` leads, without it, and what carries the command's marker
 /// although it made a session of its own.
-pub(super) fn members(leader: i32, command: i64) -> Vec<i32> {
-    let marker = format!("{}={command}", super::MARKER);
+pub(super) fn members(leader: i32, dir: &Path, command: i64) -> Vec<i32> {
+    let marker = format!("{}={}", super::MARKER, super::marker(dir, command));
     processes()
         .filter(|pid| *pid != leader)
         .filter(|pid| {

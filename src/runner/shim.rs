@@ -8,8 +8,11 @@ use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, ExitStatus};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use rustix::process::getpgrp;
+use rustix::process::{Signal, getpgrp, kill_process_group};
 use rustix::termios::{Action, OptionalActions, tcflow, tcgetattr, tcgetpgrp, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -28,13 +31,24 @@ pub fn shim_main(dir: &Path) -> u8 {
 
 fn run(dir: &Path) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let handlers = {
+    let (handlers, mut hangup) = {
         let _guard = runtime.enter();
-        [SignalKind::interrupt(), SignalKind::quit(), SignalKind::hangup(), SignalKind::from_raw(20)]
+        let handlers = [SignalKind::interrupt(), SignalKind::quit(), SignalKind::from_raw(20)]
             .into_iter()
             .map(signal)
-            .collect::<Result<Vec<_>, _>>()?
+            .collect::<Result<Vec<_>, _>>()?;
+        (handlers, signal(SignalKind::hangup())?)
     };
+    let busy = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&busy);
+    thread::Builder::new().name("hangup".into()).spawn(move || {
+        // The system tells only the leader that the terminal is gone, that is, the runner died. A command that went on
+        // would do so unseen, beside the ones of the next runner.
+        if runtime.block_on(hangup.recv()).is_some() && seen.load(Ordering::SeqCst) {
+            let _ = kill_process_group(getpgrp(), Signal::HUP);
+        }
+        // The handler stays: it belongs to the process.
+    })?;
     let socket = UnixStream::connect(SocketPath::open(dir, "shim.sock")?.path)?;
     let mut out = socket.try_clone()?;
     let modes = tcgetattr(io::stdin())?;
@@ -42,7 +56,9 @@ fn run(dir: &Path) -> io::Result<()> {
         let ShimRun { spec, mark } = serde_json::from_str(&line?)?;
         // A command may have left the terminal raw.
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
-        let ended = execute(&spec, &mut out)?;
+        busy.store(true, Ordering::SeqCst);
+        let ended = execute(dir, &spec, &mut out)?;
+        busy.store(false, Ordering::SeqCst);
         let reusable = tcgetpgrp(io::stdin()).is_ok_and(|group| group == getpgrp());
         let _ = tcsetattr(io::stdin(), OptionalActions::Now, &modes);
         let _ = tcflow(io::stdin(), Action::OOn);
@@ -56,7 +72,7 @@ fn run(dir: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn execute(spec: &CommandSpec, out: &mut UnixStream) -> io::Result<Ended> {
+fn execute(dir: &Path, spec: &CommandSpec, out: &mut UnixStream) -> io::Result<Ended> {
     let Some((program, args)) = spec.argv.split_first() else { return Ok(Ended::NotStarted { errno: 22 }) };
     let mut command = Command::new(program);
     command.args(args).current_dir(&spec.cwd);
@@ -68,7 +84,7 @@ fn execute(spec: &CommandSpec, out: &mut UnixStream) -> io::Result<Ended> {
             None => command.env_remove(name),
         };
     }
-    command.env(super::MARKER, spec.id.to_string());
+    command.env(super::MARKER, super::marker(dir, spec.id));
     match command.spawn() {
         Ok(mut child) => {
             say(out, &ShimLine::Started { pid: i32::try_from(child.id()).unwrap_or_default() })?;
@@ -76,7 +92,7 @@ fn execute(spec: &CommandSpec, out: &mut UnixStream) -> io::Result<Ended> {
         }
         Err(error) => {
             let mut terminal = io::stderr().lock();
-            writeln!(terminal, "{program}: {error}\r")?;
+            writeln!(terminal, "{program}: {error}")?;
             Ok(Ended::NotStarted { errno: error.raw_os_error().unwrap_or_default() })
         }
     }

@@ -24,8 +24,10 @@ pub(super) struct Sink {
     file: Option<File>,
     /// Bytes in the log.
     pub length: u64,
-    /// When the last output came.
+    /// When the last output came, or was written.
     pub last: Instant,
+    /// Output waits until the log can be written.
+    pub stuck: bool,
     /// The unfinished last line, raw.
     pub line: Vec<u8>,
     /// What the shim writes after the command; its arrival proves that everything was read.
@@ -114,6 +116,7 @@ impl Terminal {
             file: None,
             length: 0,
             last: Instant::now(),
+            stuck: false,
             line: Vec::new(),
             mark: Vec::new(),
             held: Vec::new(),
@@ -184,6 +187,7 @@ fn store(bytes: &[u8], sink: &Mutex<Sink>, wake: &Sender<Wake>) -> bool {
                 let message = other.err().map_or_else(|| "nothing could be written".into(), |error| error.to_string());
                 if !troubled {
                     troubled = true;
+                    guard.stuck = true;
                     let _ = wake.send(Wake::LogTrouble(message));
                 }
                 drop(guard);
@@ -191,6 +195,10 @@ fn store(bytes: &[u8], sink: &Mutex<Sink>, wake: &Sender<Wake>) -> bool {
                 guard = sink.lock().unwrap_or_else(PoisonError::into_inner);
             }
         }
+    }
+    if troubled {
+        guard.stuck = false;
+        guard.last = Instant::now();
     }
     drop(guard);
     if troubled {
@@ -208,6 +216,7 @@ mod tests {
             file: None,
             length: 0,
             last: Instant::now(),
+            stuck: false,
             line: Vec::new(),
             mark: mark.as_bytes().to_vec(),
             held: Vec::new(),

@@ -1,4 +1,6 @@
 //! The suite: real processes, real terminals, real sites.
 
+mod runner;
 mod site;
 mod ui_fake;
+mod upgrade;
