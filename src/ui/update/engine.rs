@@ -17,6 +17,7 @@ const AWAY: i64 = 15_000;
 const LONG: i64 = 60;
 
 /// Takes in an event.
+#[expect(clippy::too_many_lines, reason = "one arm per event reads best in one place")]
 pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
     match event {
         Event::SiteFound { name, dir, .. } => state.site = Some(Site { name, dir }),
