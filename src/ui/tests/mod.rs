@@ -158,7 +158,8 @@ impl Wizard {
         let (columns, rows) = self.state.size;
         let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         terminal.draw(|frame| super::screens::draw(&self.state, frame)).unwrap();
-        terminal.backend().to_string()
+        // The backend of tests cannot show a screen without columns; that it was drawn is what counts.
+        if columns == 0 { String::new() } else { terminal.backend().to_string() }
     }
 }
 

@@ -134,6 +134,18 @@ fn msg() -> impl Strategy<Value = Msg> {
     ]
 }
 
+#[test]
+fn a_terminal_without_rows_or_columns_is_survived() {
+    let mut wizard = Wizard::restoring(80, 24, LOG);
+    let before = wizard.screen();
+    for size in [(0, 0), (0, 24), (80, 0), (1, 1)] {
+        wizard.send(Msg::Resize(size.0, size.1));
+        let _ = wizard.screen();
+    }
+    wizard.send(Msg::Resize(80, 24));
+    assert_eq!(wizard.screen(), before);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, ..ProptestConfig::default() })]
 
