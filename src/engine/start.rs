@@ -254,7 +254,7 @@ async fn take_up(dispatcher: &mut Dispatcher, attempts: &[AttemptRow]) -> Result
         let last = commands.last().map(|command| state_on_disk(&dispatcher.runner_dir, command.id));
         match last {
             Some(CommandState::Running { .. } | CommandState::Finished { .. }) => {
-                let text = format!("{} went on while no wizard was here; it is taken up again.", attempt.step.title());
+                let text = format!("{} went on by itself; it is followed again.", attempt.step.title());
                 let _ = dispatcher.events.send(Event::Noticed { level: NoticeLevel::Info, text });
                 dispatcher.execute(attempt.step, attempt.id, attempt.number, attempt.log.clone());
             }

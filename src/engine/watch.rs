@@ -75,8 +75,17 @@ async fn show(journal: &Journal, events: &mpsc::UnboundedSender<Event>, opened: 
         let _ = events.send(Event::RunOpened { run: run.id, resumed: true, started: run.started, state_dir });
     }
     let knowledge: Knowledge = journal.fact(run.id, "knowledge").await.map_err(tell)?.unwrap_or_default();
-    let records = Records::from_attempts(&journal.attempts(run.id).await.map_err(tell)?);
+    let attempts = journal.attempts(run.id).await.map_err(tell)?;
+    let records = Records::from_attempts(&attempts);
     let _ = events.send(Event::DownSince { at: knowledge.down_since });
     let _ = events.send(Event::PlanMade { steps: records.plan(&knowledge) });
+    for running in attempts.into_iter().filter(|attempt| attempt.state.is_none()) {
+        let _ = events.send(Event::StepStarted {
+            step: running.step,
+            attempt: running.number,
+            log: running.log,
+            at: running.started,
+        });
+    }
     Ok(true)
 }

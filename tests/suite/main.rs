@@ -3,5 +3,7 @@
 mod runner;
 mod shop;
 mod site;
+mod tmux;
 mod ui_fake;
 mod upgrade;
+mod wizard;

@@ -103,6 +103,8 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         Event::DriverLeft => state.watched = Some(Watched::nobody()),
         Event::Driving => {
             state.watched = None;
+            // What runs is told again from the driver's seat.
+            state.engine = Engine::Resting { because: None };
             if let Some(waiting) = state.waiting.take() {
                 awaited(state, waiting, actions);
             }
