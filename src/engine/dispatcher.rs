@@ -216,7 +216,7 @@ impl Dispatcher {
             RunnerEvent::LogRecovered => self.notice(NoticeLevel::Info, "The log can be written again."),
             RunnerEvent::DriverChanged { driver, you } => {
                 if !you && let Some(driver) = driver {
-                    self.tell(Event::Watching { operator: super::operator_text(&driver), since: driver.since });
+                    self.tell(Event::Watching { operator: driver.to_string(), since: driver.since });
                 }
             }
             // What is known may have changed just before: the way back grows with what a command is about to do.

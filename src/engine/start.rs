@@ -13,7 +13,7 @@ use super::clock::now;
 use super::context::{Asks, Attendance, Ends};
 use super::dispatcher::Dispatcher;
 use super::record::Records;
-use super::{Event, NoticeLevel, Outcome, Wish, lines, operator_text, watch};
+use super::{Event, NoticeLevel, Outcome, Wish, lines, watch};
 use crate::error::{Kind, Report, Tell};
 use crate::journal::{AttemptRow, Journal, RunRow};
 use crate::procedure::{Knowledge, StepId, StepState};
@@ -90,7 +90,7 @@ async fn drive(
     let (runner, runner_events) = match attached {
         Ok(attached) => attached,
         Err(RunnerError::Busy { driver }) => {
-            let _ = events.send(Event::Watching { operator: operator_text(&driver), since: driver.since });
+            let _ = events.send(Event::Watching { operator: driver.to_string(), since: driver.since });
             return watch::watch(&journal, &runner_dir, &options, me, wishes, events).await;
         }
         Err(error) => return Err(error.tell()),

@@ -1,9 +1,9 @@
 //! From what was read and how the process ended to the judgement.
 
 use super::cause;
+use super::ended::Ended;
 use super::reader::Reader;
 use super::reading::{CommandKind, DatabaseState, FailureCause, Fatal, Judgement, Reading};
-use crate::runner::Ended;
 
 pub(super) fn judge(mut reader: Reader, ended: Option<Ended>) -> Reading {
     let clean = matches!(ended, Some(Ended::Exited { code: 0 }));

@@ -5,6 +5,7 @@
 
 mod abandon;
 mod cause;
+mod ended;
 mod judge;
 pub mod line;
 pub mod prompts;
@@ -17,6 +18,7 @@ mod corpus_tests;
 #[cfg(test)]
 mod reader_tests;
 
+pub use ended::Ended;
 pub use line::{Severity, severity, strip_log_prefix};
 pub use reader::Reader;
 pub use reading::{Checked, CommandKind, DatabaseState, FailureCause, Fatal, Group, Judgement, Reading};

@@ -4,9 +4,9 @@
 
 use super::abandon::{Abandoned, cut};
 use super::cause;
+use super::ended::Ended;
 use super::reading::{Checked, CommandKind, FailureCause, Fatal, Reading};
 use super::severity::{is_exception_name, strip_log_prefix};
-use crate::runner::Ended;
 
 const MOST_LIST: usize = 10_000;
 const MOST_TEXT: usize = 4000;
