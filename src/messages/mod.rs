@@ -16,6 +16,8 @@ mod severity;
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod reader_tests;
 
 pub use ended::Ended;

@@ -10,6 +10,9 @@ use super::severity::{is_exception_name, strip_log_prefix};
 
 const MOST_LIST: usize = 10_000;
 const MOST_TEXT: usize = 4000;
+const MOST_NAME: usize = 300;
+/// Bytes of a line that are looked at; nothing that Lino prints needs more.
+const MOST_LINE: usize = 1 << 20;
 
 /// A traceback as it comes: frames, then the exception, perhaps over several lines.
 #[derive(Debug, Default)]
@@ -109,7 +112,7 @@ impl Reader {
 
     /// Takes the next line, already cleaned by [`plain`](super::line::plain).
     pub fn feed_line(&mut self, line: &str) {
-        let line = strip_log_prefix(line);
+        let line = strip_log_prefix(bounded(line));
         if !line.trim().is_empty() {
             self.last_line = cut(line.trim(), MOST_TEXT);
         }
@@ -208,7 +211,7 @@ impl Reader {
     }
 
     fn set_fatal(&mut self, exception: &str, message: &str) {
-        self.fatal = Some(Fatal { exception: exception.to_owned(), message: cut(message, MOST_TEXT) });
+        self.fatal = Some(Fatal { exception: cut(exception, MOST_NAME), message: cut(message, MOST_TEXT) });
         if let Some(count) = abandon_count(message) {
             self.abandoning = true;
             self.listing = true;
@@ -308,7 +311,7 @@ impl Reader {
 
     fn read_restore(&mut self, line: &str) {
         if let Some(version) = source_version(line) {
-            self.source_version.get_or_insert_with(|| version.to_owned());
+            self.source_version.get_or_insert_with(|| cut(version, MOST_NAME));
         }
         if line.starts_with("`initdb ` started on database ") {
             self.flushed = true;
@@ -384,7 +387,7 @@ impl Reader {
             && (found, fixed) != (0, 0)
             && self.checked.len() < MOST_LIST
         {
-            let names = names.trim_end_matches('.').to_owned();
+            let names = cut(names.trim_end_matches('.'), MOST_NAME);
             self.checked.push(Checked { names, found, fixed });
         }
     }
@@ -412,7 +415,7 @@ impl Reader {
         };
         let fits = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['<', '>', '=', '!', '~']));
         let named = name.starts_with(|letter: char| letter.is_ascii_alphanumeric());
-        if named && fits && self.requirements.len() < MOST_LIST {
+        if named && fits && line.len() <= MOST_NAME && self.requirements.len() < MOST_LIST {
             self.requirements.push(line.to_owned());
         }
     }
@@ -433,6 +436,11 @@ impl Reader {
             self.question = Some(cut(line.trim(), MOST_TEXT));
         }
     }
+}
+
+/// The beginning of a line, cut between two characters.
+fn bounded(line: &str) -> &str {
+    line.get(..line.floor_char_boundary(MOST_LINE)).unwrap_or(line)
 }
 
 /// The number in any wording of the abandon line.

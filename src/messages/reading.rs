@@ -174,9 +174,9 @@ pub enum DatabaseState {
 /// Rows of one model that were not saved for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The model, for example `contacts.Partner`.
+    /// The model, for example `contacts.Partner`, cut when it is very long.
     pub model: String,
-    /// The reason as printed, without the row's own name.
+    /// The reason as printed, without the row's own name, cut when it is very long.
     pub message: String,
     /// How many rows.
     pub count: u64,
