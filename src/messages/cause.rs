@@ -118,18 +118,17 @@ fn missing_program(line: &str) -> Option<String> {
         number.parse::<u32>().ok()?;
         program
     };
-    (!program.is_empty()).then(|| super::abandon::cut(program, 100))
+    (!program.is_empty() && !program.contains(char::is_whitespace)).then(|| super::abandon::cut(program, 100))
 }
 
-/// `Killed` alone (dash), and `x.sh: line 69: 15477 Killed   command` (bash).
+/// `Killed` alone (dash), `bash: 15477 Killed   command`, and `x.sh: line 69: 15477 Killed   command`.
 fn killed(line: &str) -> bool {
-    let in_bash = || {
-        let (_, rest) = line.split_once(": line ")?;
-        let (_, rest) = rest.split_once(": ")?;
-        let (number, rest) = rest.trim_start().split_once(' ')?;
-        Some(number.parse::<u32>().is_ok() && rest.trim_start().starts_with("Killed"))
-    };
-    line.trim_end() == "Killed" || line.contains("died with <Signals.SIGKILL") || in_bash().unwrap_or(false)
+    let by_bash =
+        line.split_once(" Killed ").and_then(|(before, _)| before.rsplit_once(": ")).is_some_and(|(_, pid)| {
+            let pid = pid.trim_start();
+            !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())
+        });
+    line.trim_end() == "Killed" || line.contains("died with <Signals.SIGKILL") || by_bash
 }
 
 /// Whether the system, not SSH, refuses a file.

@@ -22,9 +22,7 @@ pub(super) struct DumpSigns {
 impl DumpSigns {
     /// Reads one line of output, or the command line itself.
     pub(super) fn read(&mut self, line: &str) {
-        if let Some((_, arguments)) = line.split_once("dump2py ")
-            && !line.starts_with("Done ")
-        {
+        if let Some((_, arguments)) = line.split_once("dump2py ") {
             self.option = telling_option(arguments);
         }
         self.begun |= line.starts_with("Writing ") && line.trim_end().ends_with("restore.py...");

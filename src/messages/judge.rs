@@ -1,5 +1,6 @@
 //! From what was read and how the process ended to the judgement.
 
+use super::abandon::cut;
 use super::cause;
 use super::ended::Ended;
 use super::reader::Reader;
@@ -264,7 +265,7 @@ impl Judge<'_> {
                 unproved("The script did not say that it terminated successfully.")
             }
             CommandKind::Snapshot if reader.dump.begun && reader.dump.written.is_none() => unproved(
-                "The script began a dump and did not say that it wrote it; perhaps LINO_LOGLEVEL is set to WARNING.",
+                "The script began a dump and did not say that it wrote it; perhaps LINO_LOGLEVEL is set to WARNING; it is to be INFO.",
             ),
             CommandKind::Snapshot => finished(String::from("The snapshot was made.")),
             CommandKind::Pull if reader.last_line.is_empty() => {
@@ -289,7 +290,7 @@ impl Judge<'_> {
                 let because = if self.reader.informative {
                     "The restore ended without saying how many rows it loaded."
                 } else {
-                    "The restore printed nothing about its rows; perhaps LINO_LOGLEVEL is set to WARNING."
+                    "The restore printed nothing about its rows; perhaps LINO_LOGLEVEL is set to WARNING; it is to be INFO."
                 };
                 Judgement::Unproved { because: because.to_owned() }
             }
@@ -331,7 +332,12 @@ impl Judge<'_> {
                 String::from("The command failed because a program it needs is not installed.")
             }
             (FailureCause::Other, None, None, Some(Ended::Exited { code })) => {
-                format!("The command failed with status {code}, and its output does not tell why.")
+                let last = cut(reader.last_line.trim_end_matches('.'), 200);
+                if last.is_empty() {
+                    format!("The command failed with status {code}, and it printed nothing.")
+                } else {
+                    format!("The command failed with status {code}; its last line is: {last}.")
+                }
             }
             (cause, fatal, _, _) => cause::sentence(cause, fatal),
         };

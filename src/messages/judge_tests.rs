@@ -270,11 +270,42 @@ fn complaints_of_programs_have_causes() {
         ("bash: line 3: zip: command not found", "ProgramMissing { program: \"zip\" }"),
         ("./pull.sh: line 40: logger: command not found", "NoSyslog"),
         ("Killed", "OutOfMemory"),
+        ("bash: 21749 Killed                  pg_dump -Fc prod", "OutOfMemory"),
+        ("k.sh: line 2: 21759 Killed                  python manage.py dump2py snapshot", "OutOfMemory"),
+        ("Killed sessions: 3", "Other"),
+        ("GET /static: 404: the page you want: not found", "Other"),
         ("git@github.com: Permission denied (publickey).", "Other"),
     ];
     for (line, expected) in table {
         assert_eq!(judged(CommandKind::Other, &[line], ONE), format!("Failed {expected}"), "{line}");
     }
+}
+
+#[test]
+fn zip_that_may_not_read_a_file_leaves_it_out() {
+    let zip = [
+        WROTE,
+        "  adding: media/uploads/b",
+        "zip warning: Permission denied",
+        "\tzip warning: could not open for reading: media/uploads/b",
+        "  adding: media/uploads/a (stored 0%)",
+        "",
+        "zip warning: Not all files were readable",
+        "  files/entries read:  1 (2 bytes)  skipped:  1 (2 bytes)",
+    ];
+    assert_eq!(judged(CommandKind::Snapshot, &zip, Some(Ended::Exited { code: 18 })), "Failed FilePermission");
+    assert_eq!(judged(CommandKind::Snapshot, &[&zip[..], &[LAST]].concat(), OK), "Failed FilePermission");
+    let gone = [WROTE, "\tzip warning: could not open for reading: media/uploads/b", LAST];
+    assert_eq!(judged(CommandKind::Snapshot, &gone, OK), "Failed ArchiveFailed");
+}
+
+#[test]
+fn an_unknown_failure_quotes_the_last_line() {
+    let line = "rm: cannot remove 'snapshot/*': No such file or directory";
+    let reading = read(CommandKind::Snapshot, &["Move existing snapshot.zip", line, ""], ONE);
+    assert_eq!(because(&reading), format!("The command failed with status 1; its last line is: {line}."));
+    let silent = read(CommandKind::Other, &[], ONE);
+    assert_eq!(because(&silent), "The command failed with status 1, and it printed nothing.");
 }
 
 #[test]

@@ -79,7 +79,14 @@ fn judged(findings: Vec<Finding>, what: &str) -> StepEnd {
 fn unfinished(end: &CommandEnd) -> Option<StepEnd> {
     match &end.reading.judgement {
         Judgement::Finished { .. } => None,
-        Judgement::Unproved { because } => Some(failed(format!("nothing proves that it worked: {because}"))),
+        Judgement::Unproved { because } => {
+            let text = format!("{because} {}", end.reading.unchanged());
+            let remedy = "Read the log of this step to see how far the command came, then retry.";
+            Some(
+                failed(format!("nothing proves that it worked: {because}"))
+                    .with(vec![Finding::fail("proof", text, remedy)]),
+            )
+        }
         Judgement::Failed { because, .. } => {
             Some(failed(because.clone()).with(advice(&end.reading).into_iter().collect()))
         }
