@@ -46,7 +46,8 @@ fn about_a_row(fatal: &Fatal) -> bool {
 
 /// Whether an exception ended the work although the status is 0: a script may go on, a pipe hides the status.
 fn ends_it(kind: CommandKind, went_on: bool, fatal: &Fatal) -> bool {
-    !about_a_row(fatal) && (!went_on || kind == CommandKind::Snapshot)
+    let postponed = kind == CommandKind::Restore && about_a_row(fatal);
+    !postponed && (!went_on || kind == CommandKind::Snapshot)
 }
 
 const SNAPSHOT_MADE: &str = "make_snapshot terminated successfully";
@@ -265,7 +266,8 @@ impl Judge<'_> {
                 unproved("The script did not say that it terminated successfully.")
             }
             CommandKind::Snapshot if reader.dump.begun && reader.dump.written.is_none() => unproved(
-                "The script began a dump and did not say that it wrote it; perhaps LINO_LOGLEVEL is set to WARNING; it is to be INFO.",
+                "The script began a dump and did not say that it wrote it. If LINO_LOGLEVEL is set to WARNING, set it to \
+                 INFO.",
             ),
             CommandKind::Snapshot => finished(String::from("The snapshot was made.")),
             CommandKind::Pull if reader.last_line.is_empty() => {
@@ -290,7 +292,7 @@ impl Judge<'_> {
                 let because = if self.reader.informative {
                     "The restore ended without saying how many rows it loaded."
                 } else {
-                    "The restore printed nothing about its rows; perhaps LINO_LOGLEVEL is set to WARNING; it is to be INFO."
+                    "The restore printed nothing about its rows. If LINO_LOGLEVEL is set to WARNING, set it to INFO."
                 };
                 Judgement::Unproved { because: because.to_owned() }
             }

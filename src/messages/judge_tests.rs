@@ -214,6 +214,11 @@ fn an_empty_or_stopped_list_of_requirements_proves_nothing() {
     assert_eq!(of(&[], OK), "Unproved");
     assert_eq!(of(&[started, "", done], OK), "Unproved");
     assert_eq!(of(&["No requirements"], OK), "Unproved");
+    for noise in ["Terminated", "Killed", "Hangup", "Oops!"] {
+        assert_eq!(of(&[noise], OK), "Unproved", "{noise}");
+    }
+    assert_eq!(of(&["Aborted!"], OK), "Refused");
+    assert_eq!(of(&["lino-xl!=25.1", "Django>=5", "a[b]~=1"], OK), "Finished");
     assert_eq!(of(&[started, done, done], OK), "Interrupted");
     assert_eq!(of(&[started, "Pillow", done, done], OK), "Interrupted");
     assert_eq!(of(&[], Some(Ended::Signalled { signal: 15 })), "Interrupted");
@@ -232,6 +237,9 @@ fn a_traceback_as_the_last_thing_is_a_failure_whatever_the_status() {
     assert_eq!(of(CommandKind::Other, &table), "Failed MissingTable");
     assert_eq!(of(CommandKind::Other, &["KeyError: 'x'", "Everything was done in another way."]), "Finished");
     assert_eq!(of(CommandKind::Other, &["KeyboardInterrupt"]), "Interrupted");
+    let row = "django.db.utils.IntegrityError: FOREIGN KEY constraint failed";
+    assert_eq!(of(CommandKind::Other, &[row]), "Failed Other");
+    assert_eq!(of(CommandKind::Restore, &[row]), "Unproved");
     assert_eq!(of(CommandKind::Pull, &["KeyError: 'x'"]), "Failed Other");
     assert_eq!(judged(CommandKind::Other, &["CommandError: text"], OK), "Failed Other");
     assert_eq!(judged(CommandKind::Other, &["pg_dump: done"], OK), "Finished");

@@ -325,7 +325,9 @@ impl Reader {
     }
 
     fn note_complaint(&mut self, line: &str) {
-        if let Some(cause) = cause::of_complaint(line.trim_end()) {
+        // Programs complain in short lines; a long one is data.
+        let line = line.get(..line.floor_char_boundary(MOST_TEXT)).unwrap_or(line).trim_end();
+        if let Some(cause) = cause::of_complaint(line) {
             self.complaint = Some((cause, cut(line, MOST_TEXT)));
         }
     }
@@ -464,7 +466,11 @@ impl Reader {
             Some(extras) => extras.split_once(']').map(|(_, rest)| rest),
             None => Some(rest),
         };
-        let fits = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['<', '>', '=', '!', '~']));
+        let fits = rest.is_some_and(|rest| {
+            rest.is_empty() || ["<", ">", "==", "!=", "~="].iter().any(|operator| rest.starts_with(operator))
+        });
+        // What a shell says of a process that was ended by a signal.
+        let fits = fits && !matches!(line, "Terminated" | "Killed" | "Hangup");
         let named = name.starts_with(|letter: char| letter.is_ascii_alphanumeric());
         if named && fits && line.len() <= MOST_NAME && self.requirements.len() < MOST_LIST {
             self.requirements.push(line.to_owned());
