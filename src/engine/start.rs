@@ -13,7 +13,7 @@ use super::clock::now;
 use super::context::{Asks, Attendance, Ends, lock};
 use super::dispatcher::Dispatcher;
 use super::record::Records;
-use super::{Event, NoticeLevel, Outcome, Wish, lines, operator_text, watch};
+use super::{Event, NoticeLevel, Outcome, Wish, lines, watch};
 use crate::error::{Kind, Report, Tell};
 use crate::journal::{AttemptRow, Journal, RunRow};
 use crate::procedure::{Knowledge, StepId, StepState};
@@ -124,7 +124,7 @@ impl Place {
     async fn sit(mut self, mut seat: Seat) -> Result<(), Report> {
         loop {
             let next = if let Some(driver) = &seat.driver {
-                let watching = Event::Watching { operator: operator_text(driver), since: driver.since };
+                let watching = Event::Watching { operator: driver.to_string(), since: driver.since };
                 let _ = self.events.send(watching);
                 watch::watch(&self.journal, seat, &mut self.wishes, &self.events).await?
             } else {

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::record::Records;
 use super::start::Seat;
-use super::{Event, NoticeLevel, Wish, operator_text};
+use super::{Event, NoticeLevel, Wish};
 use crate::error::{Report, Tell};
 use crate::journal::Journal;
 use crate::procedure::Knowledge;
@@ -49,7 +49,7 @@ pub(super) async fn watch(
                 Some(RunnerEvent::Taken) => { let _ = events.send(Event::InputTaken); }
                 Some(RunnerEvent::DriverChanged { driver, .. }) => {
                     let _ = events.send(driver.map_or(Event::DriverLeft, |driver| Event::Watching {
-                        operator: operator_text(&driver),
+                        operator: driver.to_string(),
                         since: driver.since,
                     }));
                 }

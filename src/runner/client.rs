@@ -59,12 +59,11 @@ pub enum RunnerError {
 impl Tell for RunnerError {
     fn tell(&self) -> Report {
         match self {
-            Self::Busy { driver } => Report::new(
-                Kind::Environment,
-                format!("{} is upgrading this site already.", crate::engine::operator_text(driver)),
-            )
-            .unchanged("Nothing was changed by you.")
-            .next("Talk to them, or watch in a wizard of your own."),
+            Self::Busy { driver } => {
+                Report::new(Kind::Environment, format!("{driver} is upgrading this site already."))
+                    .unchanged("Nothing was changed by you.")
+                    .next("Talk to them, or watch in a wizard of your own.")
+            }
             Self::OtherProtocol { .. } => Report::new(
                 Kind::Environment,
                 "lino-upgrade was replaced by another version while an upgrade is under way.",
