@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::record::Records;
 use super::start::Seat;
-use super::{Event, NoticeLevel, Wish};
+use super::{Event, NoticeLevel, Outcome, Wish};
 use crate::error::{Report, Tell};
 use crate::journal::Journal;
 use crate::procedure::Knowledge;
@@ -86,6 +86,9 @@ async fn show(journal: &Journal, events: &mpsc::UnboundedSender<Event>, opened: 
             log: running.log,
             at: running.started,
         });
+    }
+    if let (Some(_), Some(summary)) = (run.ended, run.summary) {
+        let _ = events.send(Event::RunEnded { outcome: Outcome::Done, summary });
     }
     Ok(true)
 }

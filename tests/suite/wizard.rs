@@ -61,11 +61,11 @@ impl User {
     }
 
     /// Opens a terminal in which the user runs the wizard.
-    fn wizard(&self, site: &Path, size: (u16, u16)) -> Tmux {
+    fn wizard(&self, dir: &Path, size: (u16, u16)) -> Tmux {
         let line = format!(
             "stty -g > ~/before; {} --site {}; status=$?; stty -g > ~/after; echo left with $status; exec cat",
             self.program().display(),
-            site.display()
+            dir.display()
         );
         Tmux::open(self.home.path(), Some(&self.name), size, &format!("HOME={}; {line}", self.home.path().display()))
     }
@@ -181,7 +181,7 @@ fn a_restore_survives_its_killed_wizard_and_is_shown_by_the_next() {
     first.ends();
     assert_eq!(shop.process("snapshot/restore.py"), restore);
     let second = wizard(&home, &shop);
-    second.shows(&["Restore the snapshot         run", "Loading "]);
+    second.shows(&["›▶  9 Restore the snapshot", "Loading "]);
     kill_process(restore, Signal::CONT).unwrap();
     finish(&second, &shop, &before);
 }
@@ -195,9 +195,9 @@ fn a_restore_survives_its_terminal_and_a_second_wizard_watches_and_takes_it_over
     first.kill();
     assert_eq!(shop.process("snapshot/restore.py"), restore);
     let second = wizard(&home, &shop);
-    second.shows(&["Restore the snapshot         run", "Loading "]);
+    second.shows(&["›▶  9 Restore the snapshot", "Loading "]);
     let third = wizard(&home, &shop);
-    third.shows(&["you are watching. t takes over.", "Restore the snapshot         run", "Loading "]);
+    third.shows(&["you are watching. t takes over.", "›▶  9 Restore the snapshot", "Loading "]);
     third.keys(&["t"]);
     third.shows(&["Take this upgrade over?"]);
     third.keys(&["y"]);
@@ -205,9 +205,10 @@ fn a_restore_survives_its_terminal_and_a_second_wizard_watches_and_takes_it_over
     third.shows(&["Step 9 is running"]);
     kill_process(restore, Signal::CONT).unwrap();
     finish(&third, &shop, &before);
-    second.shows(&["Sign in                      done"]);
+    second.shows(&["✔ 15 Sign in", "The site was upgraded from 1.0 to 2.0."]);
     third.keys(&["Escape"]);
     third.keys(&["q"]);
     third.ends();
+    second.keys(&["Escape"]);
     second.shows(&["Whoever drove this upgrade has left."]);
 }
