@@ -45,6 +45,12 @@ pub fn lino() -> Option<PathBuf> {
     Some(complete.with_extension(""))
 }
 
+/// The interpreter itself: `python3` may be a wrapper that looks for it.
+fn interpreter() -> String {
+    let output = Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
+    output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
+}
+
 /// Measures.
 pub fn run() {
     table::heading(&format!("first-frame: milliseconds until the first frame is there, {ROUNDS} rounds"));
@@ -53,10 +59,11 @@ pub fn run() {
     if let Err(because) = &manage_py {
         println!("  manage.py is left out: {because}");
     }
+    let interpreter = interpreter();
     wizard();
     for round in 0..ROUNDS {
         ours.push_time(wizard());
-        command("python3", &["-c", "pass"]).into_iter().for_each(|took| python.push_time(took));
+        command(&interpreter, &["-c", "pass"]).into_iter().for_each(|took| python.push_time(took));
         if let Ok(shop) = &manage_py
             && round % 7 == 0
         {

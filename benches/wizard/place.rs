@@ -15,7 +15,7 @@ use super::terminal::Terminal;
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_lino-upgrade");
 
 /// How long anything may take before the measurement is given up.
-const PATIENCE: Duration = Duration::from_mins(10);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 const FAKE_PYTHON: &str = r#"#!/bin/sh
 # Stands in for the Python of a Lino site: answers what lino-upgrade asks, and knows nothing else.
@@ -62,7 +62,7 @@ impl Place {
         fs::write(&python, FAKE_PYTHON).unwrap();
         fs::set_permissions(&python, PermissionsExt::from_mode(0o755)).unwrap();
         let config = format!(
-            "[commands]\npull = \"true\"\nsnapshot = '''{command}'''\n\
+            "[commands]\npull = \"true\"\nsnapshot = '''{command} && echo make_snapshot terminated successfully'''\n\
              [services.web]\nstatus = \"exit 3\"\nstop = \"true\"\nstart = \"true\"\n\
              [steps]\nstop-services = \"skip\"\n"
         );
