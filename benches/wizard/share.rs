@@ -7,19 +7,20 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use assert_fs::TempDir;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::Value;
 
 use super::first_frame::lino;
-use super::place::{PROGRAM, scratch};
+use super::place::{PROGRAM, Place, scratch, until};
 use super::processes::{self, Cpu};
 use super::table::{self, Series, below};
 use super::terminal::environment;
 
 const ROUNDS: usize = 3;
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// A site of `tests/sites`.
 pub struct Shop {
@@ -33,6 +34,8 @@ impl Shop {
         let shop = Self { root: scratch() };
         let log = File::create(shop.root.path().join("make_site.log")).unwrap();
         let made = sites("make_site")
+            // Nothing is downloaded for a measurement.
+            .env("PIP_NO_INDEX", "1")
             .args(["--env", "old", "--name", &format!("bench_{}", name.replace('-', "_")), "--dir"])
             .arg(shop.dir())
             .stdout(Stdio::null())
@@ -152,10 +155,10 @@ fn in_script(ran: &Ran) -> bool {
 }
 
 /// Runs the same commands in a fresh copy by a shell script; returns the seconds of each.
-fn script(shop: &Shop, like: &Upgrade, from: &Path) -> Vec<f64> {
+fn script(shop: &Shop, model: &Upgrade, from: &Path) -> Vec<f64> {
     let dir = shop.dir();
     let mut text = String::from("date +%s.%N\n");
-    for ran in like.commands.iter().filter(|ran| in_script(ran)) {
+    for ran in model.commands.iter().filter(|ran| in_script(ran)) {
         let line = ran.line.replace(&*from.to_string_lossy(), &dir.to_string_lossy());
         let _ = writeln!(text, "( {line} ) >> log/bare.log 2>&1\ndate +%s.%N");
     }
@@ -177,8 +180,36 @@ fn script(shop: &Shop, like: &Upgrade, from: &Path) -> Vec<f64> {
     times.windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
 
+/// Measures what wizard and runner use while a command is silent; returns shares of the wall time.
+fn silent() -> [f64; 2] {
+    let place = Place::new(&format!("sleep {}", SILENCE.as_secs() + 5));
+    let wizard = place.wizard();
+    let log = until("the command", || {
+        wizard.press("\r");
+        std::thread::sleep(Duration::from_millis(50));
+        place.log().exists().then(|| place.log())
+    });
+    // Until the screen shows it and the runner has looked at it for a while.
+    until("the log", || std::fs::metadata(&log).is_ok_and(|log| log.len() > 0).then_some(()));
+    std::thread::sleep(Duration::from_secs(2));
+    let used = || {
+        let runner = place.runner().into_iter().flatten().map(|pid| processes::cpu(pid).own).sum::<f64>();
+        [processes::cpu(wizard.pid()).own, runner]
+    };
+    let (before, begun) = (used(), Instant::now());
+    std::thread::sleep(SILENCE);
+    let (after, wall) = (used(), begun.elapsed().as_secs_f64());
+    [(after[0] - before[0]) / wall, (after[1] - before[1]) / wall]
+}
+
 /// Measures.
 pub fn run() {
+    table::heading("share: CPU of one core while a command is silent, the wizard on screen");
+    let [wizard, runner] = silent();
+    let row = |name: &str, share: f64| {
+        vec![name.to_owned(), format!("{:.2} %", share * 100.0), below(share, 0.01).to_owned()]
+    };
+    table::print(&["", "of the wall time", "below 1 %"], &[row("the wizard", wizard), row("the runner", runner)]);
     table::heading(&format!("share: a Lino site on SQLite is upgraded, {ROUNDS} rounds"));
     let mut rounds = Vec::new();
     let mut totals = Series::default();
