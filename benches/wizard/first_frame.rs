@@ -53,7 +53,8 @@ fn interpreter() -> String {
 
 /// Measures.
 pub fn run() {
-    table::heading(&format!("first-frame: milliseconds until the first frame is there, {ROUNDS} rounds"));
+    let rounds = super::rounds(ROUNDS);
+    table::heading(&format!("first-frame: milliseconds until the first frame is there, {rounds} rounds"));
     let [mut ours, mut python, mut manage] = [Series::default(), Series::default(), Series::default()];
     let manage_py = super::share::Shop::build("first-frame");
     if let Err(because) = &manage_py {
@@ -61,7 +62,7 @@ pub fn run() {
     }
     let interpreter = interpreter();
     wizard();
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         ours.push_time(wizard());
         if let Some(took) = command(&interpreter, &["-c", "pass"]) {
             python.push_time(took);

@@ -197,7 +197,8 @@ fn tmux(child: &Child) -> f64 {
 
 /// Measures.
 pub fn run() {
-    table::heading(&format!("lines: a child prints {LINES} lines of 80 characters, {ROUNDS} rounds"));
+    let rounds = super::rounds(ROUNDS);
+    table::heading(&format!("lines: a child prints {LINES} lines of 80 characters, {rounds} rounds"));
     let has_tmux = Command::new("tmux").arg("-V").stdout(Stdio::null()).status().is_ok_and(|status| status.success());
     if !has_tmux {
         println!("  tmux is not installed: it is left out (Debian: apt-get install tmux).");
@@ -206,7 +207,7 @@ pub fn run() {
     let (mut pty, mut mux) = (Series::default(), Series::default());
     let [mut written, mut kept, mut shown, mut read] = [const { Series(Vec::new()) }; 4];
     bare(&child);
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         pty.push(bare(&child));
         let seconds = wizard(&child);
         written.push(seconds.child);

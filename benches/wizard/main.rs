@@ -25,6 +25,11 @@ type Bench = (&'static str, fn());
 const ALL: [Bench; 4] =
     [("first-frame", first_frame::run), ("lines", lines::run), ("memory", memory::run), ("share", share::run)];
 
+/// How many rounds are measured: what `--rounds=N` says, else as many as usual.
+fn rounds(usual: usize) -> usize {
+    std::env::args().find_map(|argument| argument.strip_prefix("--rounds=")?.parse().ok()).unwrap_or(usual)
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     // `cargo test --benches` starts it without this flag, to see that it builds.

@@ -204,16 +204,17 @@ fn silent() -> [f64; 2] {
 
 /// Measures.
 pub fn run() {
+    let rounds = super::rounds(ROUNDS);
     table::heading("share: CPU of one core while a command is silent, the wizard on screen");
     let [wizard, runner] = silent();
     let row = |name: &str, share: f64| {
         vec![name.to_owned(), format!("{:.2} %", share * 100.0), below(share, 0.01).to_owned()]
     };
     table::print(&["", "of the wall time", "below 1 %"], &[row("the wizard", wizard), row("the runner", runner)]);
-    table::heading(&format!("share: a Lino site on SQLite is upgraded, {ROUNDS} rounds"));
-    let mut rounds = Vec::new();
+    table::heading(&format!("share: a Lino site on SQLite is upgraded, {rounds} rounds"));
+    let mut measured = Vec::new();
     let mut totals = Series::default();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let shops = Shop::build("ours").and_then(|ours| Shop::build("bare").map(|bare| (ours, bare)));
         let (ours, bare) = match shops {
             Ok(shops) => shops,
@@ -225,10 +226,10 @@ pub fn run() {
         let upgrade = Upgrade::run(&ours);
         let seconds = script(&bare, &upgrade, &ours.dir());
         totals.push(seconds.iter().sum());
-        rounds.push((upgrade, seconds));
+        measured.push((upgrade, seconds));
     }
-    show_commands(&rounds);
-    show_shares(&rounds, &totals);
+    show_commands(&measured);
+    show_shares(&measured, &totals);
 }
 
 fn series<'a>(rounds: &'a [(Upgrade, Vec<f64>)], value: impl Fn(&'a Upgrade) -> f64) -> Series {
