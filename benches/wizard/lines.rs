@@ -33,7 +33,7 @@ impl Child {
         let at = dir.path().display();
         let script = format!(
             "date +%s.%N > {at}/begun\ncat {at}/lines\ndate +%s.%N > {at}/ended\n\
-             while [ ! -e {at}/leave ]; do sleep 0.05; done\n"
+             while [ -d {at} ] && [ ! -e {at}/leave ]; do sleep 0.05; done\n"
         );
         fs::write(dir.path().join("child.sh"), script).unwrap();
         Self { dir, count }
