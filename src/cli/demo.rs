@@ -383,7 +383,7 @@ impl<'a> Phases<'a> {
 
 fn tail(log: &Path) -> String {
     let text = fs::read(log).unwrap_or_default();
-    let lines: Vec<String> = text.rsplit(|byte| *byte == b'\n').take(8).map(crate::messages::line::plain).collect();
+    let lines: Vec<_> = text.rsplit(|byte| *byte == b'\n').take(8).map(crate::messages::line::plain).collect();
     lines.into_iter().rev().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::now;
+use super::tail::Tail;
 use super::{Ask, Event};
 use crate::error::{Kind, Report, Tell};
 use crate::journal::Journal;
@@ -20,6 +21,11 @@ use crate::messages::{CommandKind, Reader, Reading};
 use crate::procedure::{Knowledge, StepId};
 use crate::runner::{Client, CommandSpec, CommandState, Ended};
 use crate::site::Site;
+
+/// How often the output of a running command is read for its facts.
+const LOOK: Duration = Duration::from_millis(300);
+/// How long each time: a tenth. What a flood leaves over is read when the command has ended.
+const GLANCE: Duration = Duration::from_millis(30);
 
 /// Who answers prompts and questions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,25 +251,23 @@ impl Context {
                 }
                 CommandState::Lost { started, log_start } => {
                     let tail = tail.get_or_insert_with(|| Tail::new(&self.log, log_start));
-                    let end = tail.read(u64::MAX, &mut |line| reader.feed_line(line));
-                    return (End::lost(started, (log_start, end)), reader.finish(None));
+                    self.read_all(tail, u64::MAX, &mut reader).await;
+                    return (End::lost(started, (log_start, tail.position())), reader.finish(None));
                 }
                 CommandState::Finished { ended, started, finished, log_start, log_end } => {
                     let tail = tail.get_or_insert_with(|| Tail::new(&self.log, log_start));
-                    tail.read(log_end, &mut |line| reader.feed_line(line));
+                    self.read_all(tail, log_end, &mut reader).await;
                     tail.finish(&mut |line| reader.feed_line(line));
                     let end = End { ended: Some(ended), started, finished, range: (log_start, log_end) };
                     return (end, reader.finish(Some(ended)));
                 }
                 CommandState::Running { log_start, .. } => {
                     let tail = tail.get_or_insert_with(|| Tail::new(&self.log, log_start));
-                    tail.read(u64::MAX, &mut |line| reader.feed_line(line));
-                    if let Some((done, total, text)) = reader.progress() {
-                        self.progress(done, total, text);
-                    }
+                    tail.read(u64::MAX, GLANCE, &mut |line| reader.feed_line(line));
+                    self.tell_progress(&reader);
                 }
             }
-            if tokio::time::timeout(Duration::from_millis(300), &mut ended).await.is_ok() {
+            if tokio::time::timeout(LOOK, &mut ended).await.is_ok() {
                 state = match self.runner.state(id).await {
                     Ok(state) => state,
                     Err(_) => crate::runner::state_on_disk(&self.runner_dir, id),
@@ -273,6 +277,20 @@ impl Context {
                     ended = self.ends.wait_for(id);
                 }
             }
+        }
+    }
+
+    /// Reads what a command printed that has ended.
+    async fn read_all(&self, tail: &mut Tail, end: u64, reader: &mut Reader) {
+        while tail.read(end, GLANCE, &mut |line| reader.feed_line(line)) {
+            self.tell_progress(reader);
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn tell_progress(&self, reader: &Reader) {
+        if let Some((done, total, text)) = reader.progress() {
+            self.progress(done, total, text);
         }
     }
 }
@@ -287,63 +305,6 @@ struct End {
 impl End {
     fn lost(started: i64, range: (u64, u64)) -> Self {
         Self { ended: None, started, finished: now(), range }
-    }
-}
-
-/// Reads complete lines from a growing log, in bounded pieces.
-struct Tail {
-    file: Option<std::fs::File>,
-    path: PathBuf,
-    position: u64,
-    rest: Vec<u8>,
-}
-
-/// A line longer than this is fed to the reader in pieces.
-const LONGEST_LINE: usize = 1 << 20;
-
-impl Tail {
-    fn new(path: &Path, position: u64) -> Self {
-        Self { file: None, path: path.to_owned(), position, rest: Vec::new() }
-    }
-
-    /// Feeds what is complete up to byte `end`; returns the position reached.
-    fn read(&mut self, end: u64, feed: &mut dyn FnMut(&str)) -> u64 {
-        use std::os::unix::fs::FileExt;
-        if self.file.is_none() {
-            self.file = std::fs::File::open(&self.path).ok();
-        }
-        let Some(file) = &self.file else { return self.position };
-        let mut buffer = vec![0; 256 * 1024];
-        while self.position < end {
-            let want = usize::try_from(end - self.position).unwrap_or(usize::MAX).min(buffer.len());
-            let Some(slice) = buffer.get_mut(..want) else { break };
-            let Ok(count) = file.read_at(slice, self.position) else { break };
-            if count == 0 {
-                break;
-            }
-            self.position += count as u64;
-            let mut bytes = slice.get(..count).unwrap_or_default();
-            while let Some(at) = memchr::memchr(b'\n', bytes) {
-                let (line, after) = bytes.split_at(at);
-                self.rest.extend_from_slice(line);
-                feed(&crate::messages::line::plain(&self.rest));
-                self.rest.clear();
-                bytes = after.get(1..).unwrap_or_default();
-            }
-            self.rest.extend_from_slice(bytes);
-            if self.rest.len() > LONGEST_LINE {
-                feed(&crate::messages::line::plain(&self.rest));
-                self.rest.clear();
-            }
-        }
-        self.position
-    }
-
-    fn finish(&mut self, feed: &mut dyn FnMut(&str)) {
-        if !self.rest.is_empty() {
-            feed(&crate::messages::line::plain(&self.rest));
-            self.rest.clear();
-        }
     }
 }
 

@@ -13,6 +13,7 @@ mod packages;
 mod record;
 mod start;
 pub mod steps;
+mod tail;
 mod watch;
 mod wish;
 

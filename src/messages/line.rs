@@ -2,6 +2,8 @@
 //!
 //! Nothing that leaves this file can move a cursor, ring a bell or turn the reading direction. It knows nothing of Lino.
 
+use std::borrow::Cow;
+
 pub use super::severity::{Severity, severity, strip_log_prefix};
 
 /// A colour a program asked for.
@@ -44,11 +46,12 @@ pub struct Segment {
 
 /// Turns one raw terminal line into clean text: what a reader saw last in that line, without sequences and controls.
 #[must_use]
-pub fn plain(bytes: &[u8]) -> String {
+pub fn plain(bytes: &[u8]) -> Cow<'_, str> {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
     let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    if bytes.iter().all(|&byte| byte == b'\t' || (b' '..=b'~').contains(&byte)) {
-        return String::from_utf8_lossy(bytes).into_owned();
+    // Not `all`, which stops early and so looks at one byte after the other: most lines are plain to their end.
+    if bytes.iter().fold(true, |clean, &byte| clean & (byte == b'\t' || (b' '..=b'~').contains(&byte))) {
+        return String::from_utf8_lossy(bytes);
     }
     cells(bytes).into_iter().map(|cell| cell.0).collect()
 }

@@ -38,6 +38,13 @@ const QUIET: Duration = Duration::from_secs(2);
 /// How long a command may take to end after TERM before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// How long a silent command is looked at as often as the hub wakes; later ever more seldom, since looking at all
+/// processes costs a millisecond or more.
+const SOON: Duration = Duration::from_secs(1);
+
+/// How seldom a command is looked at that has been silent for long.
+const SELDOM: Duration = Duration::from_secs(2);
+
 /// What wakes the hub.
 pub(super) enum Wake {
     Connected(u64, UnixStream),
@@ -176,6 +183,10 @@ struct Hub {
     shim: Option<Shim>,
     running: Option<Running>,
     awaiting: Option<(String, bool, bool)>,
+    /// When the processes are looked at again while the command prints nothing.
+    look_at: Instant,
+    /// When something was typed last.
+    typed: Instant,
     size: (u16, u16),
     idle_since: Instant,
     stop: bool,
@@ -191,6 +202,8 @@ impl Hub {
             shim: None,
             running: None,
             awaiting: None,
+            look_at: Instant::now(),
+            typed: Instant::now(),
             size: (24, 80),
             idle_since: Instant::now(),
             stop: false,
@@ -280,6 +293,7 @@ impl Hub {
                 let bytes = base64::engine::general_purpose::STANDARD.decode(base64.as_bytes());
                 match (&self.shim, bytes) {
                     (Some(shim), Ok(bytes)) => {
+                        self.typed = Instant::now();
                         shim.terminal.input(bytes);
                         Answer::Done
                     }
@@ -531,7 +545,17 @@ impl Hub {
             running.reported = length;
             events.push(RunnerEvent::Output { id: running.spec.id, length });
         }
-        let found = if running.ended.is_some() { None } else { awaited(shim, quiet, &line) };
+        let found = if running.ended.is_some() {
+            None
+        } else {
+            let calm = quiet.min(self.typed.elapsed());
+            if calm < SOON || self.look_at <= Instant::now() {
+                self.look_at = Instant::now() + (calm / 8).min(SELDOM);
+                awaited(shim, quiet, &line)
+            } else {
+                self.awaiting.clone()
+            }
+        };
         if found != self.awaiting {
             events.push(match &found {
                 Some((prompt, secret, certain)) => {
@@ -574,7 +598,7 @@ fn awaited(shim: &Shim, quiet: Duration, line: &[u8]) -> Option<(String, bool, b
     }
     let modes = tcgetattr(&*shim.terminal.pty).ok()?.local_modes;
     let secret = !modes.contains(LocalModes::ECHO) && modes.contains(LocalModes::ICANON);
-    let prompt = crate::messages::line::plain(line);
+    let prompt = crate::messages::line::plain(line).into_owned();
     let unfinished = !prompt.trim().is_empty();
     if secret {
         return Some((prompt, true, true));

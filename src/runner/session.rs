@@ -21,7 +21,7 @@ pub(super) fn members(leader: i32, dir: &Path, command: i64) -> Vec<i32> {
     processes()
         .filter(|pid| *pid != leader)
         .filter(|pid| {
-            stat_field(*pid, 3) == Some(i64::from(leader))
+            stat(*pid).is_some_and(|stat| stat.session == leader)
                 || fs::read(format!("/proc/{pid}/environ"))
                     .is_ok_and(|all| all.split(|byte| *byte == 0).any(|entry| entry == marker.as_bytes()))
         })
@@ -30,10 +30,10 @@ pub(super) fn members(leader: i32, dir: &Path, command: i64) -> Vec<i32> {
 
 /// Looks whether a foreground process of the session reads from the terminal.
 pub(super) fn reads_terminal(leader: i32) -> Reading {
-    let Some(foreground) = stat_field(leader, 5) else { return Reading::No };
+    let Some(Stat { foreground, .. }) = stat(leader) else { return Reading::No };
     let mut result = Reading::No;
-    for pid in processes() {
-        if pid == leader || stat_field(pid, 2) != Some(foreground) || stat_field(pid, 3) != Some(i64::from(leader)) {
+    for pid in processes().filter(|pid| *pid != leader) {
+        if stat(pid).is_none_or(|stat| stat.group != foreground || stat.session != leader) {
             continue;
         }
         match process_reads(pid) {
@@ -71,11 +71,20 @@ fn processes() -> impl Iterator<Item = i32> {
     fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// Returns a number of `/proc/PID/stat`, counted from 0 behind the name: 2 is the group, 3 the session, 5 the
-/// terminal's foreground group.
-fn stat_field(pid: i32, index: usize) -> Option<i64> {
+/// What the system says of a process and its terminal.
+struct Stat {
+    group: i32,
+    session: i32,
+    /// The foreground group of its terminal.
+    foreground: i32,
+}
+
+/// Reads `/proc/PID/stat`. Numbers are counted from 0 behind the name, which may hold anything.
+fn stat(pid: i32) -> Option<Stat> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    text.rsplit_once(") ")?.1.split(' ').nth(index)?.parse().ok()
+    let mut fields = text.rsplit_once(") ")?.1.split(' ').skip(2).map(str::parse);
+    let (group, session) = (fields.next()?.ok()?, fields.next()?.ok()?);
+    Some(Stat { group, session, foreground: fields.nth(1)?.ok()? })
 }
 
 #[cfg(test)]
@@ -101,6 +110,7 @@ mod tests {
     #[test]
     fn this_process_is_in_its_own_group() {
         let pid = i32::try_from(std::process::id()).unwrap();
-        assert_eq!(stat_field(pid, 2), Some(i64::from(rustix::process::getpgrp().as_raw_nonzero().get())));
+        let own = rustix::process::getpgrp().as_raw_nonzero().get();
+        assert_eq!(stat(pid).map(|stat| stat.group), Some(own));
     }
 }

@@ -3,6 +3,7 @@
 //! A thread reads it with large buffers and writes each read once. When the disk is full it stops reading, so the
 //! command waits; no byte is lost.
 
+use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -63,23 +64,29 @@ impl Sink {
     }
 
     /// Splits new bytes into those to write and whether the mark came; a beginning of the mark at the end is held.
-    fn sift(&mut self, bytes: &[u8]) -> (Vec<u8>, bool) {
+    fn sift<'a>(&mut self, bytes: &'a [u8]) -> (Cow<'a, [u8]>, bool) {
+        let first = self.mark.first().copied();
+        let may_hold_mark = first.is_some_and(|first| memchr::memchr(first, bytes).is_some());
+        if self.held.is_empty() && !may_hold_mark {
+            // What nearly always comes: it is passed on as it is.
+            return (Cow::Borrowed(bytes), false);
+        }
         let mut all = std::mem::take(&mut self.held);
         all.extend_from_slice(bytes);
         if self.mark.is_empty() {
-            return (all, false);
+            return (Cow::Owned(all), false);
         }
         if let Some(at) = memchr::memmem::find(&all, &self.mark) {
             let after = all.split_off(at);
             all.extend_from_slice(after.get(self.mark.len()..).unwrap_or_default());
-            return (all, true);
+            return (Cow::Owned(all), true);
         }
         let longest = self.mark.len().saturating_sub(1).min(all.len());
         let keep = (1..=longest).rev().find(|count| all.ends_with(self.mark.get(..*count).unwrap_or_default()));
         if let Some(keep) = keep {
             self.held = all.split_off(all.len() - keep);
         }
-        (all, false)
+        (Cow::Owned(all), false)
     }
 
     fn remember(&mut self, bytes: &[u8]) {
@@ -228,11 +235,10 @@ mod tests {
         let text = b"last line\n<<mark>>from a daemon";
         for cut in 0..text.len() {
             let mut sink = sink("<<mark>>");
-            let (mut first, seen_first) = sink.sift(&text[..cut]);
+            let (first, seen_first) = sink.sift(&text[..cut]);
             let (second, seen_second) = sink.sift(&text[cut..]);
-            first.extend(second);
             assert_eq!(
-                (first.as_slice(), seen_first || seen_second),
+                ([first, second].concat().as_slice(), seen_first || seen_second),
                 (&b"last line\nfrom a daemon"[..], true),
                 "{cut}"
             );

@@ -1,5 +1,7 @@
 //! Turns the raw bytes of a log line into what the log pane shows. How lines are cleaned is `messages`' knowledge.
 
+use std::borrow::Cow;
+
 use ratatui::style::{Color as Shown, Modifier, Style};
 
 use super::log_view::Row;
@@ -32,7 +34,7 @@ pub fn row(bytes: &[u8], cut: bool) -> Row {
 
 /// Returns the text of a raw line, for searching.
 #[must_use]
-pub fn plain(bytes: &[u8]) -> String {
+pub fn plain(bytes: &[u8]) -> Cow<'_, str> {
     raw::plain(bytes)
 }
 

@@ -26,6 +26,8 @@ pub enum Direction {
 const STRIDE: u64 = 1024;
 /// How much one `refresh` reads at most.
 const BOUND: u64 = 16 << 20;
+/// How much is read at once.
+const CHUNK: usize = 256 << 10;
 /// How much of a line is read.
 const LONGEST: usize = 16 << 10;
 
@@ -38,13 +40,14 @@ pub struct Source {
     ends: u64,
     marks: Vec<u64>,
     last: u8,
+    buffer: Vec<u8>,
 }
 
 impl Source {
     /// Opens a log, which need not exist yet.
     #[must_use]
     pub fn open(path: &Path) -> Self {
-        Self { path: path.to_owned(), file: None, indexed: 0, ends: 0, marks: vec![0], last: b'\n' }
+        Self { path: path.to_owned(), file: None, indexed: 0, ends: 0, marks: vec![0], last: b'\n', buffer: Vec::new() }
     }
 
     /// Takes in what was appended; tells whether more is left to be read.
@@ -62,12 +65,15 @@ impl Source {
             // Somebody emptied it: its lines begin anew.
             (self.indexed, self.ends, self.marks, self.last) = (0, 0, vec![0], b'\n');
         }
-        file.seek(SeekFrom::Start(self.indexed))?;
         let mut left = len.saturating_sub(self.indexed).min(BOUND);
-        let mut buffer = vec![0; 256 << 10];
+        if left == 0 {
+            return Ok(false);
+        }
+        file.seek(SeekFrom::Start(self.indexed))?;
+        self.buffer.resize(CHUNK, 0);
         while left > 0 {
-            let n = file.read(&mut buffer)?;
-            let Some(chunk) = buffer.get(..n).filter(|chunk| !chunk.is_empty()) else { break };
+            let n = file.read(&mut self.buffer)?;
+            let Some(chunk) = self.buffer.get(..n).filter(|chunk| !chunk.is_empty()) else { break };
             for at in memchr::memchr_iter(b'\n', chunk) {
                 self.ends += 1;
                 if self.ends.is_multiple_of(STRIDE) {
@@ -150,7 +156,7 @@ impl Source {
         let Some(offset) = self.marks.get(mark).copied() else { return Ok(()) };
         let Some(file) = &mut self.file else { return Ok(()) };
         file.seek(SeekFrom::Start(offset))?;
-        let mut reader = io::BufReader::with_capacity(256 << 10, file.take(self.indexed.saturating_sub(offset)));
+        let mut reader = io::BufReader::with_capacity(CHUNK, file.take(self.indexed.saturating_sub(offset)));
         let mut number = first / STRIDE * STRIDE;
         while let Some(line) = raw_line(&mut reader)? {
             if number >= first && !take(number, line) {
