@@ -9,7 +9,7 @@ use super::super::{Ask, Attendance, StepEnd};
 use super::{done, failed, interrupted, skipped, unfinished};
 use crate::error::{Report, Tell};
 use crate::messages::{CommandKind, DatabaseState, FailureCause, Judgement};
-use crate::procedure::{Finding, RESTORE_AGAIN};
+use crate::procedure::{Finding, Level, RESTORE_AGAIN};
 use crate::site::{self, Db};
 
 /// Rows per source file that the next snapshot gets when a restore died for lack of memory.
@@ -24,6 +24,12 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
             "The restore drops all tables; without a verified snapshot that could lose everything.",
             "Run the step Verify the snapshot first.",
         )]));
+    }
+    if !context.has_commands().await? {
+        let findings = super::services::open_sessions(context).await?;
+        if findings.iter().any(|finding| finding.level == Level::Fail) {
+            return Ok(failed("somebody still has the database open, so nothing was dropped").with(findings));
+        }
     }
     context.learn(|knowledge| knowledge.database_changed = true).await?;
     let mut line = known.lines.restore.clone();
@@ -70,7 +76,7 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
         return Ok(end);
     }
     let findings = count_rows(context, &known.snapshot_rows).await?;
-    if findings.iter().any(|finding| finding.level == crate::procedure::Level::Fail) {
+    if findings.iter().any(|finding| finding.level == Level::Fail) {
         return Ok(failed("the database has fewer rows than the snapshot").with(findings));
     }
     let rows: u64 = known.snapshot_rows.values().sum();
