@@ -1,6 +1,7 @@
 //! The suite: real processes, real terminals, real sites.
 
 mod runner;
+mod servers;
 mod shop;
 mod site;
 mod ui_fake;
