@@ -87,7 +87,7 @@ fn each_process(around: &Surroundings, look: impl Fn(&Path) -> Option<Option<Str
     let me = std::process::id();
     for entry in entries.filter_map(Result::ok) {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if pid == me {
+        if pid == me || asks_for_facts(&entry.path()) {
             continue;
         }
         match look(&entry.path()) {
@@ -99,6 +99,16 @@ fn each_process(around: &Surroundings, look: impl Fn(&Path) -> Option<Option<Str
     }
     found.writers.sort_by_key(|writer| writer.id);
     found
+}
+
+/// Tells whether this is our own question to a site's Python (see [`super::facts`]): it only reads.
+fn asks_for_facts(process: &Path) -> bool {
+    let words = std::fs::read(process.join("cmdline")).unwrap_or_default();
+    words.split(|byte| *byte == 0).any(|word| {
+        let word = String::from_utf8_lossy(word);
+        let parts: Vec<&str> = word.rsplitn(3, '/').collect();
+        matches!(parts[..], ["facts.py", dir, _] if dir.starts_with("ask-"))
+    })
 }
 
 /// Returns the command of a process in one line of at most 80 characters.
