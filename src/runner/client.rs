@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use thiserror::Error;
@@ -18,6 +18,9 @@ use super::protocol::{Answer, Line, Numbered, PROTOCOL, Request, Role, RunnerEve
 use super::records::{self, SocketPath};
 use super::{CommandSpec, CommandState, Operator};
 use crate::error::{Kind, Report, Tell};
+
+/// How long a runner that is ending may stand in the way of a new one.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What can go wrong between wizard and runner.
 #[derive(Debug, Error)]
@@ -56,12 +59,11 @@ pub enum RunnerError {
 impl Tell for RunnerError {
     fn tell(&self) -> Report {
         match self {
-            Self::Busy { driver } => Report::new(
-                Kind::Environment,
-                format!("{} is upgrading this site already.", crate::engine::operator_text(driver)),
-            )
-            .unchanged("Nothing was changed by you.")
-            .next("Talk to them, or watch in a wizard of your own."),
+            Self::Busy { driver } => {
+                Report::new(Kind::Environment, format!("{driver} is upgrading this site already."))
+                    .unchanged("Nothing was changed by you.")
+                    .next("Talk to them, or watch in a wizard of your own.")
+            }
             Self::OtherProtocol { .. } => Report::new(
                 Kind::Environment,
                 "lino-upgrade was replaced by another version while an upgrade is under way.",
@@ -110,13 +112,19 @@ impl Client {
     ) -> Result<(Self, mpsc::UnboundedReceiver<RunnerEvent>), RunnerError> {
         let not_launched = |text: String| RunnerError::NotLaunched { dir: dir.to_owned(), text };
         records::prepare(dir).map_err(|error| not_launched(error.to_string()))?;
-        for _ in 0..5 {
+        let limit = Instant::now() + PATIENCE;
+        loop {
             if let Ok(stream) = connect(dir).await {
-                return Self::greet(stream, operator, role).await;
+                // A runner that is just ending takes the connection but not the greeting.
+                match Self::greet(stream, operator.clone(), role).await {
+                    Err(RunnerError::Gone(_)) if Instant::now() < limit => {}
+                    greeted => return greeted,
+                }
+            } else if Instant::now() >= limit {
+                return Err(not_launched("it starts but does not answer".into()));
             }
             launch(dir, exe).await.map_err(|error| not_launched(error.to_string()))?;
         }
-        Err(not_launched("it starts but does not answer".into()))
     }
 
     async fn greet(

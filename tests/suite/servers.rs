@@ -12,8 +12,7 @@ use lino_upgrade::site::writers::Writer;
 use lino_upgrade::site::{Connection, Db, Engine};
 use serde_json::Value;
 
-use crate::shop::{Shop, all, ended, sites, variables};
-use crate::upgrade::WHOLE;
+use crate::shop::{Shop, WHOLE, all, ended, sites, variables};
 
 /// The private database servers of the tests.
 struct Servers(BTreeMap<String, String>);
@@ -160,7 +159,7 @@ fn a_site_on_postgresql_is_upgraded_and_its_way_back_leads_back() {
     let shop = Shop::build_on("postgresql");
     let password = servers.password("postgresql");
     // A character of four bytes is what some programs lose.
-    shop.python("cursor.execute(\"update shop_setting set value = '🛒' where id = 1\")");
+    shop.query("cursor.execute(\"update shop_setting set value = '🛒' where id = 1\")");
     let (before, goods) = (shop.contents(), shop.goods());
     operator_types(&shop, "./web.sh start", "");
     let script = shop.dir.join("make_snapshot.sh");
@@ -196,7 +195,7 @@ fn a_site_on_postgresql_is_upgraded_and_its_way_back_leads_back() {
     shop.unrepair();
     assert_eq!(shop.goods(), goods);
 
-    let sequences = shop.python(
+    let sequences = shop.query(
         "cursor.execute('select table_name, column_name, pg_get_serial_sequence(quote_ident(table_name), column_name) '\n\
          \x20   'from information_schema.columns where table_schema = current_schema()')\n\
          for table, column, sequence in sorted(row for row in cursor.fetchall() if row[2]):\n\
@@ -217,7 +216,7 @@ fn a_site_on_mariadb_is_upgraded_and_its_way_back_leads_back() {
     let shop = Shop::build_on("mariadb");
     let password = servers.password("mariadb");
     // A character of four bytes is what some programs lose.
-    shop.python("cursor.execute(\"update shop_setting set value = '🛒' where id = 1\")");
+    shop.query("cursor.execute(\"update shop_setting set value = '🛒' where id = 1\")");
     let (before, goods) = (shop.contents(), shop.goods());
     operator_types(&shop, "./web.sh start", "");
 

@@ -4,10 +4,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use assert_fs::TempDir;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// The program under test.
@@ -21,7 +24,7 @@ pub struct Shop {
     pub engine: &'static str,
     /// The name of its database on the server.
     pub database: String,
-    _home: TempDir,
+    home: TempDir,
 }
 
 /// A table of the site: how many rows, and a digest of all they hold.
@@ -30,20 +33,30 @@ pub type Contents = BTreeMap<String, (u64, String)>;
 impl Shop {
     /// Builds the site on SQLite; its environment and data are copies of what the cache holds.
     pub fn build() -> Self {
-        Self::build_on("sqlite")
+        Self::make("sqlite", &[])
     }
 
     /// Builds the site on `sqlite`, `postgresql` or `mariadb`.
     pub fn build_on(engine: &'static str) -> Self {
+        Self::make(engine, &[])
+    }
+
+    /// Builds the site on SQLite so that it belongs to `user`, who can upgrade it.
+    pub fn owned_by(user: &str) -> Self {
+        let shop = Self::make("sqlite", &["--owner", user]);
+        std::fs::set_permissions(shop.home.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        shop
+    }
+
+    fn make(engine: &'static str, options: &[&str]) -> Self {
         let home = TempDir::new().unwrap();
         let dir = home.path().join("shop");
         let mut command = sites("make_site");
-        let output =
-            command.args(["--env", "old", "--db", engine, "--dir"]).arg(&dir).stderr(Stdio::inherit()).output();
-        let output = output.unwrap();
+        command.args(options).args(["--env", "old", "--db", engine, "--dir"]).arg(&dir).stderr(Stdio::inherit());
+        let output = command.output().unwrap();
         assert!(output.status.success(), "make_site: {}", output.status);
         let database = variables(&output.stdout).remove("NAME").unwrap();
-        Self { dir, engine, database, _home: home }
+        Self { dir, engine, database, home }
     }
 
     /// Prepares the upgrade without a wizard.
@@ -73,9 +86,87 @@ impl Shop {
         (output.status.code(), events, String::from_utf8(output.stderr).unwrap())
     }
 
+    /// Replaces texts of the site's configuration.
+    pub fn configure(&self, changes: &[(&str, &str)]) {
+        let path = self.dir.join("lino-upgrade.toml");
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        for (old, new) in changes {
+            assert!(text.contains(old), "{old} is not in {text}");
+            text = text.replace(old, new);
+        }
+        std::fs::write(&path, text).unwrap();
+    }
+
+    /// Returns the files of the site, its state directory included, that hold this text.
+    pub fn files_with(&self, text: &str) -> Vec<PathBuf> {
+        let output = Command::new("grep").args(["-rlFa", text]).arg(&self.dir).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).lines().map(PathBuf::from).collect()
+    }
+
+    /// Counts the lines of all logs that hold this text.
+    pub fn log_lines(&self, text: &str) -> usize {
+        let logs = std::fs::read_dir(self.state_dir().join("logs")).unwrap();
+        let logs = logs.map(|log| String::from_utf8_lossy(&std::fs::read(log.unwrap().path()).unwrap()).into_owned());
+        logs.map(|log| log.lines().filter(|line| line.contains(text)).count()).sum()
+    }
+
+    /// Waits for the process of the site whose command line holds this text, and returns it.
+    pub fn process(&self, text: &str) -> Pid {
+        let find = || {
+            std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+                let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+                let here = std::fs::read_link(entry.path().join("cwd")).ok()?.starts_with(&self.dir);
+                let python = line.split(|byte| *byte == 0).next()?.ends_with(b"python");
+                let found = here && python && String::from_utf8_lossy(&line).contains(text);
+                if found { Pid::from_raw(entry.file_name().to_str()?.parse().ok()?) } else { None }
+            })
+        };
+        let limit = Instant::now() + Duration::from_mins(2);
+        loop {
+            if let Some(pid) = find() {
+                return pid;
+            }
+            assert!(Instant::now() < limit, "{text} does not run");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Returns step and state of all attempts in the journal, in order.
+    pub fn attempts(&self) -> Vec<(String, String)> {
+        let script = "import sqlite3, json\nc = sqlite3.connect('file:.lino-upgrade/journal.sqlite?mode=ro', uri=True)\n\
+            for step, state in c.execute('select step, state from attempts order by id'):\n\
+            \x20   print(step, json.loads(state)['state'] if state else 'open')\n";
+        self.python(script)
+            .lines()
+            .map(|line| line.split_once(' ').unwrap())
+            .map(|(a, b)| (a.into(), b.into()))
+            .collect()
+    }
+
+    /// Runs a script by the site's python and returns what it prints.
+    fn python(&self, script: &str) -> String {
+        let output = Command::new("env/bin/python")
+            .args(["-c", script])
+            .env("LC_ALL", "C.UTF-8")
+            .current_dir(&self.dir)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn state_dir(&self) -> PathBuf {
+        self.dir.join(".lino-upgrade")
+    }
+
+    /// Counts the rows of the tables of the application.
+    pub fn rows(&self) -> Vec<(String, u64)> {
+        self.goods().into_iter().map(|(table, (rows, _))| (table, rows)).collect()
+    }
+
     /// Reads all tables. Content types are named instead of numbered: their numbers are nobody's business.
     pub fn contents(&self) -> Contents {
-        let text = self.python(
+        let text = self.query(
             "types = {}\n\
              key = 'django_content_type'\n\
              for table in sorted(connection.introspection.table_names(cursor), key=lambda table: (table != key, table)):\n\
@@ -105,19 +196,15 @@ impl Shop {
 
     /// Makes the amounts wrong again that `checkdata` repaired.
     pub fn unrepair(&self) {
-        self.python("cursor.execute('update shop_sale set amount = amount + 1 where id % 40 = 8')");
+        self.query("cursor.execute('update shop_sale set amount = amount + 1 where id % 40 = 8')");
     }
 
     /// Runs a script in the site's Python, with a `connection` to the site's database; returns what it prints.
-    pub fn python(&self, script: &str) -> String {
+    pub fn query(&self, script: &str) -> String {
         let head = "import hashlib, os, sys\nsys.path.insert(0, '.')\n\
              os.environ['DJANGO_SETTINGS_MODULE'] = 'settings'\nfrom django.db import connection\n\
              cursor, quote = connection.cursor(), connection.ops.quote_name\n";
-        let mut command = Command::new("env/bin/python");
-        command.args(["-c", &format!("{head}{script}")]).env("LC_ALL", "C.UTF-8").current_dir(&self.dir);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        self.python(&format!("{head}{script}"))
     }
 }
 
@@ -138,6 +225,18 @@ pub fn without_pip_settings(command: &mut Command) {
 
 impl Drop for Shop {
     fn drop(&mut self) {
+        // What a failed test left behind would go on.
+        let ours = |entry: &std::fs::DirEntry| {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let cwd = std::fs::read_link(entry.path().join("cwd")).unwrap_or_default();
+            cwd.starts_with(&self.dir) || String::from_utf8_lossy(&line).contains(&*self.dir.to_string_lossy())
+        };
+        for entry in std::fs::read_dir("/proc").unwrap().flatten().filter(ours) {
+            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+            if let Some(pid) = pid {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
         let _ = sites("drop_site").arg(&self.dir).stdout(Stdio::null()).status();
     }
 }
@@ -165,3 +264,22 @@ pub fn ended(events: &[Value]) -> Vec<(String, String)> {
 pub fn all(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(step, state)| ((*step).to_owned(), (*state).to_owned())).collect()
 }
+
+/// How all steps of an upgrade of the shop end.
+pub const WHOLE: [(&str, &str); 15] = [
+    ("check", "done"),
+    ("stop-services", "done"),
+    ("snapshot", "done"),
+    ("verify-snapshot", "done"),
+    ("protect", "done"),
+    ("pull", "done"),
+    ("install", "done"),
+    ("compare", "done"),
+    ("restore", "done"),
+    ("triage", "skipped"),
+    ("buildindexes", "skipped"),
+    ("collectstatic", "done"),
+    ("checkdata", "done"),
+    ("start-services", "done"),
+    ("sign-in", "done"),
+];

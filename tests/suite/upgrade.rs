@@ -7,26 +7,7 @@ use std::process::Child;
 
 use serde_json::Value;
 
-use crate::shop::{Shop, all, ended};
-
-/// What becomes of each step when all goes well.
-pub const WHOLE: [(&str, &str); 15] = [
-    ("check", "done"),
-    ("stop-services", "done"),
-    ("snapshot", "done"),
-    ("verify-snapshot", "done"),
-    ("protect", "done"),
-    ("pull", "done"),
-    ("install", "done"),
-    ("compare", "done"),
-    ("restore", "done"),
-    ("triage", "skipped"),
-    ("buildindexes", "skipped"),
-    ("collectstatic", "done"),
-    ("checkdata", "done"),
-    ("start-services", "done"),
-    ("sign-in", "done"),
-];
+use crate::shop::{Shop, WHOLE, all, ended};
 
 #[test]
 fn a_real_site_is_upgraded_and_keeps_all_its_rows() {

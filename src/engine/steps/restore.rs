@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::super::context::{Command, Context};
 use super::super::{Ask, Attendance, StepEnd};
-use super::{done, failed, interrupted, skipped, unfinished};
+use super::{advice, done, failed, interrupted, skipped, unfinished};
 use crate::error::{Report, Tell};
 use crate::messages::{CommandKind, DatabaseState, FailureCause, Judgement};
 use crate::procedure::{Finding, Level, RESTORE_AGAIN};
@@ -41,7 +41,9 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
     if reading.database == DatabaseState::Untouched {
         context.learn(|knowledge| knowledge.database_changed = known.database_changed).await?;
     }
-    let groups: Vec<String> = reading.groups.iter().map(ToString::to_string).collect();
+    let mut groups: Vec<String> = reading.groups.iter().map(ToString::to_string).collect();
+    let ignored = ignored(reading.ignored);
+    groups.extend(ignored.as_ref().map(|finding| finding.text.clone()));
     let unsaved = reading.unsaved;
     context
         .learn(|knowledge| {
@@ -51,13 +53,15 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
         .await?;
     if let Judgement::Failed { because, cause } = &reading.judgement {
         if unsaved > 0 {
-            return Ok(done(format!("{because} See Triage.")).with(vec![Finding::warn(
+            let mut findings = vec![Finding::warn(
                 "rows",
                 format!("{unsaved} rows were not saved."),
                 "The next step shows them; the snapshot still has them.",
-            )]));
+            )];
+            findings.extend(ignored.map(|finding| Finding { level: Level::Warn, ..finding }));
+            return Ok(done(format!("{because} See Triage.")).with(findings));
         }
-        let mut findings = Vec::new();
+        let mut findings: Vec<Finding> = ignored.into_iter().collect();
         if *cause == FailureCause::OutOfMemory {
             context.learn(|knowledge| knowledge.max_row_count = Some(SMALL_FILES)).await?;
             findings.push(Finding::warn(
@@ -70,6 +74,9 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
                 ),
             ));
         }
+        if findings.is_empty() {
+            findings.extend(advice(reading));
+        }
         return Ok(failed(because.clone()).with(findings));
     }
     if let Some(end) = unfinished(&end) {
@@ -81,6 +88,19 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
     }
     let rows: u64 = known.snapshot_rows.values().sum();
     Ok(done(format!("{rows} rows of the snapshot are in the database")).with(findings))
+}
+
+/// What Lino's loader left out although the dump has it; it only prints a warning.
+fn ignored(count: u64) -> Option<Finding> {
+    let objects = if count == 1 { "object was" } else { "objects were" };
+    (count > 0).then(|| {
+        Finding::fail(
+            "ignored objects",
+            format!("{count} {objects} ignored because Lino did not know them as rows; the snapshot still has them."),
+            "Look for \"Ignored unknown object\" in the log of this step. Let the developer of the migrator correct \
+             it, then restore again.",
+        )
+    })
 }
 
 /// Compares the rows of every table with those of the snapshot.
@@ -184,6 +204,14 @@ mod tests {
 
     fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
         pairs.iter().map(|(table, rows)| ((*table).to_owned(), *rows)).collect()
+    }
+
+    #[test]
+    fn ignored_objects_are_an_obstacle_with_their_number() {
+        assert_eq!(ignored(0), None);
+        let finding = ignored(2).unwrap();
+        assert_eq!(finding.level, Level::Fail);
+        assert!(finding.text.starts_with("2 objects were ignored"), "{}", finding.text);
     }
 
     #[test]
