@@ -343,6 +343,15 @@ VERSION_QUERIES = {
 }
 
 
+def mark_session(cursor):
+    """Takes the lock by which MySQL tells our sessions from others; a cluster has no such locks."""
+    try:
+        cursor.execute("SELECT GET_LOCK(CONCAT('lino-upgrade-', CONNECTION_ID()), 0)")
+        cursor.fetchone()
+    except Exception:
+        pass
+
+
 def probe(facts):
     """Asks the database for its version.
 
@@ -369,6 +378,8 @@ def probe(facts):
             if query:
                 cursor.execute(query)
                 answer["server_version"] = str(cursor.fetchone()[0])
+            if facts["engine"] == "mysql":
+                mark_session(cursor)
         answer["reachable"] = True
     except Exception as cause:
         message = scrub("%s: %s" % (type(cause).__name__, cause))

@@ -11,9 +11,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::args::Run;
-use crate::engine::{Cancel, Event, Handle, Keys, Outcome, Wish};
+use crate::engine::{Cancel, Event, Handle, Keys, Outcome, Wish, steps};
 use crate::error::{Kind, Report};
 use crate::messages::prompts;
+use crate::procedure::Level;
 
 /// The file given with `--decisions`.
 #[derive(Debug, Default, Deserialize)]
@@ -126,6 +127,12 @@ impl Driver {
             Event::Watching { operator, .. } => {
                 complain(&format!("{operator} is upgrading this site."));
                 Some(Outcome::Refused.exit_status())
+            }
+            Event::StepEnded { findings, .. } => {
+                for finding in findings.iter().filter(|finding| finding.level == Level::Fail) {
+                    complain(&steps::checklist_line(finding));
+                }
+                None
             }
             Event::Troubled { report } => {
                 complain(&report.to_string());

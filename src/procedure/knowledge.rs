@@ -65,6 +65,8 @@ pub struct Protection {
     pub database_copy: Option<String>,
     /// The command line that brings the copy back.
     pub database_back: Option<String>,
+    /// The database user whose password that command line asks for.
+    pub database_asks: Option<String>,
     /// The copy of the virtualenv.
     pub environment_copy: Option<String>,
     /// The command line that brings the environment back.
@@ -211,9 +213,15 @@ impl Knowledge {
     pub fn way_back(&self) -> String {
         let mut parts = Vec::new();
         if self.database_changed {
-            parts.push(match &self.protection.database_back {
-                Some(line) => format!("Bring the database back: {line}"),
-                None => "Bring the database back from your own copy: no copy was made.".into(),
+            if self.down_since.is_none() {
+                parts.push(services("Stop the services", &self.lines.stop));
+            }
+            parts.push(match (&self.protection.database_back, &self.protection.database_asks) {
+                (Some(line), Some(user)) => {
+                    format!("Bring the database back (this asks for the database password of {user}): {line}")
+                }
+                (Some(line), None) => format!("Bring the database back: {line}"),
+                (None, _) => "Bring the database back from your own copy: no copy was made.".into(),
             });
         }
         if self.packages_changed.as_ref().is_none_or(|changed| !changed.is_empty())
@@ -224,11 +232,8 @@ impl Knowledge {
                 None => "Install the old packages again: no copy of the environment was made.".into(),
             });
         }
-        if self.down_since.is_some() {
-            parts.push(match self.lines.start.as_slice() {
-                [] => "Start the services again.".into(),
-                lines => format!("Start the services again: {}", lines.join(" && ")),
-            });
+        if self.down_since.is_some() || self.database_changed {
+            parts.push(services("Start the services again", &self.lines.start));
         }
         if parts.is_empty() { "Nothing was changed: just leave.".into() } else { parts.join("\n") }
     }
@@ -236,6 +241,11 @@ impl Knowledge {
     fn pull_may_have_begun(&self) -> bool {
         self.protection.environment_back.is_some()
     }
+}
+
+/// Returns `wish` with its command lines, or alone when none is known.
+fn services(wish: &str, lines: &[String]) -> String {
+    if lines.is_empty() { format!("{wish}.") } else { format!("{wish}: {}", lines.join(" && ")) }
 }
 
 #[cfg(test)]
@@ -320,6 +330,16 @@ mod tests {
         assert_eq!(
             knowledge.way_back(),
             "Bring the database back: cp COPY default.db\nBring the old packages back: mv ENV env\n\
+             Start the services again: service supervisor start && service nginx restart"
+        );
+        knowledge.lines.stop = vec!["service supervisor stop".into()];
+        knowledge.down_since = None;
+        knowledge.protection.database_asks = Some("lino".into());
+        assert_eq!(
+            knowledge.way_back(),
+            "Stop the services: service supervisor stop\n\
+             Bring the database back (this asks for the database password of lino): cp COPY default.db\n\
+             Bring the old packages back: mv ENV env\n\
              Start the services again: service supervisor start && service nginx restart"
         );
     }

@@ -4,6 +4,7 @@
 //! [`facts::ask`](super::facts::ask).
 
 mod disk;
+mod programs;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use super::text::printable;
 use crate::procedure::Finding;
 
 pub use disk::{Demand, disk_space, human_size, tree_size};
+pub use programs::database_programs;
 
 /// Runs all checks that need no facts; `Demand` says what the copies will take.
 pub async fn environment(site: &Site, around: &Surroundings, demand: Demand) -> Vec<Finding> {

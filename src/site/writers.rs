@@ -87,7 +87,7 @@ fn each_process(around: &Surroundings, look: impl Fn(&Path) -> Option<Option<Str
     let me = std::process::id();
     for entry in entries.filter_map(Result::ok) {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if pid == me {
+        if pid == me || asks_for_facts(&entry.path()) {
             continue;
         }
         match look(&entry.path()) {
@@ -99,6 +99,16 @@ fn each_process(around: &Surroundings, look: impl Fn(&Path) -> Option<Option<Str
     }
     found.writers.sort_by_key(|writer| writer.id);
     found
+}
+
+/// Tells whether this is our own question to a site's Python (see [`super::facts`]): it only reads.
+fn asks_for_facts(process: &Path) -> bool {
+    let words = std::fs::read(process.join("cmdline")).unwrap_or_default();
+    words.split(|byte| *byte == 0).any(|word| {
+        let word = String::from_utf8_lossy(word);
+        let parts: Vec<&str> = word.rsplitn(3, '/').collect();
+        matches!(parts[..], ["facts.py", dir, _] if dir.starts_with("ask-"))
+    })
 }
 
 /// Returns the command of a process in one line of at most 80 characters.
@@ -120,18 +130,19 @@ fn command_of(process: &Path) -> String {
 impl Db {
     /// Returns the sessions of others on this database; always empty for SQLite, see [`open_handles`]. A user without
     /// special rights sees the sessions of the same user only, which are those of the site.
-    /// MySQL does not tell our own sessions from others: have no second connection open while you ask.
+    /// Our own are left out: PostgreSQL knows them by name, MySQL by a lock that each of them holds.
     pub async fn sessions(&mut self) -> Result<Vec<Writer>, DbError> {
         let sql = match self {
             Self::Sqlite(_) => return Ok(Vec::new()),
             Self::Postgres(_) => {
-                "SELECT pid::text, usename::text, application_name::text, client_addr::text, state::text FROM \
+                "SELECT pid::text, usename::text, application_name::text, host(client_addr), state::text FROM \
                  pg_catalog.pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND \
                  usename IS NOT NULL AND application_name <> 'lino-upgrade' ORDER BY pid"
             }
             Self::MySql(_) => {
                 "SELECT CAST(id AS CHAR), CAST(user AS CHAR), CAST(command AS CHAR), CAST(host AS CHAR), CAST(state AS \
-                 CHAR) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() ORDER BY id"
+                 CHAR) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() AND \
+                 COALESCE(IS_USED_LOCK(CONCAT('lino-upgrade-', id)), 0) <> id ORDER BY id"
             }
         };
         let mut found = Vec::new();

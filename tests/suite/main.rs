@@ -2,6 +2,7 @@
 
 mod architecture;
 mod runner;
+mod servers;
 mod shop;
 mod site;
 mod tmux;

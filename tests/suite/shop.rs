@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -14,36 +16,47 @@ use serde_json::Value;
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_lino-upgrade");
 
-/// A site of the small application `shop`, on Lino 25.1 and SQLite, whose `pull.sh` brings Lino 26.10.
+/// A site of the small application `shop`, on Lino 25.1, whose `pull.sh` brings Lino 26.10.
 pub struct Shop {
     /// The project directory.
     pub dir: PathBuf,
+    /// `sqlite`, `postgresql` or `mariadb`.
+    pub engine: &'static str,
+    /// The name of its database on the server.
+    pub database: String,
     home: TempDir,
 }
 
+/// A table of the site: how many rows, and a digest of all they hold.
+pub type Contents = BTreeMap<String, (u64, String)>;
+
 impl Shop {
-    /// Builds the site; its environment and data are copies of what the cache holds.
+    /// Builds the site on SQLite; its environment and data are copies of what the cache holds.
     pub fn build() -> Self {
-        Self::make(&[])
+        Self::make("sqlite", &[])
     }
 
-    /// Builds the site so that it belongs to `user`, who can upgrade it.
+    /// Builds the site on `sqlite`, `postgresql` or `mariadb`.
+    pub fn build_on(engine: &'static str) -> Self {
+        Self::make(engine, &[])
+    }
+
+    /// Builds the site on SQLite so that it belongs to `user`, who can upgrade it.
     pub fn owned_by(user: &str) -> Self {
-        let shop = Self::make(&["--owner", user]);
+        let shop = Self::make("sqlite", &["--owner", user]);
         std::fs::set_permissions(shop.home.path(), PermissionsExt::from_mode(0o755)).unwrap();
         shop
     }
 
-    fn make(options: &[&str]) -> Self {
+    fn make(engine: &'static str, options: &[&str]) -> Self {
         let home = TempDir::new().unwrap();
         let dir = home.path().join("shop");
-        let status = sites("make_site").args(options).args(["--env", "old", "--dir"]).arg(&dir).status().unwrap();
-        assert!(status.success(), "make_site: {status}");
-        // The wheels of the tests do not hold what this Lino would like to have and runs without.
-        let config = dir.join("lino-upgrade.toml");
-        let text = std::fs::read_to_string(&config).unwrap();
-        std::fs::write(&config, format!("{text}\n[steps]\ninstall = \"skip\"\n")).unwrap();
-        Self { dir, home }
+        let mut command = sites("make_site");
+        command.args(options).args(["--env", "old", "--db", engine, "--dir"]).arg(&dir).stderr(Stdio::inherit());
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "make_site: {}", output.status);
+        let database = variables(&output.stdout).remove("NAME").unwrap();
+        Self { dir, engine, database, home }
     }
 
     /// Prepares the upgrade without a wizard.
@@ -51,15 +64,26 @@ impl Shop {
         let mut command = Command::new(PROGRAM);
         command.arg("--site").arg(&self.dir).args(["run", "--headless", "--yes"]);
         command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        without_pip_settings(&mut command);
         command
     }
 
     /// Runs the upgrade to its end; returns the exit status, all events, and what was said.
     pub fn upgrade(&self) -> (Option<i32>, Vec<Value>, String) {
-        let output = self.headless().output().unwrap();
-        let events =
-            String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        (output.status.code(), events, String::from_utf8_lossy(&output.stderr).into_owned())
+        self.upgrade_watched(|_| {})
+    }
+
+    /// Does the same, and hands each event to `each` when it comes.
+    pub fn upgrade_watched(&self, mut each: impl FnMut(&Value)) -> (Option<i32>, Vec<Value>, String) {
+        let mut child = self.headless().spawn().unwrap();
+        let mut events = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+            let event = serde_json::from_str(&line.unwrap()).unwrap();
+            each(&event);
+            events.push(event);
+        }
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), events, String::from_utf8(output.stderr).unwrap())
     }
 
     /// Replaces texts of the site's configuration.
@@ -121,7 +145,12 @@ impl Shop {
 
     /// Runs a script by the site's python and returns what it prints.
     fn python(&self, script: &str) -> String {
-        let output = Command::new("env/bin/python").args(["-c", script]).current_dir(&self.dir).output().unwrap();
+        let output = Command::new("env/bin/python")
+            .args(["-c", script])
+            .env("LC_ALL", "C.UTF-8")
+            .current_dir(&self.dir)
+            .output()
+            .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
@@ -130,18 +159,67 @@ impl Shop {
         self.dir.join(".lino-upgrade")
     }
 
-    /// Counts the rows of the tables that the dump holds.
-    pub fn rows(&self) -> Vec<(String, i64)> {
-        let script = "import sqlite3\nc = sqlite3.connect('file:default.db?mode=ro', uri=True)\n\
-            for (t,) in c.execute(\"select name from sqlite_master where type='table' and name like 'shop_%' order by 1\"):\n\
-            \x20   print(t, c.execute('select count(*) from ' + t).fetchone()[0])\n";
-        self.python(script)
-            .lines()
-            .map(|line| {
-                let (table, rows) = line.split_once(' ').unwrap();
-                (table.to_owned(), rows.parse().unwrap())
+    /// Counts the rows of the tables of the application.
+    pub fn rows(&self) -> Vec<(String, u64)> {
+        self.goods().into_iter().map(|(table, (rows, _))| (table, rows)).collect()
+    }
+
+    /// Reads all tables. Content types are named instead of numbered: their numbers are nobody's business.
+    pub fn contents(&self) -> Contents {
+        let text = self.query(
+            "types = {}\n\
+             key = 'django_content_type'\n\
+             for table in sorted(connection.introspection.table_names(cursor), key=lambda table: (table != key, table)):\n\
+             \x20   cursor.execute('select * from ' + quote(table))\n\
+             \x20   names = [column[0] for column in cursor.description]\n\
+             \x20   rows = [dict(zip(names, row)) for row in cursor.fetchall()]\n\
+             \x20   if table == key:\n\
+             \x20       types = {row['id']: row['app_label'] + '.' + row['model'] for row in rows}\n\
+             \x20   for row in rows:\n\
+             \x20       row.update({name: types[row[name]] for name in names if name.endswith('_type_id') and row[name]})\n\
+             \x20   lines = sorted(repr(sorted(row.items())) for row in rows)\n\
+             \x20   print(table, len(rows), hashlib.sha256('\\n'.join(lines).encode()).hexdigest())\n",
+        );
+        text.lines()
+            .map(|line| match line.split(' ').collect::<Vec<_>>()[..] {
+                [table, rows, digest] => (table.to_owned(), (rows.parse().unwrap(), digest.to_owned())),
+                _ => panic!("{line}"),
             })
             .collect()
+    }
+
+    /// Reads the tables of the application. They are to stay as they are, but for five amounts that `checkdata`
+    /// repairs in an upgrade.
+    pub fn goods(&self) -> Contents {
+        self.contents().into_iter().filter(|(table, _)| table.starts_with("shop_")).collect()
+    }
+
+    /// Makes the amounts wrong again that `checkdata` repaired.
+    pub fn unrepair(&self) {
+        self.query("cursor.execute('update shop_sale set amount = amount + 1 where id % 40 = 8')");
+    }
+
+    /// Runs a script in the site's Python, with a `connection` to the site's database; returns what it prints.
+    pub fn query(&self, script: &str) -> String {
+        let head = "import hashlib, os, sys\nsys.path.insert(0, '.')\n\
+             os.environ['DJANGO_SETTINGS_MODULE'] = 'settings'\nfrom django.db import connection\n\
+             cursor, quote = connection.cursor(), connection.ops.quote_name\n";
+        self.python(&format!("{head}{script}"))
+    }
+}
+
+/// Reads lines `KEY=VALUE`.
+pub fn variables(text: &[u8]) -> BTreeMap<String, String> {
+    let text = String::from_utf8_lossy(text);
+    text.lines().filter_map(|line| line.split_once('=')).map(|(key, value)| (key.into(), value.into())).collect()
+}
+
+/// Clears what would override the `pip.conf` of the site's environment.
+pub fn without_pip_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PIP_") {
+            command.env_remove(name);
+        }
     }
 }
 
@@ -195,7 +273,7 @@ pub const WHOLE: [(&str, &str); 15] = [
     ("verify-snapshot", "done"),
     ("protect", "done"),
     ("pull", "done"),
-    ("install", "skipped"),
+    ("install", "done"),
     ("compare", "done"),
     ("restore", "done"),
     ("triage", "skipped"),

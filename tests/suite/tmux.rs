@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use crate::shop::without_pip_settings;
+
 /// How long a screen may take to show what is waited for: a machine of two cores upgrades several sites at once.
 const LIMIT: Duration = Duration::from_mins(6);
 
@@ -43,6 +45,7 @@ impl Tmux {
         };
         command.arg("-S").arg(&self.socket).args(words).env("LC_ALL", "C.UTF-8").env("SHELL", "/bin/sh");
         command.env_remove("NO_COLOR").current_dir("/");
+        without_pip_settings(&mut command);
         command
     }
 

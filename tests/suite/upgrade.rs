@@ -12,12 +12,13 @@ use crate::shop::{Shop, WHOLE, all, ended};
 #[test]
 fn a_real_site_is_upgraded_and_keeps_all_its_rows() {
     let shop = Shop::build();
-    let before = shop.rows();
+    let before = shop.goods();
     let (status, events, said) = shop.upgrade();
     assert_eq!((status, said.as_str()), (Some(0), "The site was upgraded from 1.0 to 2.0.\n"));
     assert_eq!(ended(&events), all(&WHOLE));
-    assert!(before.iter().map(|(_, rows)| rows).sum::<i64>() > 200, "{before:?}");
-    assert_eq!(shop.rows(), before);
+    assert_eq!(before.values().map(|(rows, _)| rows).sum::<u64>(), 402, "{before:?}");
+    shop.unrepair();
+    assert_eq!(shop.goods(), before);
 }
 
 fn next_event(lines: &mut impl Iterator<Item = std::io::Result<String>>, wanted: impl Fn(&Value) -> bool) {
@@ -38,7 +39,7 @@ fn kill(mut child: Child) {
 #[test]
 fn a_restore_goes_on_when_its_operator_is_killed_and_is_taken_up_again() {
     let shop = Shop::build();
-    let before = shop.rows();
+    let before = shop.goods();
     let mut first = shop.headless().spawn().unwrap();
     let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
     next_event(&mut lines, |event| event["event"] == "command_started" && event["step"] == "restore");
@@ -49,7 +50,8 @@ fn a_restore_goes_on_when_its_operator_is_killed_and_is_taken_up_again() {
     let started: Vec<&Value> =
         events.iter().filter(|event| event["event"] == "step_started" && event["step"] == "restore").collect();
     assert_eq!(started.iter().map(|event| &event["attempt"]).collect::<Vec<_>>(), [1]);
-    assert_eq!(shop.rows(), before);
+    shop.unrepair();
+    assert_eq!(shop.goods(), before);
 }
 
 #[test]

@@ -161,7 +161,7 @@ fn restoring(tmux: &Tmux, shop: &Shop) -> Pid {
 }
 
 /// Goes by keys from a restore that has ended to the end of the run.
-fn finish(tmux: &Tmux, shop: &Shop, rows: &[(String, i64)]) {
+fn finish(tmux: &Tmux, shop: &Shop, rows: &[(String, u64)]) {
     tmux.shows(&["Press Enter to go on"]);
     tmux.keys(&["Enter"]);
     tmux.shows(&["Does the new site look right?"]);

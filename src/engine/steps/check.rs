@@ -5,7 +5,7 @@ use super::super::context::Context;
 use super::judged;
 use crate::error::{Report, Tell};
 use crate::procedure::{Finding, Level};
-use crate::site::check::{Demand, environment, tree_size};
+use crate::site::check::{Demand, database_programs, environment, tree_size};
 use crate::site::{self, Db, Facts, Site, Surroundings};
 
 /// Runs the checklist as step 1 of a run.
@@ -57,13 +57,13 @@ pub async fn look(site: &Site) -> (Vec<Finding>, Option<Facts>) {
             None
         }
     };
+    let around = Surroundings::of_this_process();
     let mut database_bytes = None;
     if facts.is_some() {
-        let (finding, bytes) = database(site).await;
-        findings.push(finding);
+        let (found, bytes) = database(site, &around).await;
+        findings.extend(found);
         database_bytes = bytes;
     }
-    let around = Surroundings::of_this_process();
     let env_dir = site.env_dir.clone();
     let env = tokio::task::spawn_blocking(move || tree_size(&env_dir)).await.unwrap_or_default();
     let demand = Demand { database: database_bytes.unwrap_or_default(), env };
@@ -72,15 +72,18 @@ pub async fn look(site: &Site) -> (Vec<Finding>, Option<Facts>) {
     (findings, facts)
 }
 
-async fn database(site: &Site) -> (Finding, Option<u64>) {
-    let remedy = "Start the database server, or correct DATABASES in settings.py; then check again.";
+async fn database(site: &Site, around: &Surroundings) -> (Vec<Finding>, Option<u64>) {
+    let failed = |what: String| {
+        let remedy = "Start the database server, or correct DATABASES in settings.py; then check again.";
+        vec![Finding::fail("database", what, remedy)]
+    };
     let connection = match site::facts::connection(site).await {
         Ok(connection) => connection,
-        Err(error) => return (Finding::fail("database", error.tell().what, remedy), None),
+        Err(error) => return (failed(error.tell().what), None),
     };
     let mut db = match Db::connect_read_only(&connection).await {
         Ok(db) => db,
-        Err(error) => return (Finding::fail("database", error.tell().what, remedy), None),
+        Err(error) => return (failed(error.tell().what), None),
     };
     let version = db.server_version().await;
     let bytes = db.size().await.ok();
@@ -89,8 +92,10 @@ async fn database(site: &Site) -> (Finding, Option<u64>) {
     match (version, tables) {
         (Ok(version), Ok(tables)) => {
             let text = format!("{} {version} answers; {} tables.", connection.engine, tables.len());
-            (Finding::pass("database", text), bytes)
+            let mut findings = vec![Finding::pass("database", text)];
+            findings.extend(database_programs(connection.engine, &version, &site.dir, around).await);
+            (findings, bytes)
         }
-        (Err(error), _) | (_, Err(error)) => (Finding::fail("database", error.tell().what, remedy), bytes),
+        (Err(error), _) | (_, Err(error)) => (failed(error.tell().what), bytes),
     }
 }

@@ -69,8 +69,8 @@ fn judged(findings: Vec<Finding>, what: &str) -> StepEnd {
     let end = match (obstacles, warned) {
         (0, 0) => done(format!("{passed} {what} passed")),
         (0, warned) => done(format!("{passed} {what} passed, {warned} with a warning")),
-        (1, _) => failed("one obstacle, see below"),
-        (obstacles, _) => failed(format!("{obstacles} obstacles, see below")),
+        (1, _) => failed("one obstacle"),
+        (obstacles, _) => failed(format!("{obstacles} obstacles")),
     };
     end.with(findings)
 }
@@ -130,7 +130,7 @@ mod tests {
             [
                 StepState::Done { summary: "1 checks passed".into() },
                 StepState::Done { summary: "1 checks passed, 1 with a warning".into() },
-                StepState::Failed { because: "one obstacle, see below".into() },
+                StepState::Failed { because: "one obstacle".into() },
             ]
         );
     }

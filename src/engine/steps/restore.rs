@@ -25,6 +25,12 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
             "Run the step Verify the snapshot first.",
         )]));
     }
+    if !context.has_commands().await? {
+        let findings = super::services::open_sessions(context).await?;
+        if findings.iter().any(|finding| finding.level == Level::Fail) {
+            return Ok(failed("somebody still has the database open, so nothing was dropped").with(findings));
+        }
+    }
     context.learn(|knowledge| knowledge.database_changed = true).await?;
     let mut line = known.lines.restore.clone();
     if context.attendance == Attendance::Headless {

@@ -153,7 +153,7 @@ fn word(state: &ServiceState) -> String {
 }
 
 /// Names whoever still has the database open.
-async fn open_sessions(context: &Context) -> Result<Vec<Finding>, Report> {
+pub(super) async fn open_sessions(context: &Context) -> Result<Vec<Finding>, Report> {
     let connection = crate::site::facts::connection(&context.site).await.map_err(|error| error.tell())?;
     let around = Surroundings::of_this_process();
     let begin = Instant::now();

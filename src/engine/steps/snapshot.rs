@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::StepEnd;
-use super::super::clock::now;
 use super::super::context::{Command, Context};
 use super::{done, failed, unfinished};
 use crate::error::{Kind, Report, Tell};
@@ -172,12 +171,14 @@ pub async fn protect(context: &Context) -> Result<StepEnd, Report> {
         return Ok(end.with(findings));
     }
     findings.push(Finding::pass("environment", format!("Copied to {}.", env_copy.display())));
-    let database_back = protect::bring_back_line(&connection, &copy);
+    let database_back = protect::bring_back_line(&connection, &dir.join(EMPTY), &copy);
+    let database_asks = connection.password.as_ref().and(connection.user.clone());
     let environment_back = format!("mv {from} {from}.new && cp -a --reflink=auto {to} {from}");
     context
         .learn(|knowledge| {
             knowledge.protection.database_copy = Some(copy.display().to_string());
             knowledge.protection.database_back = Some(database_back);
+            knowledge.protection.database_asks = database_asks;
             knowledge.protection.environment_copy = Some(env_copy.display().to_string());
             knowledge.protection.environment_back = Some(environment_back);
         })
@@ -185,17 +186,26 @@ pub async fn protect(context: &Context) -> Result<StepEnd, Report> {
     Ok(done("database and environment are copied").with(findings))
 }
 
+/// The statements that empty the database before its copy is loaded.
+const EMPTY: &str = "empty.sql";
+
 async fn server_copy(
     context: &Context,
     connection: &site::Connection,
     dir: &Path,
 ) -> Result<Result<PathBuf, StepEnd>, Report> {
-    let copy = dir.join("database.dump");
-    let secret = dir.join(format!("secret-{}", now()));
-    let prepared = protect::server_dump(connection, &copy, &secret).map_err(|error| {
-        Report::new(Kind::Failed, format!("The copy of the database cannot be prepared: {error}."))
-            .next("Free some disk space, then retry.")
-    })?;
+    let mut db = Db::connect_read_only(connection).await.map_err(|error| error.tell())?;
+    let emptying = protect::emptying(&mut db, connection).await.map_err(|error| error.tell())?;
+    db.close().await;
+    let copy = dir.join("database.sql");
+    // One name: when the wizard died while the dump ran, this writes over what it left behind.
+    let secret = dir.join("secret");
+    let prepared = protect::write_private(&dir.join(EMPTY), &emptying)
+        .and_then(|()| protect::server_dump(connection, &copy, &secret))
+        .map_err(|error| {
+            Report::new(Kind::Failed, format!("The copy of the database cannot be prepared: {error}."))
+                .next("Free some disk space, then retry.")
+        })?;
     let mut command = Command::new("database", CommandKind::Other, prepared.line);
     for (name, value) in &prepared.env {
         command = command.env(name, value);

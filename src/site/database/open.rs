@@ -222,6 +222,8 @@ async fn mysql(connection: &Connection) -> Result<Db, DbError> {
     let setup =
         format!("SET SESSION TRANSACTION READ ONLY; SET SESSION lock_wait_timeout = {}", LOCK_PATIENCE.as_secs());
     sqlx::raw_sql(sqlx::AssertSqlSafe(setup)).execute(&mut db).await.map_err(|source| refused(connection, source))?;
+    // By this lock our sessions know each other. A cluster refuses such locks, and its sessions must do without.
+    let _ = sqlx::raw_sql("SELECT GET_LOCK(CONCAT('lino-upgrade-', CONNECTION_ID()), 0)").execute(&mut db).await;
     Ok(Db::MySql(db))
 }
 

@@ -211,6 +211,8 @@ async fn run(site: &Site, scratch: &Scratch, argument: &str) -> Result<Answer, F
     }
     // A question leaves no traces in the site: no byte code, no lines in its log.
     command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONIOENCODING", "utf-8:backslashreplace");
+    // By this name PostgreSQL tells our sessions from others.
+    command.env("PGAPPNAME", "lino-upgrade");
     command.env("LINO_LOGLEVEL", "WARNING").env("LINO_FILE_LOGLEVEL", "ERROR");
     process::run(command, &site.dir, PATIENCE).await.map_err(|error| match error {
         NoAnswer::TooLong(patience) => FactsError::TooLong(patience),

@@ -1,5 +1,8 @@
 use lino_upgrade::procedure::{Finding, Level};
-use lino_upgrade::site::check::{Demand, disk_space, environment, logger, pull_script, python_starts};
+use lino_upgrade::site::Engine;
+use lino_upgrade::site::check::{
+    Demand, database_programs, disk_space, environment, logger, pull_script, python_starts,
+};
 
 use super::World;
 
@@ -57,4 +60,28 @@ fn pull_script_that_writes_to_a_system_log_needs_one() {
     assert!(level().text.contains("/dev/log is missing"));
     world.write("system/dev/log", "");
     assert_eq!(level().level, Level::Pass);
+}
+
+#[tokio::test]
+async fn programs_that_copy_the_database_must_be_there_and_new_enough() {
+    let world = World::new();
+    let told = async |engine, version| {
+        let finding = database_programs(engine, version, &world.path("prod"), &world.around).await;
+        finding.map(|finding| (finding.level, finding.text))
+    };
+    let pass = Some((Level::Pass, "The programs are there that copy the database and bring it back.".to_owned()));
+    let fail = |text: &str| Some((Level::Fail, text.to_owned()));
+    assert_eq!(told(Engine::Sqlite, "3.46.0").await, None);
+    let expected = fail("pg_dump is not installed; without it the database cannot be copied.");
+    assert_eq!(told(Engine::Postgres, "15.18 (Debian 15.18-0+deb12u1)").await, expected);
+    world.script("bin/pg_dump", "#!/bin/sh\necho 'pg_dump (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)'\n");
+    world.script("bin/psql", "");
+    assert_eq!(told(Engine::Postgres, "15.18 (Debian 15.18-0+deb12u1)").await, pass);
+    let expected = fail("pg_dump is of version 15 and refuses a server of version 17.");
+    assert_eq!(told(Engine::Postgres, "17.2").await, expected);
+    world.script("bin/mysqldump", "");
+    let expected = fail("mariadb or mysql is not installed; without it the database cannot be copied.");
+    assert_eq!(told(Engine::MySql, "10.11.19-MariaDB-0+deb12u1").await, expected);
+    world.script("bin/mariadb", "");
+    assert_eq!(told(Engine::MySql, "10.11.19-MariaDB-0+deb12u1").await, pass);
 }

@@ -1,5 +1,5 @@
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use lino_upgrade::site::writers::{open_handles, site_processes};
 
@@ -21,27 +21,30 @@ fn open_files_show_who_holds_them() {
     assert_eq!(writer.what, format!("has {} open", file.display()));
 }
 
+/// Starts a program of the site in its directory; returns it when it runs.
+fn program_of(world: &World, script: &str) -> Child {
+    let script = world.write(script, "echo ready; read line\n");
+    let mut command = Command::new("env/bin/python3");
+    command.arg(&script).arg("runserver").current_dir(world.path("prod")).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut program = command.spawn().unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(program.stdout.take().unwrap()), &mut line).unwrap();
+    program
+}
+
 #[test]
-fn programs_of_the_site_are_found_by_their_command() {
+fn programs_of_the_site_are_found_by_their_command_but_not_our_own() {
     let mut world = World::new();
     world.around.system = PathBuf::from("/");
     std::os::unix::fs::symlink("/bin/sh", world.path("prod/env/bin/python3")).unwrap();
     world.write("prod/serve.py", "");
-    let script = world.write("prod/manage.py", "echo ready; read line\n");
-    let mut server = Command::new("env/bin/python3")
-        .arg(&script)
-        .arg("runserver")
-        .current_dir(world.path("prod"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(server.stdout.take().unwrap()), &mut line).unwrap();
+    let mut programs = ["prod/manage.py", "prod/.lino-upgrade/ask-1/facts.py"].map(|script| program_of(&world, script));
     let writers = site_processes(&world.site(), &world.around).writers;
-    server.kill().unwrap();
-    server.wait().unwrap();
+    for program in &mut programs {
+        program.kill().unwrap();
+        program.wait().unwrap();
+    }
     let [writer] = writers.as_slice() else { panic!("{writers:?}") };
-    assert_eq!(writer.id, u64::from(server.id()));
+    assert_eq!(writer.id, u64::from(programs[0].id()));
     assert!(writer.who.contains("manage.py runserver"), "{writer:?}");
 }
