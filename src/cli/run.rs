@@ -42,7 +42,8 @@ pub fn read_decisions(path: &Path) -> Result<Decisions, Report> {
 pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
     let decisions = args.decisions.as_deref().map(read_decisions).transpose()?.unwrap_or_default();
     let mut sink = open_sink(&args.events)?;
-    let mut driver = Driver { yes: args.yes, decisions, handle_wishes: handle.wishes.clone(), needed: None };
+    let mut driver =
+        Driver { yes: args.yes, decisions, handle_wishes: handle.wishes.clone(), needed: None, way_back: None };
     let mut sent = false;
     while let Some(event) = next_event(&mut handle).await {
         let line = serde_json::to_string(&event)
@@ -81,6 +82,7 @@ struct Driver {
     decisions: Decisions,
     handle_wishes: tokio::sync::mpsc::UnboundedSender<Wish>,
     needed: Option<String>,
+    way_back: Option<String>,
 }
 
 impl Driver {
@@ -101,7 +103,7 @@ impl Driver {
                 let key = decided.or(if self.yes { ask.recommended } else { None });
                 match key {
                     Some(key) => self.wish(Wish::Choose { question: ask.question.clone(), key }),
-                    None => self.need(format!("{}: {}", ask.question, ask.text)),
+                    None => self.need(format!("{}: {} {}", ask.question, sentence(&ask.title), ask.text)),
                 }
                 None
             }
@@ -121,14 +123,22 @@ impl Driver {
                 complain(&report.to_string());
                 None
             }
+            Event::PlanMade { steps } => {
+                self.way_back = steps.first().map(|step| step.way_back.clone());
+                None
+            }
             Event::Rested { outcome, summary } => {
-                if let Some(needed) = self.needed.take() {
+                let status = if let Some(needed) = self.needed.take() {
                     complain(&format!("A decision is needed. {needed}"));
-                    Some(Outcome::DecisionNeeded.exit_status())
+                    Outcome::DecisionNeeded.exit_status()
                 } else {
                     complain(summary);
-                    Some(outcome.exit_status())
+                    outcome.exit_status()
+                };
+                if let Some(way_back) = &self.way_back {
+                    complain(&format!("Start again to continue. If you stop here:\n{way_back}"));
                 }
+                Some(status)
             }
             Event::RunEnded { outcome, summary } => {
                 complain(summary);
@@ -137,6 +147,11 @@ impl Driver {
             _ => None,
         }
     }
+}
+
+/// Returns the text with a period, unless it ends a sentence by itself.
+fn sentence(text: &str) -> String {
+    if text.ends_with(['.', '?', '!']) { text.to_owned() } else { format!("{text}.") }
 }
 
 fn complain(text: &str) {
@@ -152,7 +167,10 @@ mod tests {
     fn driver(yes: bool, answers: &[(&str, &str)]) -> (Driver, tokio::sync::mpsc::UnboundedReceiver<Wish>) {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         let answers = answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        (Driver { yes, decisions: Decisions { answers }, handle_wishes: sender, needed: None }, receiver)
+        (
+            Driver { yes, decisions: Decisions { answers }, handle_wishes: sender, needed: None, way_back: None },
+            receiver,
+        )
     }
 
     fn ask(recommended: Option<char>) -> Event {
