@@ -1,5 +1,6 @@
 //! The suite: real processes, real terminals, real sites.
 
+mod getlino;
 mod runner;
 mod shop;
 mod site;
