@@ -43,7 +43,14 @@ pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
     let decisions = args.decisions.as_deref().map(read_decisions).transpose()?.unwrap_or_default();
     let mut sink = open_sink(&args.events)?;
     let mut driver =
-        Driver { yes: args.yes, decisions, handle_wishes: handle.wishes.clone(), needed: None, way_back: None };
+        Driver {
+            yes: args.yes,
+            decisions,
+            handle_wishes: handle.wishes.clone(),
+            needed: None,
+            way_back: None,
+            drives: false,
+        };
     let mut sent = false;
     while let Some(event) = next_event(&mut handle).await {
         let line = serde_json::to_string(&event)
@@ -83,6 +90,7 @@ struct Driver {
     handle_wishes: tokio::sync::mpsc::UnboundedSender<Wish>,
     needed: Option<String>,
     way_back: Option<String>,
+    drives: bool,
 }
 
 impl Driver {
@@ -114,6 +122,14 @@ impl Driver {
                     _ => {}
                 }
                 None
+            }
+            Event::RunOpened { .. } => {
+                self.drives = true;
+                None
+            }
+            Event::Watching { operator, .. } if self.drives => {
+                complain(&format!("{operator} took this upgrade over."));
+                Some(Outcome::Interrupted.exit_status())
             }
             Event::Watching { operator, .. } => {
                 complain(&format!("{operator} is upgrading this site."));
@@ -167,10 +183,8 @@ mod tests {
     fn driver(yes: bool, answers: &[(&str, &str)]) -> (Driver, tokio::sync::mpsc::UnboundedReceiver<Wish>) {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         let answers = answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        (
-            Driver { yes, decisions: Decisions { answers }, handle_wishes: sender, needed: None, way_back: None },
-            receiver,
-        )
+        let decisions = Decisions { answers };
+        (Driver { yes, decisions, handle_wishes: sender, needed: None, way_back: None, drives: false }, receiver)
     }
 
     fn ask(recommended: Option<char>) -> Event {

@@ -236,7 +236,7 @@ impl Context {
         command: &Command,
         mut ended: oneshot::Receiver<()>,
     ) -> (End, Reading) {
-        let mut reader = Reader::new(command.kind);
+        let mut reader = Reader::of_line(command.kind, &command.line);
         let mut tail: Option<Tail> = None;
         loop {
             match state {

@@ -19,6 +19,7 @@ use tokio::task::{JoinError, JoinHandle};
 use super::clock::now;
 use super::context::{Asks, Attendance, Context, Ends, append_line, command_environment, lock};
 use super::record::Records;
+use super::start::Seat;
 use super::{Cancel, Event, NoticeLevel, Outcome, Wish, learning, steps};
 use crate::error::{Kind, Report, Tell};
 use crate::journal::Journal;
@@ -50,7 +51,6 @@ pub(super) struct Dispatcher {
     pub runner: Client,
     pub runner_dir: PathBuf,
     pub runner_events: mpsc::UnboundedReceiver<RunnerEvent>,
-    pub wishes: mpsc::UnboundedReceiver<Wish>,
     pub events: mpsc::UnboundedSender<Event>,
     pub facts: mpsc::UnboundedReceiver<Result<Facts, Report>>,
     pub knowledge: Arc<Mutex<Knowledge>>,
@@ -77,19 +77,23 @@ enum Wake {
 }
 
 impl Dispatcher {
-    /// Runs until the operator leaves or nobody listens any more.
-    pub async fn run(mut self) {
+    /// Runs until the operator leaves, nobody listens any more, or somebody else takes the site over: then the seat
+    /// from which this wizard watches is returned.
+    pub async fn run(mut self, wishes: &mut mpsc::UnboundedReceiver<Wish>) -> Option<Seat> {
         let mut facts_open = true;
         let mut runner_open = true;
-        loop {
+        let taken_over = loop {
             let wake = tokio::select! {
-                wish = self.wishes.recv() => Wake::Wish(wish),
+                wish = wishes.recv() => Wake::Wish(wish),
                 event = self.runner_events.recv(), if runner_open => Wake::Runner(event),
                 facts = self.facts.recv(), if facts_open => Wake::Facts(facts.map(Box::new)),
                 ended = ended(&mut self.running) => Wake::Ended(ended),
             };
             let result = match wake {
-                Wake::Wish(None | Some(Wish::Leave)) => break,
+                Wake::Wish(None | Some(Wish::Leave)) => break None,
+                Wake::Runner(Some(RunnerEvent::DriverChanged { driver: Some(driver), you: false })) => {
+                    break Some(driver);
+                }
                 Wake::Wish(Some(wish)) => self.wish(wish).await,
                 Wake::Runner(None) => {
                     runner_open = false;
@@ -109,11 +113,12 @@ impl Dispatcher {
                 self.tell(Event::Troubled { report });
                 self.rest(Outcome::Failed, "Something went wrong outside of a step.");
             }
-        }
+        };
         // The step's task dies with us; its command lives on in the runner.
         if let Some(running) = self.running.take() {
             running.task.abort();
         }
+        taken_over.map(|driver| Seat { runner: self.runner, runner_events: self.runner_events, driver: Some(driver) })
     }
 
     fn tell(&self, event: Event) {
@@ -175,12 +180,8 @@ impl Dispatcher {
             }
             Wish::OpenShell => self.open_shell().await,
             Wish::Resize { rows, columns } => self.runner.resize(rows, columns).await.map_err(|error| error.tell()),
-            Wish::TakeOver => {
-                self.runner.take_over().await.map_err(|error| error.tell())?;
-                self.tell(Event::Driving);
-                Ok(())
-            }
-            Wish::Leave => Ok(()),
+            // This wizard drives already, and leaving ends the loop.
+            Wish::TakeOver | Wish::Leave => Ok(()),
         }
     }
 
@@ -214,14 +215,9 @@ impl Dispatcher {
                 self.notice(NoticeLevel::Error, text);
             }
             RunnerEvent::LogRecovered => self.notice(NoticeLevel::Info, "The log can be written again."),
-            RunnerEvent::DriverChanged { driver, you } => {
-                if !you && let Some(driver) = driver {
-                    self.tell(Event::Watching { operator: super::operator_text(&driver), since: driver.since });
-                }
-            }
             // What is known may have changed just before: the way back grows with what a command is about to do.
             RunnerEvent::Started { .. } => self.plan(),
-            RunnerEvent::Output { .. } => {}
+            RunnerEvent::Output { .. } | RunnerEvent::DriverChanged { .. } => {}
         }
         Ok(())
     }

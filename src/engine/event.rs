@@ -49,6 +49,8 @@ pub enum Event {
     Rested { outcome: Outcome, summary: String },
     /// Somebody else's wizard drives this site; this one only watches.
     Watching { operator: String, since: i64 },
+    /// The operator who drove has left; a command goes on, and nothing new starts.
+    DriverLeft,
     /// This wizard drives the site again, or for the first time.
     Driving,
     /// Something worth a line at the bottom of the screen.

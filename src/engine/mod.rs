@@ -21,20 +21,3 @@ use dispatcher::StepEnd;
 pub use event::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Versions};
 pub use start::{Handle, Options, open};
 pub use wish::{Cancel, Keys, Wish};
-
-use crate::runner::Operator;
-
-/// Returns an operator in a few words, for example "anna on pts/3 from 10.0.0.7".
-#[must_use]
-pub fn operator_text(operator: &Operator) -> String {
-    let mut text = operator.user.clone();
-    if let Some(tty) = &operator.tty {
-        text.push_str(" on ");
-        text.push_str(tty);
-    }
-    if let Some(from) = &operator.from {
-        text.push_str(" from ");
-        text.push_str(from);
-    }
-    text
-}

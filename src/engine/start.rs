@@ -10,14 +10,14 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc;
 
 use super::clock::now;
-use super::context::{Asks, Attendance, Ends};
+use super::context::{Asks, Attendance, Ends, lock};
 use super::dispatcher::Dispatcher;
 use super::record::Records;
-use super::{Event, NoticeLevel, Outcome, Wish, lines, operator_text, watch};
+use super::{Event, NoticeLevel, Outcome, Wish, lines, watch};
 use crate::error::{Kind, Report, Tell};
 use crate::journal::{AttemptRow, Journal, RunRow};
 use crate::procedure::{Knowledge, StepId, StepState};
-use crate::runner::{Client, CommandState, Operator, Role, RunnerError, state_on_disk};
+use crate::runner::{Client, CommandState, Operator, Role, RunnerError, RunnerEvent, state_on_disk};
 use crate::site::{self, Facts, Site, Surroundings};
 
 /// How the engine is opened.
@@ -86,50 +86,102 @@ async fn drive(
     let journal = Arc::new(Journal::open(&site.state_dir.join("journal.sqlite")).await.map_err(|error| error.tell())?);
     let runner_dir = site.state_dir.join("runner");
     let me = operator();
-    let attached = Client::attach_or_launch(&runner_dir, options.exe.as_deref(), me.clone(), Role::Driver).await;
-    let (runner, runner_events) = match attached {
-        Ok(attached) => attached,
+    let exe = options.exe.as_deref();
+    let seat = match Client::attach_or_launch(&runner_dir, exe, me.clone(), Role::Driver).await {
+        Ok((runner, runner_events)) => Seat { runner, runner_events, driver: None },
         Err(RunnerError::Busy { driver }) => {
-            let _ = events.send(Event::Watching { operator: operator_text(&driver), since: driver.since });
-            return watch::watch(&journal, &runner_dir, &options, me, wishes, events).await;
+            let (runner, runner_events) = Client::attach_or_launch(&runner_dir, exe, me.clone(), Role::Watcher)
+                .await
+                .map_err(|error| error.tell())?;
+            Seat { runner, runner_events, driver: Some(driver) }
         }
         Err(error) => return Err(error.tell()),
     };
-    let opened = Opened::read(&journal, &options, &me).await?;
-    let site = Arc::new(site);
-    let (facts_out, facts) = mpsc::unbounded_channel();
-    let mut dispatcher = Dispatcher {
-        knowledge: Arc::new(Mutex::new(opened.knowledge(&site))),
-        records: opened.records(),
-        site: Arc::clone(&site),
-        journal,
-        runner,
-        runner_dir,
-        runner_events,
-        wishes,
-        events: events.clone(),
-        facts,
-        run: opened.run.id,
-        attendance: options.attendance,
-        asks: Asks::default(),
-        ends: Ends::default(),
-        cancelled: Arc::new(AtomicBool::new(false)),
-        going: false,
-        running: None,
-        shell: None,
-        over: false,
-    };
-    let _ = events.send(Event::RunOpened {
-        run: opened.run.id,
-        resumed: opened.resumed,
-        started: opened.run.started,
-        state_dir: site.state_dir.clone(),
-    });
-    take_up(&mut dispatcher, &opened.attempts).await?;
-    dispatcher.plan();
-    ask_in_background(site, facts_out);
-    dispatcher.run().await;
-    Ok(())
+    let place = Place { site: Arc::new(site), journal, runner_dir, me, attendance: options.attendance, wishes, events };
+    place.sit(seat).await
+}
+
+/// Where a wizard sits: its connection to the runner, and who drives if it is not this one.
+pub(super) struct Seat {
+    pub runner: Client,
+    pub runner_events: mpsc::UnboundedReceiver<RunnerEvent>,
+    pub driver: Option<Operator>,
+}
+
+/// An opened site.
+struct Place {
+    site: Arc<Site>,
+    journal: Arc<Journal>,
+    runner_dir: PathBuf,
+    me: Operator,
+    attendance: Attendance,
+    wishes: mpsc::UnboundedReceiver<Wish>,
+    events: mpsc::UnboundedSender<Event>,
+}
+
+impl Place {
+    /// Drives or watches, whichever its seat is, until the operator leaves.
+    async fn sit(mut self, mut seat: Seat) -> Result<(), Report> {
+        loop {
+            let next = if let Some(driver) = &seat.driver {
+                let watching = Event::Watching { operator: driver.to_string(), since: driver.since };
+                let _ = self.events.send(watching);
+                watch::watch(&self.journal, seat, &mut self.wishes, &self.events).await?
+            } else {
+                self.drive(seat).await?
+            };
+            match next {
+                Some(next) => seat = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Drives; returns the new seat when somebody else took the site over.
+    async fn drive(&mut self, seat: Seat) -> Result<Option<Seat>, Report> {
+        let opened = Opened::read(&self.journal, self.attendance, &self.me).await?;
+        let (facts_out, facts) = mpsc::unbounded_channel();
+        let mut dispatcher = self.dispatcher(&opened, seat, facts);
+        let _ = self.events.send(Event::RunOpened {
+            run: opened.run.id,
+            resumed: opened.resumed,
+            started: opened.run.started,
+            state_dir: self.site.state_dir.clone(),
+        });
+        let _ = self.events.send(Event::DownSince { at: lock(&dispatcher.knowledge).down_since });
+        take_up(&mut dispatcher, &opened.attempts).await?;
+        dispatcher.plan();
+        ask_in_background(Arc::clone(&self.site), facts_out);
+        Ok(dispatcher.run(&mut self.wishes).await)
+    }
+
+    fn dispatcher(
+        &self,
+        opened: &Opened,
+        seat: Seat,
+        facts: mpsc::UnboundedReceiver<Result<Facts, Report>>,
+    ) -> Dispatcher {
+        Dispatcher {
+            knowledge: Arc::new(Mutex::new(opened.knowledge(&self.site))),
+            records: opened.records(),
+            site: Arc::clone(&self.site),
+            journal: Arc::clone(&self.journal),
+            runner: seat.runner,
+            runner_dir: self.runner_dir.clone(),
+            runner_events: seat.runner_events,
+            events: self.events.clone(),
+            facts,
+            run: opened.run.id,
+            attendance: self.attendance,
+            asks: Asks::default(),
+            ends: Ends::default(),
+            cancelled: Arc::new(AtomicBool::new(false)),
+            going: false,
+            running: None,
+            shell: None,
+            over: false,
+        }
+    }
 }
 
 /// Asks the site for its facts while the wizard is already on screen.
@@ -150,14 +202,14 @@ struct Opened {
 }
 
 impl Opened {
-    async fn read(journal: &Journal, options: &Options, me: &Operator) -> Result<Self, Report> {
+    async fn read(journal: &Journal, attendance: Attendance, me: &Operator) -> Result<Self, Report> {
         let tell = |error: crate::journal::JournalError| error.tell();
         let unfinished = journal.unfinished_run().await.map_err(tell)?;
         let resumed = unfinished.is_some();
         let run = if let Some(run) = unfinished {
             run
         } else {
-            let mode = if options.attendance == Attendance::Wizard { "wizard" } else { "headless" };
+            let mode = if attendance == Attendance::Wizard { "wizard" } else { "headless" };
             journal.begin_run(mode, &me.user, now()).await.map_err(tell)?;
             journal.unfinished_run().await.map_err(tell)?.ok_or_else(|| {
                 Report::new(Kind::Environment, "The journal did not keep the run that was just begun.")
@@ -202,13 +254,13 @@ async fn take_up(dispatcher: &mut Dispatcher, attempts: &[AttemptRow]) -> Result
         let last = commands.last().map(|command| state_on_disk(&dispatcher.runner_dir, command.id));
         match last {
             Some(CommandState::Running { .. } | CommandState::Finished { .. }) => {
-                let text = format!("{} went on while no wizard was here; it is taken up again.", attempt.step.title());
+                let text = format!("{} went on by itself; it is followed again.", attempt.step.title());
                 let _ = dispatcher.events.send(Event::Noticed { level: NoticeLevel::Info, text });
                 dispatcher.execute(attempt.step, attempt.id, attempt.number, attempt.log.clone());
             }
             Some(CommandState::Lost { .. } | CommandState::Unknown) | None => {
                 let because = if commands.is_empty() {
-                    "the wizard ended before the step had started a command"
+                    "its wizard left before the step had started a command"
                 } else {
                     "its command was lost when the runner ended (crash or reboot); nobody knows how far it came"
                 };

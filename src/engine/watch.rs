@@ -1,46 +1,40 @@
 //! Watching: another wizard drives the site. This one shows the same steps from the journal and changes nothing.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::record::Records;
-use super::start::Options;
+use super::start::Seat;
 use super::{Event, NoticeLevel, Wish};
 use crate::error::{Report, Tell};
 use crate::journal::Journal;
 use crate::procedure::Knowledge;
-use crate::runner::{Client, Operator, Role, RunnerEvent};
+use crate::runner::{RunnerError, RunnerEvent};
 
-/// Shows the run that somebody else drives until the operator leaves.
-pub async fn watch(
-    journal: &Arc<Journal>,
-    runner_dir: &Path,
-    options: &Options,
-    me: Operator,
-    mut wishes: mpsc::UnboundedReceiver<Wish>,
-    events: mpsc::UnboundedSender<Event>,
-) -> Result<(), Report> {
-    let (runner, mut runner_events) = Client::attach_or_launch(runner_dir, options.exe.as_deref(), me, Role::Watcher)
-        .await
-        .map_err(|error| error.tell())?;
+/// Shows the run that somebody else drives, until the operator leaves or takes the site over: then the driver's seat is
+/// returned.
+pub(super) async fn watch(
+    journal: &Journal,
+    mut seat: Seat,
+    wishes: &mut mpsc::UnboundedReceiver<Wish>,
+    events: &mpsc::UnboundedSender<Event>,
+) -> Result<Option<Seat>, Report> {
     let mut seen = None;
     let mut opened = false;
     let mut ticks = tokio::time::interval(Duration::from_millis(500));
     loop {
         tokio::select! {
             wish = wishes.recv() => match wish {
-                None | Some(Wish::Leave) => return Ok(()),
+                None | Some(Wish::Leave) => return Ok(None),
                 Some(Wish::TakeOver) => {
-                    runner.take_over().await.map_err(|error| error.tell())?;
-                    let _ = events.send(Event::Noticed {
-                        level: NoticeLevel::Warning,
-                        text: "You drive this upgrade now. Start the wizard again to go on.".into(),
-                    });
-                    return Ok(());
+                    seat.runner.take_over().await.map_err(|error| error.tell())?;
+                    let _ = events.send(Event::Driving);
+                    return Ok(Some(Seat { driver: None, ..seat }));
                 }
+                // The driver's pane decides how wide the commands write.
+                Some(Wish::Resize { .. }) => {}
                 Some(_) => {
                     let _ = events.send(Event::Noticed {
                         level: NoticeLevel::Warning,
@@ -48,19 +42,25 @@ pub async fn watch(
                     });
                 }
             },
-            event = runner_events.recv() => match event {
+            event = seat.runner_events.recv() => match event {
                 Some(RunnerEvent::Awaiting { prompt, secret, certain }) => {
                     let _ = events.send(Event::InputAwaited { step: None, prompt, secret, certain });
                 }
                 Some(RunnerEvent::Taken) => { let _ = events.send(Event::InputTaken); }
+                Some(RunnerEvent::DriverChanged { driver, .. }) => {
+                    let _ = events.send(driver.map_or(Event::DriverLeft, |driver| Event::Watching {
+                        operator: driver.to_string(),
+                        since: driver.since,
+                    }));
+                }
                 Some(_) => {}
-                None => return Ok(()),
+                None => return Err(RunnerError::Gone("the connection ended".into()).tell()),
             },
             _ = ticks.tick() => {
                 let version = journal.data_version().await.map_err(|error| error.tell())?;
                 if seen != Some(version) {
                     seen = Some(version);
-                    opened = show(journal, &events, opened).await?;
+                    opened = show(journal, events, opened).await?;
                 }
             }
         }
@@ -75,8 +75,17 @@ async fn show(journal: &Journal, events: &mpsc::UnboundedSender<Event>, opened: 
         let _ = events.send(Event::RunOpened { run: run.id, resumed: true, started: run.started, state_dir });
     }
     let knowledge: Knowledge = journal.fact(run.id, "knowledge").await.map_err(tell)?.unwrap_or_default();
-    let records = Records::from_attempts(&journal.attempts(run.id).await.map_err(tell)?);
+    let attempts = journal.attempts(run.id).await.map_err(tell)?;
+    let records = Records::from_attempts(&attempts);
     let _ = events.send(Event::DownSince { at: knowledge.down_since });
     let _ = events.send(Event::PlanMade { steps: records.plan(&knowledge) });
+    for running in attempts.into_iter().filter(|attempt| attempt.state.is_none()) {
+        let _ = events.send(Event::StepStarted {
+            step: running.step,
+            attempt: running.number,
+            log: running.log,
+            at: running.started,
+        });
+    }
     Ok(true)
 }

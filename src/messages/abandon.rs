@@ -3,6 +3,7 @@
 //! A message may span lines, and newer releases put the row's own name into it, which would make every row its own group.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::reading::Group;
 
@@ -12,6 +13,8 @@ const MOST_GROUPS: usize = 1000;
 const MOST_KEYS: usize = 400;
 /// Characters of a message kept.
 const MOST_MESSAGE: usize = 2000;
+/// Characters of a model's name kept.
+const MOST_MODEL: usize = 200;
 /// Bytes of one entry that still wait for their end.
 const MOST_PENDING: usize = 1 << 20;
 
@@ -22,7 +25,8 @@ const TAIL: &str = " object(s) with primary key ";
 pub(super) struct Abandoned {
     pending: String,
     groups: Vec<Group>,
-    places: BTreeMap<(String, String), usize>,
+    /// Where each group is, by the hash of what makes it one: long messages are kept cut, but told apart whole.
+    places: BTreeMap<u64, usize>,
     left_off: u64,
 }
 
@@ -38,9 +42,9 @@ impl Abandoned {
             self.pending.push('\n');
             self.pending.push_str(line);
         }
-        if let Some(group) = parse_entry(&self.pending) {
+        if let Some(entry) = parse_entry(&self.pending) {
             self.pending.clear();
-            self.add(group);
+            self.add(entry);
         }
         true
     }
@@ -51,13 +55,11 @@ impl Abandoned {
         }
         let entry = std::mem::take(&mut self.pending);
         if let Some((model, message)) = entry.strip_prefix("- ").and_then(|rest| rest.split_once(' ')) {
-            let (model, message) = (model.to_owned(), cut(message, MOST_MESSAGE));
-            self.add(Group { model, message, count: 1, keys: String::from("?") });
+            self.add(Entry::new(model, message, 1, "?"));
         }
     }
 
-    fn add(&mut self, group: Group) {
-        let place = (group.model.clone(), group.message.clone());
+    fn add(&mut self, Entry { group, place }: Entry) {
         if let Some(known) = self.places.get(&place).and_then(|&index| self.groups.get_mut(index)) {
             known.count = known.count.saturating_add(group.count);
             if known.keys.len() < MOST_KEYS {
@@ -77,6 +79,26 @@ impl Abandoned {
         let names: BTreeSet<String> = self.groups.iter().map(|group| class_name(&group.model)).collect();
         self.groups.sort_by_key(|group| distance(group, &names));
         (self.groups, self.left_off)
+    }
+}
+
+/// One line of the list.
+struct Entry {
+    group: Group,
+    place: u64,
+}
+
+impl Entry {
+    fn new(model: &str, message: &str, count: u64, keys: &str) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (model, message).hash(&mut hasher);
+        let group = Group {
+            model: cut(model, MOST_MODEL),
+            message: cut(message, MOST_MESSAGE),
+            count,
+            keys: cut(keys, MOST_KEYS),
+        };
+        Self { group, place: hasher.finish() }
     }
 }
 
@@ -108,17 +130,12 @@ fn starts_entry(line: &str) -> bool {
 }
 
 /// Reads `- app.Model MESSAGE (N object(s) with primary key KEYS)` from its end, as a message may hold anything.
-fn parse_entry(entry: &str) -> Option<Group> {
+fn parse_entry(entry: &str) -> Option<Entry> {
     let body = entry.strip_prefix("- ")?.trim_end().strip_suffix(')')?;
     let (head, keys) = body.rsplit_once(TAIL)?;
     let (head, count) = head.rsplit_once(" (")?;
     let (model, message) = head.split_once(' ')?;
-    Some(Group {
-        model: model.to_owned(),
-        message: cut(&without_row_name(message), MOST_MESSAGE),
-        count: count.parse().ok()?,
-        keys: cut(keys, MOST_KEYS),
-    })
+    Some(Entry::new(model, &without_row_name(message), count.parse().ok()?, keys))
 }
 
 /// Turns `["Sale 3 : {'product': ['text']}"]` into `{'product': ['text']}`, undoing Python's quoting.
@@ -188,6 +205,31 @@ mod tests {
                 "a.Setting: ['Invalid sender'] (1 row, primary key 1)",
             ]
         );
+    }
+
+    #[test]
+    fn long_messages_that_differ_only_in_what_is_not_kept_stay_apart() {
+        let entry = |end: &str, key: u64| {
+            format!("- a.B {}{end} (2 object(s) with primary key {key})", "x".repeat(MOST_MESSAGE + 10))
+        };
+        let mut list = Abandoned::default();
+        for line in [entry("one", 1), entry("two", 2), entry("one", 3)] {
+            list.take(&line);
+        }
+        let (groups, left_off) = list.finish();
+        let found: Vec<(u64, &str)> = groups.iter().map(|group| (group.count, group.keys.as_str())).collect();
+        assert_eq!((found, left_off), (vec![(4, "1, 3"), (2, "2")], 0));
+    }
+
+    #[test]
+    fn no_part_of_a_group_is_long() {
+        let long = "y".repeat(100_000);
+        let mut list = Abandoned::default();
+        list.take(&format!("- a.{long} {long} (1 object(s) with primary key {long})"));
+        list.take(&format!("- a.{long} never ended"));
+        let (groups, _) = list.finish();
+        assert_eq!(groups.len(), 2);
+        assert!(groups.iter().all(|group| group.to_string().len() < 3000), "{groups:?}");
     }
 
     #[test]

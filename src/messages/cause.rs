@@ -9,7 +9,7 @@ pub(super) fn of_exception(fatal: &Fatal, migrating: bool) -> FailureCause {
     if migrating || message.starts_with("Oops") || message.starts_with("Cannot override <") {
         return FailureCause::MigratorBroken;
     }
-    if fatal.exception.starts_with("redis.") || (message.contains(":6379") && name.contains("Connection")) {
+    if fatal.exception.starts_with("redis.") || redis_refused(message) {
         return FailureCause::RedisMissing;
     }
     match name {
@@ -22,8 +22,16 @@ pub(super) fn of_exception(fatal: &Fatal, migrating: bool) -> FailureCause {
         "TypeError" if message.contains("unexpected keyword argument") => FailureCause::UnexpectedField,
         _ => of_message(message)
             .or_else(|| of_complaint(message))
-            .or_else(|| (name == "FileNotFoundError").then_some(FailureCause::MissingFile))
+            .or_else(|| of_name(name))
             .unwrap_or(FailureCause::Other),
+    }
+}
+
+fn of_name(name: &str) -> Option<FailureCause> {
+    match name {
+        "FileNotFoundError" => Some(FailureCause::MissingFile),
+        "PermissionError" => Some(FailureCause::FilePermission),
+        _ => None,
     }
 }
 
@@ -35,18 +43,114 @@ fn of_message(message: &str) -> Option<FailureCause> {
         () if has("already exists. Delete it yourself") => FailureCause::DumpExists,
         () if has(" database errors. The dump in ") => FailureCause::DatabaseErrors,
         () if message.starts_with("Unknown command: ") => FailureCause::UnknownCommand,
-        () if has("database is locked") || has("database table is locked") => FailureCause::DatabaseLocked,
-        () if has("being accessed by other users") || has("lock timeout") => FailureCause::DatabaseLocked,
-        () if has("Lock wait timeout exceeded") => FailureCause::DatabaseLocked,
-        () if has("no such table: ") => FailureCause::MissingTable,
-        () if has("relation \"") && has("\" does not exist") && !has("column ") => FailureCause::MissingTable,
-        () if has("Table '") && has("' doesn't exist") => FailureCause::MissingTable,
         () => return None,
     })
 }
 
+/// The client library of Redis, or asyncio on its port.
+fn redis_refused(text: &str) -> bool {
+    let client = text.split_once("Error ").and_then(|(_, rest)| rest.split_once(" connecting to "));
+    let client = client.is_some_and(|(number, _)| number.parse::<i32>().is_ok());
+    let refused = text.contains("Connect call failed") || text.to_lowercase().contains("connection refused");
+    client || refused && (text.contains(":6379") || text.contains(", 6379"))
+}
+
+/// Recognises what SQLite, PostgreSQL, MySQL and their drivers say.
+fn of_database(text: &str) -> Option<FailureCause> {
+    let has = |part: &str| text.contains(part);
+    let any = |parts: &[&str]| parts.iter().any(|part| has(part));
+    let locked = [
+        "database is locked",
+        "database table is locked",
+        "being accessed by other users",
+        "lock timeout",
+        "Lock wait timeout exceeded",
+    ];
+    let refused = [
+        "permission denied for ",
+        "permission denied to ",
+        "must be owner of ",
+        "command denied to user",
+        "Access denied for user",
+        "authentication failed for user",
+        "no pg_hba.conf entry",
+    ];
+    let unreachable = [
+        "could not connect to server",
+        "connection to server at ",
+        "connection to server on socket ",
+        "could not translate host name ",
+        "server closed the connection unexpectedly",
+        "terminating connection due to ",
+        "the database system is ",
+        "Can't connect to local MySQL server",
+        "Can't connect to MySQL server",
+        "Can't connect to local server",
+        "Can't connect to server on ",
+        "MySQL server has gone away",
+        "Lost connection to MySQL server",
+        "Lost connection to server",
+    ];
+    Some(match () {
+        () if any(&locked) => FailureCause::DatabaseLocked,
+        () if any(&refused) => FailureCause::DatabasePermission,
+        () if has("database \"") && has("\" does not exist") || has("Unknown database '") => {
+            FailureCause::MissingDatabase
+        }
+        () if any(&["no such column: ", " has no column named ", "Unknown column '"]) => FailureCause::MissingColumn,
+        () if has("column ") && has(" does not exist") => FailureCause::MissingColumn,
+        () if has("no such table: ") => FailureCause::MissingTable,
+        () if has("relation \"") && has("\" does not exist") => FailureCause::MissingTable,
+        () if has("Table '") && has("' doesn't exist") => FailureCause::MissingTable,
+        () if any(&unreachable) => FailureCause::DatabaseUnreachable,
+        () => return None,
+    })
+}
+
+/// The program in `x.sh: line 80: zip: command not found` (bash) and `sh: 1: zip: not found` (dash).
+fn missing_program(line: &str) -> Option<String> {
+    let line = line.trim_end();
+    let program = if let Some(before) = line.strip_suffix(": command not found") {
+        before.rsplit(": ").next()?
+    } else {
+        let (place, program) = line.strip_suffix(": not found")?.rsplit_once(": ")?;
+        let (_, number) = place.rsplit_once(": ")?;
+        number.parse::<u32>().ok()?;
+        program
+    };
+    (!program.is_empty() && !program.contains(char::is_whitespace)).then(|| super::abandon::cut(program, 100))
+}
+
+/// `Killed` alone (dash), `bash: 15477 Killed   command`, and `x.sh: line 69: 15477 Killed   command`.
+fn killed(line: &str) -> bool {
+    let by_bash =
+        line.split_once(" Killed ").and_then(|(before, _)| before.rsplit_once(": ")).is_some_and(|(_, pid)| {
+            let pid = pid.trim_start();
+            !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())
+        });
+    line.trim_end() == "Killed" || line.contains("died with <Signals.SIGKILL") || by_bash
+}
+
+/// Whether the system, not SSH, refuses a file.
+fn file_refused(line: &str) -> bool {
+    let line = line.trim_end();
+    line.ends_with(": Permission denied")
+        || line.contains("(Permission denied)")
+        || line.contains("[Errno 13] Permission denied")
+        || line.ends_with(": Operation not permitted")
+        || line.contains("Read-only file system")
+        || line.contains("attempt to write a readonly database")
+        || line.contains("unable to open database file")
+}
+
 /// Recognises what the shell, pip, sudo and the system complain of, in any line that is not about a row.
 pub(super) fn of_complaint(line: &str) -> Option<FailureCause> {
+    if let Some(program) = missing_program(line).filter(|program| program != "logger") {
+        return Some(FailureCause::ProgramMissing { program });
+    }
+    if let Some(cause) = of_database(line) {
+        return Some(cause);
+    }
     let has = |text: &str| line.contains(text);
     let offline = [
         "Temporary failure in name resolution",
@@ -61,8 +165,8 @@ pub(super) fn of_complaint(line: &str) -> Option<FailureCause> {
     ];
     Some(match () {
         () if has("No space left on device") || has("database or disk is full") => FailureCause::DiskFull,
-        () if has("Disk quota exceeded") => FailureCause::DiskFull,
-        () if has("Cannot allocate memory") || has("Out of memory") => FailureCause::OutOfMemory,
+        () if has("Disk quota exceeded") || has("The table '") && has("' is full") => FailureCause::DiskFull,
+        () if has("Cannot allocate memory") || has("ut of memory") || killed(line) => FailureCause::OutOfMemory,
         () if has("sudo: a terminal is required") || has("sudo: a password is required") => {
             FailureCause::SudoNeedsTerminal
         }
@@ -70,7 +174,10 @@ pub(super) fn of_complaint(line: &str) -> Option<FailureCause> {
         () if has("logger: socket ") || has("logger: command not found") || has("logger: not found") => {
             FailureCause::NoSyslog
         }
+        () if has("logger: ") && has("/dev/log") => FailureCause::NoSyslog,
         () if has("Unknown command: '") => FailureCause::UnknownCommand,
+        () if redis_refused(line) => FailureCause::RedisMissing,
+        () if file_refused(line) => FailureCause::FilePermission,
         () if offline.iter().any(|text| has(text)) => FailureCause::NetworkDown,
         () => return None,
     })
@@ -94,7 +201,23 @@ pub(super) fn sentence(cause: &FailureCause, fatal: Option<&Fatal>) -> String {
         FailureCause::DatabaseLocked => {
             String::from("The database is held by another process; the site's services may still be running.")
         }
-        FailureCause::MissingTable => format!("The database lacks a table that the new code expects: {told}."),
+        FailureCause::MissingTable => with("The database lacks a table that the new code expects", &told),
+        FailureCause::DatabaseUnreachable => {
+            with("The database server does not answer or refuses the connection", &told)
+        }
+        FailureCause::DatabasePermission => with("The database does not permit what the command needs", &told),
+        FailureCause::MissingDatabase => with("The database server has no database of this name", &told),
+        FailureCause::MissingColumn => with("The database lacks a column that the code expects", &told),
+        FailureCause::FilePermission => with("The system does not permit the use of a file or directory", &told),
+        FailureCause::ProgramMissing { program } => {
+            format!("The command needs the program {program}, which is not installed.")
+        }
+        FailureCause::IncompleteDump => with("The dump does not hold all rows", &told),
+        FailureCause::ArchiveFailed => with("The archive of the snapshot is not complete", &told),
+        FailureCause::NoSuchPackage { requirement } => format!("pip finds no package for {requirement}."),
+        FailureCause::PackageConflict => {
+            String::from("The packages that are asked for contradict each other, so pip installed none of them.")
+        }
         FailureCause::UnknownCommand => format!("This site's manage.py does not know the command: {told}."),
         FailureCause::ImportError { module } => {
             format!("Python could not import what it needs from the module {module}: {told}.")
@@ -140,6 +263,11 @@ pub(super) fn sentence(cause: &FailureCause, fatal: Option<&Fatal>) -> String {
     }
 }
 
+/// A sentence with what the program said behind a colon, when it said something.
+fn with(what: &str, told: &str) -> String {
+    if told.is_empty() { format!("{what}.") } else { format!("{what}: {told}.") }
+}
+
 /// The exception in one line, without a final period.
 fn told(fatal: &Fatal) -> String {
     let message = fatal.message.lines().map(str::trim).filter(|line| !line.is_empty()).take(3).collect::<Vec<_>>();
@@ -177,9 +305,32 @@ mod tests {
                 "cannot import name 'a' from partially initialized module 'b.c' (most likely due to a circular import)",
                 import("b.c"),
             ),
-            ("django.db.utils.ProgrammingError", "relation \"a_b\" does not exist", FailureCause::MissingTable),
-            ("django.db.utils.ProgrammingError", "column \"a\" of relation \"b\" does not exist", FailureCause::Other),
-            ("django.db.utils.ProgrammingError", "(1146, \"Table 'a.b' doesn't exist\")", FailureCause::MissingTable),
+            ("PermissionError", "[Errno 13] Permission denied: '/srv/x'", FailureCause::FilePermission),
+            ("django.db.utils.OperationalError", "attempt to write a readonly database", FailureCause::FilePermission),
+            ("OSError", "[Errno 30] Read-only file system: '/srv/x'", FailureCause::FilePermission),
+            (
+                "ConnectionRefusedError",
+                "[Errno 111] Connect call failed ('127.0.0.1', 6379)",
+                FailureCause::RedisMissing,
+            ),
+            (
+                "OSError",
+                "Multiple exceptions: [Errno 111] Connect call failed ('::1', 6379, 0, 0), [Errno 111] Connect call \
+                 failed ('127.0.0.1', 6379)",
+                FailureCause::RedisMissing,
+            ),
+            (
+                "kombu.exceptions.OperationalError",
+                "Error 111 connecting to localhost:6379. Connection refused.",
+                FailureCause::RedisMissing,
+            ),
+            (
+                "ConnectionError",
+                "Error -2 connecting to cache:6380. Name or service not known.",
+                FailureCause::RedisMissing,
+            ),
+            ("ConnectionRefusedError", "[Errno 111] Connection refused", FailureCause::Other),
+            ("subprocess.CalledProcessError", "Command 'x' died with <Signals.SIGKILL: 9>.", FailureCause::OutOfMemory),
             ("TypeError", "__init__() got an unexpected keyword argument 'x'", FailureCause::UnexpectedField),
             ("TypeError", "unsupported operand", FailureCause::Other),
             ("redis.exceptions.ConnectionError", "Error 111", FailureCause::RedisMissing),
@@ -194,6 +345,89 @@ mod tests {
             ("CommandError", "Unknown command: 'checkdata'", FailureCause::UnknownCommand),
             ("IndentationError", "unexpected indent", FailureCause::SyntaxError),
             ("Exception", "Oops, x didn't return a string!", FailureCause::MigratorBroken),
+        ];
+        for (exception, message, expected) in table {
+            assert_eq!(of_exception(&fatal(exception, message), false), expected, "{message}");
+        }
+    }
+
+    #[test]
+    fn what_databases_say_has_causes() {
+        let table = [
+            ("django.db.utils.ProgrammingError", "relation \"a_b\" does not exist", FailureCause::MissingTable),
+            (
+                "django.db.utils.ProgrammingError",
+                "column \"a\" of relation \"b\" does not exist",
+                FailureCause::MissingColumn,
+            ),
+            ("django.db.utils.ProgrammingError", "column a_b.c does not exist", FailureCause::MissingColumn),
+            ("django.db.utils.OperationalError", "no such column: a_b.c", FailureCause::MissingColumn),
+            ("django.db.utils.OperationalError", "table a_b has no column named c", FailureCause::MissingColumn),
+            (
+                "django.db.utils.OperationalError",
+                "(1054, \"Unknown column 'a_b.c' in 'field list'\")",
+                FailureCause::MissingColumn,
+            ),
+            ("django.db.utils.OperationalError", "no such table: a_b", FailureCause::MissingTable),
+            ("django.db.utils.OperationalError", "database is locked", FailureCause::DatabaseLocked),
+            ("django.db.utils.OperationalError", "database or disk is full", FailureCause::DiskFull),
+            ("django.db.utils.OperationalError", "(1114, \"The table 'a_b' is full\")", FailureCause::DiskFull),
+            ("django.db.utils.ProgrammingError", "permission denied for table a_b", FailureCause::DatabasePermission),
+            (
+                "django.db.utils.ProgrammingError",
+                "permission denied for schema public",
+                FailureCause::DatabasePermission,
+            ),
+            ("django.db.utils.ProgrammingError", "must be owner of table a_b", FailureCause::DatabasePermission),
+            (
+                "django.db.utils.OperationalError",
+                "(1142, \"SELECT command denied to user 'a'@'localhost' for table 'a_b'\")",
+                FailureCause::DatabasePermission,
+            ),
+            (
+                "django.db.utils.OperationalError",
+                "connection to server at \"localhost\" (::1), port 5432 failed: FATAL:  password authentication failed \
+                 for user \"a\"",
+                FailureCause::DatabasePermission,
+            ),
+            (
+                "django.db.utils.OperationalError",
+                "connection to server at \"localhost\" (127.0.0.1), port 5432 failed: Connection refused\n\tIs the \
+                 server running on that host and accepting TCP/IP connections?",
+                FailureCause::DatabaseUnreachable,
+            ),
+            (
+                "psycopg2.OperationalError",
+                "could not connect to server: Connection refused",
+                FailureCause::DatabaseUnreachable,
+            ),
+            (
+                "django.db.utils.OperationalError",
+                "connection to server on socket \"/var/run/postgresql/.s.PGSQL.5432\" failed: No such file or directory",
+                FailureCause::DatabaseUnreachable,
+            ),
+            (
+                "django.db.utils.OperationalError",
+                "could not translate host name \"db\" to address: Name or service not known",
+                FailureCause::DatabaseUnreachable,
+            ),
+            (
+                "django.db.utils.OperationalError",
+                "(2002, \"Can't connect to local MySQL server through socket '/run/mysqld/mysqld.sock' (2)\")",
+                FailureCause::DatabaseUnreachable,
+            ),
+            (
+                "django.db.utils.OperationalError",
+                "(2003, \"Can't connect to MySQL server on 'localhost:3306' (111)\")",
+                FailureCause::DatabaseUnreachable,
+            ),
+            (
+                "django.db.utils.OperationalError",
+                "connection to server at \"localhost\" (::1), port 5432 failed: FATAL:  database \"prod\" does not exist",
+                FailureCause::MissingDatabase,
+            ),
+            ("django.db.utils.OperationalError", "(1049, \"Unknown database 'prod'\")", FailureCause::MissingDatabase),
+            ("django.db.utils.ProgrammingError", "(1146, \"Table 'a.b' doesn't exist\")", FailureCause::MissingTable),
         ];
         for (exception, message, expected) in table {
             assert_eq!(of_exception(&fatal(exception, message), false), expected, "{message}");

@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::{CommandKind, FailureCause, Judgement, Reader, Reading, line};
-use crate::runner::Ended;
+use super::{CommandKind, Ended, FailureCause, Judgement, Reader, Reading, line};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/logs")

@@ -5,18 +5,27 @@
 
 mod abandon;
 mod cause;
+mod dump_signs;
+mod ended;
 mod judge;
 pub mod line;
+mod pip_signs;
 pub mod prompts;
 mod reader;
 mod reading;
+mod remedy;
 mod severity;
 
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
+mod judge_tests;
+#[cfg(test)]
 mod reader_tests;
 
+pub use ended::Ended;
 pub use line::{Severity, severity, strip_log_prefix};
 pub use reader::Reader;
 pub use reading::{Checked, CommandKind, DatabaseState, FailureCause, Fatal, Group, Judgement, Reading};

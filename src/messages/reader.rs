@@ -4,12 +4,17 @@
 
 use super::abandon::{Abandoned, cut};
 use super::cause;
+use super::dump_signs::DumpSigns;
+use super::ended::Ended;
+use super::pip_signs::PipSigns;
 use super::reading::{Checked, CommandKind, FailureCause, Fatal, Reading};
 use super::severity::{is_exception_name, strip_log_prefix};
-use crate::runner::Ended;
 
 const MOST_LIST: usize = 10_000;
 const MOST_TEXT: usize = 4000;
+const MOST_NAME: usize = 300;
+/// Bytes of a line that are looked at; nothing that Lino prints needs more.
+const MOST_LINE: usize = 1 << 20;
 
 /// A traceback as it comes: frames, then the exception, perhaps over several lines.
 #[derive(Debug, Default)]
@@ -57,7 +62,18 @@ pub struct Reader {
     pub(super) problems: Option<(u64, u64)>,
     pub(super) requirements: Vec<String>,
     pub(super) source_version: Option<String>,
-    pub(super) written: Option<u64>,
+    pub(super) dump: DumpSigns,
+    pub(super) pip: PipSigns,
+    /// Objects that the loader left out, and the first of them.
+    pub(super) ignored: u64,
+    pub(super) first_ignored: String,
+    /// Something other than its own text followed the exception.
+    pub(super) went_on: bool,
+    /// The traceback that comes is about something Python itself passes over.
+    passed_over: bool,
+    /// One process said "Done" twice: Lino does so when it is asked to stop.
+    pub(super) done_twice: bool,
+    last_done: String,
     pub(super) cache_built: bool,
     pub(super) question: Option<String>,
     pub(super) last_line: String,
@@ -97,7 +113,14 @@ impl Reader {
             problems: None,
             requirements: Vec::new(),
             source_version: None,
-            written: None,
+            dump: DumpSigns::default(),
+            pip: PipSigns::default(),
+            ignored: 0,
+            first_ignored: String::new(),
+            went_on: false,
+            passed_over: false,
+            done_twice: false,
+            last_done: String::new(),
             cache_built: false,
             question: None,
             last_line: String::new(),
@@ -107,16 +130,22 @@ impl Reader {
         }
     }
 
+    /// Starts reading the output of a command whose line is known as it was typed.
+    #[must_use]
+    pub fn of_line(kind: CommandKind, line: &str) -> Self {
+        let mut reader = Self::new(kind);
+        reader.dump.read(line);
+        reader
+    }
+
     /// Takes the next line, already cleaned by [`plain`](super::line::plain).
     pub fn feed_line(&mut self, line: &str) {
-        let line = strip_log_prefix(line);
+        let line = strip_log_prefix(bounded(line));
         if !line.trim().is_empty() {
             self.last_line = cut(line.trim(), MOST_TEXT);
         }
         if line.starts_with("Done ") && line.contains("(PID ") {
-            self.done_lines += 1;
-            self.trace = Trace::Outside;
-            self.listing = false;
+            self.read_done(line);
             return;
         }
         if let Some(before) = line.trim_end().strip_suffix("Traceback (most recent call last):") {
@@ -157,7 +186,20 @@ impl Reader {
         super::judge::judge(self, ended)
     }
 
+    fn read_done(&mut self, line: &str) {
+        let line = cut(line.trim(), MOST_TEXT);
+        self.done_lines += 1;
+        self.done_twice |= self.last_done == line;
+        self.last_done = line;
+        self.trace = Trace::Outside;
+        self.listing = false;
+    }
+
     fn begin_trace(&mut self) {
+        if std::mem::take(&mut self.passed_over) {
+            return;
+        }
+        self.went_on = false;
         self.trace = Trace::Frames;
         self.fatal = None;
         self.migrating = false;
@@ -169,7 +211,10 @@ impl Reader {
     /// Returns true when the line belongs to a traceback and says nothing else.
     fn read_trace(&mut self, line: &str) -> bool {
         match self.trace {
-            Trace::Outside => false,
+            Trace::Outside => {
+                self.went_on |= !belongs_to_message(line);
+                false
+            }
             Trace::Frames if line.starts_with([' ', '\t']) || line.is_empty() => {
                 self.migrating |= line.ends_with(", in install_migrations") || line.contains(", in migrate_from_");
                 self.in_initdb |= line.contains("/initdb.py\", line ");
@@ -200,6 +245,7 @@ impl Reader {
                 true
             }
             Trace::Message => {
+                self.went_on |= !belongs_to_message(line);
                 // The end of a message cannot be seen, so its later lines are read as ordinary ones too.
                 self.continue_message(line);
                 false
@@ -208,7 +254,8 @@ impl Reader {
     }
 
     fn set_fatal(&mut self, exception: &str, message: &str) {
-        self.fatal = Some(Fatal { exception: exception.to_owned(), message: cut(message, MOST_TEXT) });
+        self.went_on = false;
+        self.fatal = Some(Fatal { exception: cut(exception, MOST_NAME), message: cut(message, MOST_TEXT) });
         if let Some(count) = abandon_count(message) {
             self.abandoning = true;
             self.listing = true;
@@ -255,9 +302,10 @@ impl Reader {
             self.informative = true;
             return;
         }
-        if line.starts_with("Deferred ") || line.starts_with("- ") {
+        if line.starts_with("Deferred ") || line.starts_with("- ") || line.starts_with("  adding: ") {
             return;
         }
+        self.passed_over = line.starts_with("Exception ignored ") || line == "--- Logging error ---";
         for name in ["CommandError", "SystemCheckError"] {
             if let Some(message) = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(": ")) {
                 self.set_fatal(name, message);
@@ -277,6 +325,8 @@ impl Reader {
     }
 
     fn note_complaint(&mut self, line: &str) {
+        // Programs complain in short lines; a long one is data.
+        let line = line.get(..line.floor_char_boundary(MOST_TEXT)).unwrap_or(line).trim_end();
         if let Some(cause) = cause::of_complaint(line) {
             self.complaint = Some((cause, cut(line, MOST_TEXT)));
         }
@@ -308,7 +358,7 @@ impl Reader {
 
     fn read_restore(&mut self, line: &str) {
         if let Some(version) = source_version(line) {
-            self.source_version.get_or_insert_with(|| version.to_owned());
+            self.source_version.get_or_insert_with(|| cut(version, MOST_NAME));
         }
         if line.starts_with("`initdb ` started on database ") {
             self.flushed = true;
@@ -325,6 +375,11 @@ impl Reader {
             self.read_loading(rest);
         } else if let Some(count) = between(line, "Loaded ", " objects") {
             self.loaded = Some(count);
+        } else if let Some(object) = line.strip_prefix("Ignored unknown object ") {
+            self.ignored += 1;
+            if self.ignored == 1 {
+                self.first_ignored = cut(object.trim(), MOST_NAME);
+            }
         } else if let Some(count) = between(line, "Trying to save ", " deferred objects.") {
             self.step(&format!("Saving {count} postponed rows"));
         } else if between(line, "Finalize ", " after_load handlers").is_some() {
@@ -353,8 +408,9 @@ impl Reader {
     }
 
     fn read_dump(&mut self, line: &str) {
+        self.dump.read(line);
         if let Some(count) = between(line, "Wrote ", " objects to ") {
-            self.written = Some(count);
+            self.dump.written = Some(count);
         } else if let Some(rest) = line.strip_prefix("Writing ") {
             self.text = format!("Writing {}", cut(rest.trim_end_matches('.'), 200));
         } else if let Some(bar) = line.trim_start().strip_prefix('[')
@@ -384,7 +440,7 @@ impl Reader {
             && (found, fixed) != (0, 0)
             && self.checked.len() < MOST_LIST
         {
-            let names = names.trim_end_matches('.').to_owned();
+            let names = cut(names.trim_end_matches('.'), MOST_NAME);
             self.checked.push(Checked { names, found, fixed });
         }
     }
@@ -410,20 +466,20 @@ impl Reader {
             Some(extras) => extras.split_once(']').map(|(_, rest)| rest),
             None => Some(rest),
         };
-        let fits = rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['<', '>', '=', '!', '~']));
+        let fits = rest.is_some_and(|rest| {
+            rest.is_empty() || ["<", ">", "==", "!=", "~="].iter().any(|operator| rest.starts_with(operator))
+        });
+        // What a shell says of a process that was ended by a signal.
+        let fits = fits && !matches!(line, "Terminated" | "Killed" | "Hangup");
         let named = name.starts_with(|letter: char| letter.is_ascii_alphanumeric());
-        if named && fits && self.requirements.len() < MOST_LIST {
+        if named && fits && line.len() <= MOST_NAME && self.requirements.len() < MOST_LIST {
             self.requirements.push(line.to_owned());
         }
     }
 
     fn read_pip(&mut self, line: &str) {
-        let trimmed = line.trim_start();
-        if ["Collecting ", "Downloading ", "Installing collected packages", "Building wheel", "Uninstalling "]
-            .iter()
-            .any(|sign| trimmed.starts_with(sign))
-        {
-            self.step(trimmed);
+        if self.pip.read(line) {
+            self.step(line);
         }
     }
 
@@ -433,6 +489,17 @@ impl Reader {
             self.question = Some(cut(line.trim(), MOST_TEXT));
         }
     }
+}
+
+/// Whether the line belongs to the text of an exception: databases add lines to theirs.
+fn belongs_to_message(line: &str) -> bool {
+    let added = ["LINE ", "DETAIL:", "HINT:", "CONTEXT:", "QUERY:", "STATEMENT:"];
+    line.trim().is_empty() || line.starts_with([' ', '\t']) || added.iter().any(|start| line.starts_with(start))
+}
+
+/// The beginning of a line, cut between two characters.
+fn bounded(line: &str) -> &str {
+    line.get(..line.floor_char_boundary(MOST_LINE)).unwrap_or(line)
 }
 
 /// The number in any wording of the abandon line.

@@ -3,8 +3,7 @@
 use proptest::prelude::*;
 
 use super::corpus_tests::read;
-use super::{Checked, CommandKind, DatabaseState, FailureCause, Judgement, Reader, Reading, line};
-use crate::runner::Ended;
+use super::{Checked, CommandKind, DatabaseState, Ended, FailureCause, Judgement, Reader, Reading, line};
 
 const OK: Option<Ended> = Some(Ended::Exited { code: 0 });
 const ONE: Option<Ended> = Some(Ended::Exited { code: 1 });

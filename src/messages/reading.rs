@@ -29,13 +29,15 @@ pub enum CommandKind {
     Snapshot,
     /// `pull.sh`.
     Pull,
-    /// Anything else, judged by its exit status.
+    /// Anything else, judged by its exit status and by an exception as its last words.
     Other,
 }
 
 /// Everything understood from one command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
+    /// What kind of command it was.
+    pub kind: CommandKind,
     /// How the command ended, for the operator.
     pub judgement: Judgement,
     /// What a restore left behind; every other command but `Other` leaves [`DatabaseState::Untouched`].
@@ -46,6 +48,8 @@ pub struct Reading {
     pub groups_left_off: u64,
     /// The number in the abandon line: rows that could not be saved.
     pub unsaved: u64,
+    /// Objects that a restore left out because they were no rows: "Ignored unknown object X".
+    pub ignored: u64,
     /// The number in "Loaded N objects".
     pub loaded: Option<u64>,
     /// The sum of all "Loading N objects"; a table in several parts counts once.
@@ -109,8 +113,16 @@ pub enum FailureCause {
     RowsLost,
     /// Another process holds the database.
     DatabaseLocked,
+    /// The database server does not answer, or does not take the connection.
+    DatabaseUnreachable,
+    /// The database server does not let the site's user in, or not at the tables.
+    DatabasePermission,
+    /// The server has no database of that name.
+    MissingDatabase,
     /// The database lacks a table the code expects.
     MissingTable,
+    /// A table of the database lacks a column the code expects.
+    MissingColumn,
     /// `manage.py` does not know the command.
     UnknownCommand,
     /// A Python module or name cannot be imported.
@@ -126,6 +138,13 @@ pub enum FailureCause {
     SyntaxError,
     /// A file is missing.
     MissingFile,
+    /// A file or directory may not be read, written or executed.
+    FilePermission,
+    /// A program that the command calls is not installed.
+    ProgramMissing {
+        /// Its name.
+        program: String,
+    },
     /// A row of a model without foreign keys could not be saved.
     IndependentRow,
     /// More rows were deferred than the loader allows.
@@ -140,6 +159,17 @@ pub enum FailureCause {
     DumpExists,
     /// The dump is not complete because the database reported errors.
     DatabaseErrors,
+    /// The dump was made in a way that leaves rows out, or may have left some out.
+    IncompleteDump,
+    /// The archive of the snapshot could not be written whole.
+    ArchiveFailed,
+    /// pip finds no version of a package.
+    NoSuchPackage {
+        /// The package as it was asked for.
+        requirement: String,
+    },
+    /// The packages asked for contradict each other.
+    PackageConflict,
     /// Redis does not answer.
     RedisMissing,
     /// No space left.
@@ -174,9 +204,9 @@ pub enum DatabaseState {
 /// Rows of one model that were not saved for the same reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
-    /// The model, for example `contacts.Partner`.
+    /// The model, for example `contacts.Partner`, cut when it is very long.
     pub model: String,
-    /// The reason as printed, without the row's own name.
+    /// The reason as printed, without the row's own name, cut when it is very long.
     pub message: String,
     /// How many rows.
     pub count: u64,

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use thiserror::Error;
@@ -23,6 +23,8 @@ use crate::error::{Kind, Report, Tell};
 const OF_THE_TERMINAL: [&str; 3] = ["TERM", "LINES", "COLUMNS"];
 /// Variables that the runner itself keeps; all others come with each command, so that none is out of date.
 const OF_THE_RUNNER: [&str; 6] = ["HOME", "LANG", "LOGNAME", "PATH", "TMPDIR", "USER"];
+/// How long a runner that is ending may stand in the way of a new one.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What can go wrong between wizard and runner.
 #[derive(Debug, Error)]
@@ -61,12 +63,11 @@ pub enum RunnerError {
 impl Tell for RunnerError {
     fn tell(&self) -> Report {
         match self {
-            Self::Busy { driver } => Report::new(
-                Kind::Environment,
-                format!("{} is upgrading this site already.", crate::engine::operator_text(driver)),
-            )
-            .unchanged("Nothing was changed by you.")
-            .next("Talk to them, or watch in a wizard of your own."),
+            Self::Busy { driver } => {
+                Report::new(Kind::Environment, format!("{driver} is upgrading this site already."))
+                    .unchanged("Nothing was changed by you.")
+                    .next("Talk to them, or watch in a wizard of your own.")
+            }
             Self::OtherProtocol { .. } => Report::new(
                 Kind::Environment,
                 "lino-upgrade was replaced by another version while an upgrade is under way.",
@@ -115,20 +116,19 @@ impl Client {
     ) -> Result<(Self, mpsc::UnboundedReceiver<RunnerEvent>), RunnerError> {
         let not_launched = |text: String| RunnerError::NotLaunched { dir: dir.to_owned(), text };
         records::prepare(dir).map_err(|error| not_launched(error.to_string()))?;
-        for attempt in 0..20 {
+        let limit = Instant::now() + PATIENCE;
+        loop {
             if let Ok(stream) = connect(dir).await {
+                // A runner that is just ending takes the connection but not the greeting.
                 match Self::greet(stream, operator.clone(), role).await {
-                    // An idle runner may end at this very moment, before it has answered anything.
-                    Err(RunnerError::Gone(_)) => {}
-                    settled => return settled,
+                    Err(RunnerError::Gone(_)) if Instant::now() < limit => {}
+                    greeted => return greeted,
                 }
-            }
-            if attempt > 0 {
-                tokio::time::sleep(Duration::from_millis(50)).await;
+            } else if Instant::now() >= limit {
+                return Err(not_launched("it starts but does not answer".into()));
             }
             launch(dir, exe).await.map_err(|error| not_launched(error.to_string()))?;
         }
-        Err(not_launched("it starts but does not answer".into()))
     }
 
     async fn greet(

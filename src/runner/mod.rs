@@ -21,7 +21,9 @@ pub use protocol::{Role, RunnerEvent};
 pub use records::state_on_disk;
 pub use serve::runner_main;
 pub use shim::shim_main;
-pub use spec::{CommandSpec, CommandState, Ended, Operator};
+pub use spec::{CommandSpec, CommandState, Operator};
+
+pub use crate::messages::Ended;
 
 /// The environment variable that marks all processes of a command, also those that make a session of their own.
 const MARKER: &str = "LINO_UPGRADE_COMMAND";

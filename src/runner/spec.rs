@@ -1,9 +1,12 @@
 //! What the runner is asked to run, and what it knows of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::messages::Ended;
 
 /// A command for the runner's terminal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,27 +23,6 @@ pub struct CommandSpec {
     pub env: BTreeMap<String, Option<String>>,
     /// The file to which every byte of the terminal is appended while the command runs.
     pub log: PathBuf,
-}
-
-/// How a command ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "how", rename_all = "snake_case")]
-pub enum Ended {
-    /// With an exit status.
-    Exited {
-        /// The status, 0 to 255.
-        code: i32,
-    },
-    /// By a signal.
-    Signalled {
-        /// The signal's number.
-        signal: i32,
-    },
-    /// It could not be started; the log says why.
-    NotStarted {
-        /// The system's error number, for example 2 for "no such file".
-        errno: i32,
-    },
 }
 
 /// What is known of a command.
@@ -93,4 +75,18 @@ pub struct Operator {
     pub from: Option<String>,
     /// Since when, seconds since 1970.
     pub since: i64,
+}
+
+impl fmt::Display for Operator {
+    /// Tells the operator in a few words, for example "anna on pts/3 from 10.0.0.7".
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.user)?;
+        if let Some(tty) = &self.tty {
+            write!(formatter, " on {tty}")?;
+        }
+        if let Some(from) = &self.from {
+            write!(formatter, " from {from}")?;
+        }
+        Ok(())
+    }
 }

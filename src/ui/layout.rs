@@ -49,18 +49,18 @@ const WIDE_STEPS: u16 = 44;
 /// Computes the areas of the main screen.
 #[must_use]
 pub fn areas(state: &State) -> Areas {
-    areas_of(state, state.shown_division())
+    areas_of(state, state.shown_division(), input_rows)
 }
 
-fn areas_of(state: &State, division: Division) -> Areas {
+fn areas_of(state: &State, division: Division, input_rows: fn(&State, u16) -> u16) -> Areas {
     let (columns, rows) = state.size;
     let screen = Rect::new(0, 0, columns, rows);
     let inner = columns.saturating_sub(2);
     let body = Rect::new(1, 1, inner, rows.saturating_sub(5));
     let status = Rect::new(2, rows.saturating_sub(3), inner.saturating_sub(2), 1);
     let keys = Rect { y: rows.saturating_sub(2), ..status };
-    let input_rows = input_rows(state);
     if division == Division::LogAlone {
+        let input_rows = input_rows(state, body.width);
         let log = Rect { height: body.height.saturating_sub(input_rows), ..body };
         return Areas {
             screen,
@@ -78,11 +78,14 @@ fn areas_of(state: &State, division: Division) -> Areas {
     let facts = Rect { y: body.y + list, height: body.height - list, ..steps };
     let x = body.x + left + 1;
     let right = Rect { x, width: body.width.saturating_sub(left + 1), ..body };
+    let input_rows = input_rows(state, right.width);
     let wanted = text::cells(explanation::lines(state, usize::from(right.width)).len());
     let most = match (state.focus, &state.shell) {
         (Focus::Explanation, None) => right.height.saturating_sub(5 + input_rows),
         (_, Some(_)) => 4,
         _ if settled_badly(state) => right.height.saturating_sub(6 + input_rows).max(right.height / 2),
+        // On a small screen the log of what runs is worth more than the end of the explanation.
+        _ if right.height < 24 && state.is_busy() => right.height.saturating_sub(input_rows) / 3,
         _ => right.height.saturating_sub(input_rows) / 2,
     };
     let height = wanted.clamp(3, most.max(3)).min(right.height);
@@ -102,16 +105,29 @@ fn settled_badly(state: &State) -> bool {
     state.step().is_some_and(|step| matches!(step.plan.state, Failed { .. } | Interrupted { .. }))
 }
 
-fn input_rows(state: &State) -> u16 {
+/// Returns how many rows the search or the input takes below a log of `width` columns.
+fn input_rows(state: &State, width: u16) -> u16 {
     if state.log.editing || (state.log.search.is_some() && state.shell.is_none() && state.typing.is_none()) {
         1
     } else if state.shell.is_some() {
         0
     } else if state.waiting.is_some() || state.typing.is_some() {
-        2
+        1 + text::cells(prompt(state, usize::from(width)).len()).max(1)
     } else {
         0
     }
+}
+
+/// Rows of a prompt that are shown at most.
+const PROMPT_ROWS: usize = 3;
+
+/// Returns the end of the running command's prompt, broken into rows that leave two columns for a mark.
+#[must_use]
+pub fn prompt(state: &State, width: usize) -> Vec<String> {
+    let Some(waiting) = &state.waiting else { return Vec::new() };
+    let mut rows = text::wrap(text::clean(&waiting.prompt).trim(), width.saturating_sub(2));
+    rows.drain(..rows.len().saturating_sub(PROMPT_ROWS));
+    rows
 }
 
 /// Returns the size that the engine is told: columns, rows.
@@ -119,7 +135,8 @@ fn input_rows(state: &State) -> u16 {
 pub fn terminal_size(state: &State) -> (u16, u16) {
     // A shell keeps the size it has in front, so that looking at the steps meanwhile does not break its lines.
     let division = if state.shell.is_some() { Division::LogAlone } else { state.shown_division() };
-    let log = areas_of(state, division).log;
+    // A prompt must not make its own command's terminal smaller.
+    let log = areas_of(state, division, |_, _| 0).log;
     (log.width.max(1), log.height.max(1))
 }
 

@@ -292,6 +292,20 @@ pub struct Watched {
     pub since: i64,
 }
 
+impl Watched {
+    /// Nobody drives: whoever did has left.
+    #[must_use]
+    pub const fn nobody() -> Self {
+        Self { operator: String::new(), since: 0 }
+    }
+
+    /// Tells whether somebody drives.
+    #[must_use]
+    pub const fn is_driven(&self) -> bool {
+        !self.operator.is_empty()
+    }
+}
+
 /// What the engine does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Engine {

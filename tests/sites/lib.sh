@@ -16,9 +16,10 @@ say() { echo "${0##*/}: $*" >&2; }
 die() { say "$*"; exit 2; }
 
 # The interpreter itself, not a wrapper of it: virtual environments link to it.
+# The system's own is preferred: other users than the one who calls can run it.
 find_python() {
   local name
-  for name in "${PYTHON:-}" python3.11 /usr/bin/python3.11 python3; do
+  for name in "${PYTHON:-}" /usr/bin/python3.11 /usr/bin/python3 python3.11 python3; do
     [ -n "$name" ] || continue
     "$name" -c 'import sys; assert sys.version_info >= (3, 11); print(sys.executable)' 2>/dev/null && return
   done

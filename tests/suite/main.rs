@@ -1,8 +1,11 @@
 //! The suite: real processes, real terminals, real sites.
 
+mod architecture;
 mod getlino;
 mod runner;
 mod shop;
 mod site;
+mod tmux;
 mod ui_fake;
 mod upgrade;
+mod wizard;

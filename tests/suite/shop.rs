@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use assert_fs::TempDir;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// The program under test.
@@ -15,21 +18,32 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_lino-upgrade");
 pub struct Shop {
     /// The project directory.
     pub dir: PathBuf,
-    _home: TempDir,
+    home: TempDir,
 }
 
 impl Shop {
     /// Builds the site; its environment and data are copies of what the cache holds.
     pub fn build() -> Self {
+        Self::make(&[])
+    }
+
+    /// Builds the site so that it belongs to `user`, who can upgrade it.
+    pub fn owned_by(user: &str) -> Self {
+        let shop = Self::make(&["--owner", user]);
+        std::fs::set_permissions(shop.home.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        shop
+    }
+
+    fn make(options: &[&str]) -> Self {
         let home = TempDir::new().unwrap();
         let dir = home.path().join("shop");
-        let status = sites("make_site").args(["--env", "old", "--dir"]).arg(&dir).status().unwrap();
+        let status = sites("make_site").args(options).args(["--env", "old", "--dir"]).arg(&dir).status().unwrap();
         assert!(status.success(), "make_site: {status}");
         // The wheels of the tests do not hold what this Lino would like to have and runs without.
         let config = dir.join("lino-upgrade.toml");
         let text = std::fs::read_to_string(&config).unwrap();
         std::fs::write(&config, format!("{text}\n[steps]\ninstall = \"skip\"\n")).unwrap();
-        Self { dir, _home: home }
+        Self { dir, home }
     }
 
     /// Prepares the upgrade without a wizard.
@@ -48,14 +62,80 @@ impl Shop {
         (output.status.code(), events, String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
+    /// Replaces texts of the site's configuration.
+    pub fn configure(&self, changes: &[(&str, &str)]) {
+        let path = self.dir.join("lino-upgrade.toml");
+        let mut text = std::fs::read_to_string(&path).unwrap();
+        for (old, new) in changes {
+            assert!(text.contains(old), "{old} is not in {text}");
+            text = text.replace(old, new);
+        }
+        std::fs::write(&path, text).unwrap();
+    }
+
+    /// Returns the files of the site, its state directory included, that hold this text.
+    pub fn files_with(&self, text: &str) -> Vec<PathBuf> {
+        let output = Command::new("grep").args(["-rlFa", text]).arg(&self.dir).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).lines().map(PathBuf::from).collect()
+    }
+
+    /// Counts the lines of all logs that hold this text.
+    pub fn log_lines(&self, text: &str) -> usize {
+        let logs = std::fs::read_dir(self.state_dir().join("logs")).unwrap();
+        let logs = logs.map(|log| String::from_utf8_lossy(&std::fs::read(log.unwrap().path()).unwrap()).into_owned());
+        logs.map(|log| log.lines().filter(|line| line.contains(text)).count()).sum()
+    }
+
+    /// Waits for the process of the site whose command line holds this text, and returns it.
+    pub fn process(&self, text: &str) -> Pid {
+        let find = || {
+            std::fs::read_dir("/proc").unwrap().flatten().find_map(|entry| {
+                let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+                let here = std::fs::read_link(entry.path().join("cwd")).ok()?.starts_with(&self.dir);
+                let python = line.split(|byte| *byte == 0).next()?.ends_with(b"python");
+                let found = here && python && String::from_utf8_lossy(&line).contains(text);
+                if found { Pid::from_raw(entry.file_name().to_str()?.parse().ok()?) } else { None }
+            })
+        };
+        let limit = Instant::now() + Duration::from_mins(2);
+        loop {
+            if let Some(pid) = find() {
+                return pid;
+            }
+            assert!(Instant::now() < limit, "{text} does not run");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Returns step and state of all attempts in the journal, in order.
+    pub fn attempts(&self) -> Vec<(String, String)> {
+        let script = "import sqlite3, json\nc = sqlite3.connect('file:.lino-upgrade/journal.sqlite?mode=ro', uri=True)\n\
+            for step, state in c.execute('select step, state from attempts order by id'):\n\
+            \x20   print(step, json.loads(state)['state'] if state else 'open')\n";
+        self.python(script)
+            .lines()
+            .map(|line| line.split_once(' ').unwrap())
+            .map(|(a, b)| (a.into(), b.into()))
+            .collect()
+    }
+
+    /// Runs a script by the site's python and returns what it prints.
+    fn python(&self, script: &str) -> String {
+        let output = Command::new("env/bin/python").args(["-c", script]).current_dir(&self.dir).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn state_dir(&self) -> PathBuf {
+        self.dir.join(".lino-upgrade")
+    }
+
     /// Counts the rows of the tables that the dump holds.
     pub fn rows(&self) -> Vec<(String, i64)> {
         let script = "import sqlite3\nc = sqlite3.connect('file:default.db?mode=ro', uri=True)\n\
             for (t,) in c.execute(\"select name from sqlite_master where type='table' and name like 'shop_%' order by 1\"):\n\
             \x20   print(t, c.execute('select count(*) from ' + t).fetchone()[0])\n";
-        let output = Command::new("env/bin/python").args(["-c", script]).current_dir(&self.dir).output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout)
+        self.python(script)
             .lines()
             .map(|line| {
                 let (table, rows) = line.split_once(' ').unwrap();
@@ -67,6 +147,18 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
+        // What a failed test left behind would go on.
+        let ours = |entry: &std::fs::DirEntry| {
+            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            let cwd = std::fs::read_link(entry.path().join("cwd")).unwrap_or_default();
+            cwd.starts_with(&self.dir) || String::from_utf8_lossy(&line).contains(&*self.dir.to_string_lossy())
+        };
+        for entry in std::fs::read_dir("/proc").unwrap().flatten().filter(ours) {
+            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+            if let Some(pid) = pid {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+        }
         let _ = sites("drop_site").arg(&self.dir).stdout(Stdio::null()).status();
     }
 }
@@ -94,3 +186,22 @@ pub fn ended(events: &[Value]) -> Vec<(String, String)> {
 pub fn all(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(step, state)| ((*step).to_owned(), (*state).to_owned())).collect()
 }
+
+/// How all steps of an upgrade of the shop end.
+pub const WHOLE: [(&str, &str); 15] = [
+    ("check", "done"),
+    ("stop-services", "done"),
+    ("snapshot", "done"),
+    ("verify-snapshot", "done"),
+    ("protect", "done"),
+    ("pull", "done"),
+    ("install", "skipped"),
+    ("compare", "done"),
+    ("restore", "done"),
+    ("triage", "skipped"),
+    ("buildindexes", "skipped"),
+    ("collectstatic", "done"),
+    ("checkdata", "done"),
+    ("start-services", "done"),
+    ("sign-in", "done"),
+];

@@ -7,25 +7,7 @@ use std::process::Child;
 
 use serde_json::Value;
 
-use crate::shop::{Shop, all, ended};
-
-const WHOLE: [(&str, &str); 15] = [
-    ("check", "done"),
-    ("stop-services", "done"),
-    ("snapshot", "done"),
-    ("verify-snapshot", "done"),
-    ("protect", "done"),
-    ("pull", "done"),
-    ("install", "skipped"),
-    ("compare", "done"),
-    ("restore", "done"),
-    ("triage", "skipped"),
-    ("buildindexes", "skipped"),
-    ("collectstatic", "done"),
-    ("checkdata", "done"),
-    ("start-services", "done"),
-    ("sign-in", "done"),
-];
+use crate::shop::{Shop, WHOLE, all, ended};
 
 #[test]
 fn a_real_site_is_upgraded_and_keeps_all_its_rows() {

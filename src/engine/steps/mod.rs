@@ -15,7 +15,7 @@ pub use check::{line as checklist_line, look};
 use super::context::{CommandEnd, Context};
 use super::dispatcher::StepEnd;
 use crate::error::Report;
-use crate::messages::Judgement;
+use crate::messages::{Judgement, Reading};
 use crate::procedure::{Finding, Level, StepId, StepState};
 
 /// Executes a step.
@@ -79,15 +79,44 @@ fn judged(findings: Vec<Finding>, what: &str) -> StepEnd {
 fn unfinished(end: &CommandEnd) -> Option<StepEnd> {
     match &end.reading.judgement {
         Judgement::Finished { .. } => None,
-        Judgement::Unproved { because } => Some(failed(format!("nothing proves that it worked: {because}"))),
-        Judgement::Failed { because, .. } => Some(failed(because.clone())),
+        Judgement::Unproved { because } => {
+            let text = format!("{because} {}", end.reading.unchanged());
+            let remedy = "Read the log of this step to see how far the command came, then retry.";
+            Some(
+                failed(format!("nothing proves that it worked: {because}"))
+                    .with(vec![Finding::fail("proof", text, remedy)]),
+            )
+        }
+        Judgement::Failed { because, .. } => {
+            Some(failed(because.clone()).with(advice(&end.reading).into_iter().collect()))
+        }
         Judgement::Interrupted { because } | Judgement::Refused { because } => Some(interrupted(because.clone())),
     }
+}
+
+/// What a failed command left as it was, and what to do about it.
+fn advice(reading: &Reading) -> Option<Finding> {
+    let Judgement::Failed { because, cause } = &reading.judgement else { return None };
+    Some(Finding::fail(cause.subject(), format!("{because} {}", reading.unchanged()), cause.remedy()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::messages::{CommandKind, Ended, Reader};
+
+    #[test]
+    fn a_failed_command_ends_its_step_with_what_to_do() {
+        let mut reader = Reader::new(CommandKind::Snapshot);
+        reader.feed_line("zip I/O error: No space left on device");
+        let end = CommandEnd { reading: reader.finish(Some(Ended::Exited { code: 15 })) };
+        let because = "There is no space left on the disk.";
+        let text = format!("{because} The database was only read.");
+        let remedy = "Free some space on the disk that the message names, then retry.";
+        let expected = failed(because).with(vec![Finding::fail("disk space", text, remedy)]);
+        let found = unfinished(&end).unwrap();
+        assert_eq!((found.state, found.findings), (expected.state, expected.findings));
+    }
 
     #[test]
     fn one_obstacle_fails_a_checklist_and_a_warning_does_not() {

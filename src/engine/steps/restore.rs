@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 
 use super::super::context::{Command, Context};
 use super::super::{Ask, Attendance, StepEnd};
-use super::{done, failed, interrupted, skipped, unfinished};
+use super::{advice, done, failed, interrupted, skipped, unfinished};
 use crate::error::{Report, Tell};
 use crate::messages::{CommandKind, DatabaseState, FailureCause, Judgement};
-use crate::procedure::{Finding, RESTORE_AGAIN};
+use crate::procedure::{Finding, Level, RESTORE_AGAIN};
 use crate::site::{self, Db};
 
 /// Rows per source file that the next snapshot gets when a restore died for lack of memory.
@@ -35,7 +35,9 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
     if reading.database == DatabaseState::Untouched {
         context.learn(|knowledge| knowledge.database_changed = known.database_changed).await?;
     }
-    let groups: Vec<String> = reading.groups.iter().map(ToString::to_string).collect();
+    let mut groups: Vec<String> = reading.groups.iter().map(ToString::to_string).collect();
+    let ignored = ignored(reading.ignored);
+    groups.extend(ignored.as_ref().map(|finding| finding.text.clone()));
     let unsaved = reading.unsaved;
     context
         .learn(|knowledge| {
@@ -45,13 +47,15 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
         .await?;
     if let Judgement::Failed { because, cause } = &reading.judgement {
         if unsaved > 0 {
-            return Ok(done(format!("{because} See Triage.")).with(vec![Finding::warn(
+            let mut findings = vec![Finding::warn(
                 "rows",
                 format!("{unsaved} rows were not saved."),
                 "The next step shows them; the snapshot still has them.",
-            )]));
+            )];
+            findings.extend(ignored.map(|finding| Finding { level: Level::Warn, ..finding }));
+            return Ok(done(format!("{because} See Triage.")).with(findings));
         }
-        let mut findings = Vec::new();
+        let mut findings: Vec<Finding> = ignored.into_iter().collect();
         if *cause == FailureCause::OutOfMemory {
             context.learn(|knowledge| knowledge.max_row_count = Some(SMALL_FILES)).await?;
             findings.push(Finding::warn(
@@ -64,17 +68,33 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
                 ),
             ));
         }
+        if findings.is_empty() {
+            findings.extend(advice(reading));
+        }
         return Ok(failed(because.clone()).with(findings));
     }
     if let Some(end) = unfinished(&end) {
         return Ok(end);
     }
     let findings = count_rows(context, &known.snapshot_rows).await?;
-    if findings.iter().any(|finding| finding.level == crate::procedure::Level::Fail) {
+    if findings.iter().any(|finding| finding.level == Level::Fail) {
         return Ok(failed("the database has fewer rows than the snapshot").with(findings));
     }
     let rows: u64 = known.snapshot_rows.values().sum();
     Ok(done(format!("{rows} rows of the snapshot are in the database")).with(findings))
+}
+
+/// What Lino's loader left out although the dump has it; it only prints a warning.
+fn ignored(count: u64) -> Option<Finding> {
+    let objects = if count == 1 { "object was" } else { "objects were" };
+    (count > 0).then(|| {
+        Finding::fail(
+            "ignored objects",
+            format!("{count} {objects} ignored because Lino did not know them as rows; the snapshot still has them."),
+            "Look for \"Ignored unknown object\" in the log of this step. Let the developer of the migrator correct \
+             it, then restore again.",
+        )
+    })
 }
 
 /// Compares the rows of every table with those of the snapshot.
@@ -178,6 +198,14 @@ mod tests {
 
     fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
         pairs.iter().map(|(table, rows)| ((*table).to_owned(), *rows)).collect()
+    }
+
+    #[test]
+    fn ignored_objects_are_an_obstacle_with_their_number() {
+        assert_eq!(ignored(0), None);
+        let finding = ignored(2).unwrap();
+        assert_eq!(finding.level, Level::Fail);
+        assert!(finding.text.starts_with("2 objects were ignored"), "{}", finding.text);
     }
 
     #[test]

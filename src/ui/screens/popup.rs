@@ -128,11 +128,15 @@ fn content(state: &State, width: usize) -> Option<Content> {
         )),
         Some(Popup::TakeOver) => Some(confirm(
             "Take this upgrade over?".to_owned(),
-            &format!(
-                "{} drives it now. After this you drive, and the other wizard only watches. A running command is not \
+            &if state.watched.as_ref().is_some_and(|watched| !watched.is_driven()) {
+                "Nobody drives it now. After this you do. A running command is not touched.".to_owned()
+            } else {
+                format!(
+                    "{} drives it now. After this you drive, and the other wizard only watches. A running command is not \
                  touched. Better tell them first.",
-                state.watched.as_ref().map(|watched| text::clean(&watched.operator)).unwrap_or_default()
-            ),
+                    state.watched.as_ref().map(|watched| text::clean(&watched.operator)).unwrap_or_default()
+                )
+            },
             "Take it over.",
             width,
         )),

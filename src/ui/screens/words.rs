@@ -11,6 +11,9 @@ use crate::ui::text;
 /// Returns one sentence that says what the operator is to do now.
 #[must_use]
 pub fn now(state: &State) -> String {
+    if state.watched.as_ref().is_some_and(|watched| !watched.is_driven()) {
+        return "Whoever drove this upgrade has left. Press t to take it over.".to_owned();
+    }
     if let Some(watched) = &state.watched {
         return format!(
             "{} drives since {}; you are watching. t takes over.",

@@ -63,6 +63,7 @@ fn event() -> impl Strategy<Value = Event> {
         Just(Event::ShellOpened { log: "/shell".into(), from: 0 }),
         Just(Event::ShellClosed),
         Just(Event::Rested { outcome: Outcome::Failed, summary: "x".into() }),
+        Just(Event::DriverLeft),
         (".{0,99}", any::<i64>()).prop_map(|(operator, since)| Event::Watching { operator, since: since / 4 }),
         Just(Event::Driving),
         ".{0,300}".prop_map(|text| Event::Noticed { level: NoticeLevel::Error, text }),

@@ -100,7 +100,15 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
             state.watched = Some(Watched { operator, since });
             end_typing(state);
         }
-        Event::Driving => state.watched = None,
+        Event::DriverLeft => state.watched = Some(Watched::nobody()),
+        Event::Driving => {
+            state.watched = None;
+            // What runs is told again from the driver's seat.
+            state.engine = Engine::Resting { because: None };
+            if let Some(waiting) = state.waiting.take() {
+                awaited(state, waiting, actions);
+            }
+        }
         Event::Noticed { level, text } => notice(state, level, text),
         Event::Troubled { report } => {
             state.trouble = Some(report.clone());

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use crate::messages::line::Severity;
-use crate::ui::layout::Areas;
+use crate::ui::layout::{Areas, prompt};
 use crate::ui::log_view::{Found, Row, VisibleRow};
 use crate::ui::screens::main::pane_role;
 use crate::ui::state::{Focus, State};
@@ -206,35 +206,38 @@ fn input(state: &State, frame: &mut Frame, area: Rect, log: Rect, visible: &[Vis
 fn typing(state: &State, frame: &mut Frame, area: Rect, log: Rect, visible: &[VisibleRow]) {
     let active = state.typing.is_some() && state.popup.is_none() && state.ask().is_none();
     let width = usize::from(area.width);
-    let (question, prompt, secret) = match &state.waiting {
+    let (question, secret) = match &state.waiting {
         Some(waiting) => {
             let who = if waiting.certain { "The command waits" } else { "The command seems to wait" };
-            let prompt = text::clean(&waiting.prompt);
-            (format!("{who} for your answer:"), prompt.trim().to_owned(), waiting.secret)
+            (format!("{who} for your answer:"), waiting.secret)
         }
-        None => ("Your keys go to the command.".to_owned(), String::new(), false),
+        None => ("Your keys go to the command.".to_owned(), false),
     };
-    let dots = state.secret.len().min(width / 2);
-    let (told, cursor) = if !active && state.waiting.is_some() {
-        ("Press i to type your answer.".to_owned(), 0)
+    let mut rows = prompt(state, width);
+    let mut cursor = 0;
+    if !active && state.waiting.is_some() {
+        rows = vec!["Press i to type your answer.".to_owned()];
     } else if secret {
-        let prompt = text::tail(&prompt, width.saturating_sub(dots + 4));
-        let cursor = text::width(&prompt) + 3 + dots;
-        (format!("› {prompt} {}", "•".repeat(dots)), cursor)
-    } else if prompt.is_empty() {
-        ("› what you type appears in the log".to_owned(), 0)
-    } else {
-        (format!("› {}", text::tail(&prompt, width.saturating_sub(2))), 0)
-    };
-    let heading = Line::styled(text::cut(&question, width), state.colours.of(Role::Warning));
-    let field = Line::styled(format!("{:<width$}", text::cut(&told, width)), state.colours.of(Role::Input));
-    frame.render_widget(Paragraph::new(vec![heading, field]), area);
+        let dots = state.secret.len().min(width / 2);
+        let last = text::tail(&rows.pop().unwrap_or_default(), width.saturating_sub(dots + 4));
+        cursor = text::width(&last) + 3 + dots;
+        rows.push(format!("{last} {}", "•".repeat(dots)));
+    } else if rows.is_empty() {
+        rows.push("what you type appears in the log".to_owned());
+    }
+    let mut lines = vec![Line::styled(text::cut(&question, width), state.colours.of(Role::Warning))];
+    lines.extend(rows.iter().enumerate().map(|(at, row)| {
+        let mark = if at == 0 { "›" } else { " " };
+        Line::styled(format!("{:<width$}", format!("{mark} {row}")), state.colours.of(Role::Input))
+    }));
+    let last = area.y + text::cells(rows.len());
+    frame.render_widget(Paragraph::new(lines), area);
     if !active {
         return;
     }
     if secret {
         let x = area.x.saturating_add(text::cells(cursor));
-        frame.set_cursor_position((x.min(area.right().saturating_sub(1)), area.y + 1));
+        frame.set_cursor_position((x.min(area.right().saturating_sub(1)), last));
     } else if let (true, Some(last)) = (state.log.follow, visible.last()) {
         // The terminal's own place: behind the prompt, where the echo will appear.
         let x = log.x.saturating_add(text::cells(last.columns.1.saturating_sub(last.columns.0)));
