@@ -61,13 +61,13 @@ impl User {
     }
 
     /// Opens a terminal in which the user runs the wizard.
-    fn wizard(&self, site: &Path, size: (u16, u16)) -> Tmux {
+    fn wizard(&self, site: &Path, cells: (u16, u16)) -> Tmux {
         let line = format!(
             "stty -g > ~/before; {} --site {}; status=$?; stty -g > ~/after; echo left with $status; exec cat",
             self.program().display(),
             site.display()
         );
-        Tmux::open(self.home.path(), Some(&self.name), size, &format!("HOME={}; {line}", self.home.path().display()))
+        Tmux::open(self.home.path(), Some(&self.name), cells, &format!("HOME={}; {line}", self.home.path().display()))
     }
 }
 
