@@ -42,15 +42,14 @@ pub fn read_decisions(path: &Path) -> Result<Decisions, Report> {
 pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
     let decisions = args.decisions.as_deref().map(read_decisions).transpose()?.unwrap_or_default();
     let mut sink = open_sink(&args.events)?;
-    let mut driver =
-        Driver {
-            yes: args.yes,
-            decisions,
-            handle_wishes: handle.wishes.clone(),
-            needed: None,
-            way_back: None,
-            drives: false,
-        };
+    let mut driver = Driver {
+        yes: args.yes,
+        decisions,
+        handle_wishes: handle.wishes.clone(),
+        needed: None,
+        way_back: None,
+        drives: false,
+    };
     let mut sent = false;
     while let Some(event) = next_event(&mut handle).await {
         let line = serde_json::to_string(&event)
