@@ -43,8 +43,14 @@ pub fn read_decisions(path: &Path) -> Result<Decisions, Report> {
 pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
     let decisions = args.decisions.as_deref().map(read_decisions).transpose()?.unwrap_or_default();
     let mut sink = open_sink(&args.events)?;
-    let mut driver =
-        Driver { yes: args.yes, decisions, handle_wishes: handle.wishes.clone(), needed: None, drives: false };
+    let mut driver = Driver {
+        yes: args.yes,
+        decisions,
+        handle_wishes: handle.wishes.clone(),
+        needed: None,
+        way_back: None,
+        drives: false,
+    };
     let mut sent = false;
     while let Some(event) = next_event(&mut handle).await {
         let line = serde_json::to_string(&event)
@@ -83,6 +89,7 @@ struct Driver {
     decisions: Decisions,
     handle_wishes: tokio::sync::mpsc::UnboundedSender<Wish>,
     needed: Option<String>,
+    way_back: Option<String>,
     drives: bool,
 }
 
@@ -104,7 +111,7 @@ impl Driver {
                 let key = decided.or(if self.yes { ask.recommended } else { None });
                 match key {
                     Some(key) => self.wish(Wish::Choose { question: ask.question.clone(), key }),
-                    None => self.need(format!("{}: {}", ask.question, ask.text)),
+                    None => self.need(format!("{}: {} {}", ask.question, sentence(&ask.title), ask.text)),
                 }
                 None
             }
@@ -138,14 +145,22 @@ impl Driver {
                 complain(&report.to_string());
                 None
             }
+            Event::PlanMade { steps } => {
+                self.way_back = steps.first().map(|step| step.way_back.clone());
+                None
+            }
             Event::Rested { outcome, summary } => {
-                if let Some(needed) = self.needed.take() {
+                let status = if let Some(needed) = self.needed.take() {
                     complain(&format!("A decision is needed. {needed}"));
-                    Some(Outcome::DecisionNeeded.exit_status())
+                    Outcome::DecisionNeeded.exit_status()
                 } else {
                     complain(summary);
-                    Some(outcome.exit_status())
+                    outcome.exit_status()
+                };
+                if let Some(way_back) = &self.way_back {
+                    complain(&format!("Start again to continue. If you stop here:\n{way_back}"));
                 }
+                Some(status)
             }
             Event::RunEnded { outcome, summary } => {
                 complain(summary);
@@ -154,6 +169,11 @@ impl Driver {
             _ => None,
         }
     }
+}
+
+/// Returns the text with a period, unless it ends a sentence by itself.
+fn sentence(text: &str) -> String {
+    if text.ends_with(['.', '?', '!']) { text.to_owned() } else { format!("{text}.") }
 }
 
 fn complain(text: &str) {
@@ -169,7 +189,8 @@ mod tests {
     fn driver(yes: bool, answers: &[(&str, &str)]) -> (Driver, tokio::sync::mpsc::UnboundedReceiver<Wish>) {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         let answers = answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        (Driver { yes, decisions: Decisions { answers }, handle_wishes: sender, needed: None, drives: false }, receiver)
+        let decisions = Decisions { answers };
+        (Driver { yes, decisions, handle_wishes: sender, needed: None, way_back: None, drives: false }, receiver)
     }
 
     fn ask(recommended: Option<char>) -> Event {

@@ -274,15 +274,7 @@ impl Dispatcher {
             return Ok(());
         }
         self.over = true;
-        let (old, new) = {
-            let knowledge = lock(&self.knowledge);
-            (knowledge.old_version.clone(), knowledge.new_version.clone())
-        };
-        let summary = match (old, new) {
-            (Some(old), Some(new)) if old != new => format!("The site was upgraded from {old} to {new}."),
-            (Some(old), _) => format!("The site runs; its version is {old}, as before."),
-            _ => "The site runs.".to_owned(),
-        };
+        let summary = lock(&self.knowledge).summary();
         self.journal.end_run(self.run, "done", &summary, now()).await.map_err(|error| error.tell())?;
         self.tell(Event::RunEnded { outcome: Outcome::Done, summary });
         Ok(())

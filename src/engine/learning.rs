@@ -4,9 +4,13 @@ use super::Versions;
 use crate::procedure::Knowledge;
 use crate::site::Facts;
 
+/// Lino's own default: the development server, and no address of a site.
+const DEVELOPMENT: &str = "http://127.0.0.1:8000";
+
 /// Folds facts that the site's own Python told into what is known.
 pub fn from_facts(knowledge: &mut Knowledge, facts: &Facts) {
     knowledge.engine.clone_from(&facts.database.engine);
+    knowledge.url = facts.site.url.clone().filter(|url| url.trim_end_matches('/') != DEVELOPMENT);
     let version = facts.site.version.clone();
     if knowledge.packages_changed.is_none() {
         knowledge.old_version = version;

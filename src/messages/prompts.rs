@@ -20,7 +20,7 @@ const FLUSH: Known = Known {
 };
 
 const SNAPSHOTS: Known = Known {
-    meaning: "pull.sh asks whether every site that uses this environment has a snapshot. One key answers, no Enter.",
+    meaning: "pull.sh asks: has every site of this environment a snapshot? One key answers.",
     on_enter: "Enter means no: nothing is pulled.",
     yes: Some(b"y"),
 };

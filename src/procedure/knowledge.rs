@@ -81,6 +81,8 @@ pub struct Knowledge {
     pub lines: Lines,
     /// `sqlite`, `postgresql` or `mysql`.
     pub engine: String,
+    /// Where the site says that browsers find it; none when it does not say.
+    pub url: Option<String>,
     /// Version of the application before and now.
     pub old_version: Option<String>,
     /// Version after `pull`, when it was asked.
@@ -238,6 +240,21 @@ impl Knowledge {
         if parts.is_empty() { "Nothing was changed: just leave.".into() } else { parts.join("\n") }
     }
 
+    /// Returns what a finished run did, as one sentence.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let lino = self.packages_changed.iter().flatten().find(|change| change.name == "lino");
+        let lino = lino.and_then(|change| Some((change.old.as_ref()?, change.new.as_ref()?)));
+        match (&self.old_version, &self.new_version, lino) {
+            (Some(old), Some(new), _) if old != new => format!("The site was upgraded from {old} to {new}."),
+            (Some(version), _, Some((old, new))) => {
+                format!("Lino was upgraded from {old} to {new}; the application is {version}, as before.")
+            }
+            (Some(version), _, None) => format!("The site runs; its version is {version}, as before."),
+            (None, ..) => "The site runs.".to_owned(),
+        }
+    }
+
     fn pull_may_have_begun(&self) -> bool {
         self.protection.environment_back.is_some()
     }
@@ -313,6 +330,19 @@ mod tests {
         knowledge.configured.insert(StepId::CheckData, Configured::Skip);
         assert_eq!(knowledge.skip(StepId::CollectStatic, &pending), None);
         assert_eq!(knowledge.skip(StepId::CheckData, &pending), Some("left out by lino-upgrade.toml".into()));
+    }
+
+    #[test]
+    fn the_summary_names_lino_when_the_application_kept_its_version() {
+        let mut knowledge = Knowledge { old_version: Some("25.1.0".into()), ..Knowledge::default() };
+        assert_eq!(knowledge.summary(), "The site runs; its version is 25.1.0, as before.");
+        knowledge.new_version = Some("25.1.0".into());
+        let lino = PackageChange { name: "lino".into(), old: Some("25.1.6".into()), new: Some("25.2.1".into()) };
+        knowledge.packages_changed = Some(vec![lino]);
+        let both = "Lino was upgraded from 25.1.6 to 25.2.1; the application is 25.1.0, as before.";
+        assert_eq!(knowledge.summary(), both);
+        knowledge.new_version = Some("25.3.0".into());
+        assert_eq!(knowledge.summary(), "The site was upgraded from 25.1.0 to 25.3.0.");
     }
 
     #[test]

@@ -19,6 +19,10 @@ use super::records::{self, SocketPath};
 use super::{CommandSpec, CommandState, Operator};
 use crate::error::{Kind, Report, Tell};
 
+/// Variables that describe a terminal: commands have one of their own.
+const OF_THE_TERMINAL: [&str; 3] = ["TERM", "LINES", "COLUMNS"];
+/// Variables that the runner itself keeps; all others come with each command, so that none is out of date.
+const OF_THE_RUNNER: [&str; 6] = ["HOME", "LANG", "LOGNAME", "PATH", "TMPDIR", "USER"];
 /// How long a runner that is ending may stand in the way of a new one.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -191,7 +195,16 @@ impl Client {
     }
 
     /// Runs a command; a number that the runner knows is not run again, its state is returned.
-    pub async fn run(&self, spec: CommandSpec) -> Result<CommandState, RunnerError> {
+    ///
+    /// The command gets the environment of this process: the runner may have been started by an earlier wizard.
+    pub async fn run(&self, mut spec: CommandSpec) -> Result<CommandState, RunnerError> {
+        for (name, value) in std::env::vars_os() {
+            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string())
+                && !OF_THE_TERMINAL.contains(&name.as_str())
+            {
+                spec.env.entry(name).or_insert(Some(value));
+            }
+        }
         match self.ask(Request::Run { spec }).await? {
             Answer::State { state } => Ok(state),
             other => Err(refusal(other)),
@@ -258,6 +271,8 @@ async fn launch(dir: &Path, exe: Option<&Path>) -> io::Result<()> {
     let mut child = tokio::process::Command::new(exe)
         .arg("internal-runner")
         .arg(dir)
+        .env_clear()
+        .envs(OF_THE_RUNNER.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

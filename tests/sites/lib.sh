@@ -90,7 +90,7 @@ fill_wheelhouse() {
   say "downloading the packages of '$1'"
   mkdir "$making"
   grep -v '^mysqlclient==' "$2" > "$making/list.txt"
-  "$pip" -m pip -q wheel --no-deps --wheel-dir "$making" -r "$making/list.txt" >&2
+  "$pip" -m pip -q wheel --use-pep517 --no-deps --wheel-dir "$making" -r "$making/list.txt" >&2
 }
 
 # mysql_wheelhouse: prints the directory with the driver for MariaDB.
@@ -105,7 +105,7 @@ fill_mysql_wheelhouse() {
   local pip; pip=$(builder)
   say "compiling $1"
   mkdir "$making"
-  "$pip" -m pip -q wheel --no-deps --wheel-dir "$making" "$1" >&2
+  "$pip" -m pip -q wheel --use-pep517 --no-deps --wheel-dir "$making" "$1" >&2
 }
 
 # shop_wheels: prints the directory with the versions 1.0 and 2.0 of lino-shop.

@@ -232,6 +232,20 @@ async fn a_known_number_is_never_run_twice() {
     wizard.shutdown().await;
 }
 
+/// What the runner inherited would be out of date when a later wizard has other variables.
+#[tokio::test]
+async fn variables_come_with_each_command_and_not_from_the_runner() {
+    let place = Place::new();
+    let mut wizard = place.drive().await;
+    let here = env!("CARGO_MANIFEST_DIR");
+    assert_eq!(wizard.sh(1, "echo $CARGO_MANIFEST_DIR").await, text(OK, &format!("{here}\r\n")));
+    let runner = place.runner().unwrap().as_raw_nonzero();
+    let inherited = std::fs::read_to_string(format!("/proc/{runner}/environ")).unwrap();
+    let names: Vec<&str> = inherited.split('\0').filter_map(|pair| pair.split('=').next()).collect();
+    assert!(names.contains(&"PATH") && !names.contains(&"CARGO_MANIFEST_DIR"), "{names:?}");
+    wizard.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_second_command_is_refused_while_one_runs() {
     let place = Place::new();

@@ -7,7 +7,7 @@ use super::super::{Ask, StepEnd};
 use super::{done, failed, interrupted, skipped, unfinished};
 use crate::error::Report;
 use crate::messages::CommandKind;
-use crate::procedure::Finding;
+use crate::procedure::{Finding, Level};
 
 /// Builds the index of the full-text search.
 pub async fn build_indexes(context: &Context) -> Result<StepEnd, Report> {
@@ -58,17 +58,24 @@ pub async fn check_data(context: &Context) -> Result<StepEnd, Report> {
 /// Asks the site for a page, then asks the operator whether all is well.
 pub async fn sign_in(context: &Context) -> Result<StepEnd, Report> {
     let mut findings = Vec::new();
-    let url = context.site.config.site.url.clone();
+    let configured = context.site.config.site.url.clone();
+    let url = configured.clone().or_else(|| context.known().url);
     if let Some(url) = &url {
         context.note(&format!("GET {url}"))?;
-        let finding = answers(url.clone()).await;
+        let mut finding = answers(url.clone()).await;
         context.note(&finding.text)?;
+        if finding.level == Level::Fail && configured.is_none() {
+            // The address in the site's settings need not be reachable from this machine.
+            let remedy = "Is this the right address? Then look at the log of the web server. Else write the right one \
+                          in lino-upgrade.toml: url below [site].";
+            finding = Finding::warn("web", finding.text, remedy);
+        }
         findings.push(finding);
     }
-    let bad = findings.iter().any(|finding| finding.level == crate::procedure::Level::Fail);
-    if bad {
+    if findings.iter().any(|finding| finding.level == Level::Fail) {
         return Ok(failed("the site does not answer as it should").with(findings));
     }
+    let seen = findings.iter().any(|finding| finding.level == Level::Pass);
     let address = url.as_ref().map_or_else(|| "the site".to_owned(), |url| format!("the site at {url}"));
     let answer = context
         .ask(Ask {
@@ -84,7 +91,7 @@ pub async fn sign_in(context: &Context) -> Result<StepEnd, Report> {
                 ('n', "no, something is wrong".into()),
                 ('w', "wait, decide later".into()),
             ],
-            recommended: url.is_some().then_some('y'),
+            recommended: seen.then_some('y'),
         })
         .await;
     Ok(match answer {
@@ -102,7 +109,7 @@ async fn answers(url: String) -> Finding {
         let asked = url.clone();
         let answer = tokio::task::spawn_blocking(move || ask_once(&asked)).await;
         match answer {
-            Ok(Ok(status)) if status < 500 => {
+            Ok(Ok(status)) if is_well(status) => {
                 return Finding::pass("web", format!("{url} answers with status {status}."));
             }
             Ok(Ok(status)) => last = format!("it answers with status {status}"),
@@ -114,6 +121,12 @@ async fn answers(url: String) -> Finding {
     Finding::fail("web", format!("{url} does not answer: {last}."), "Look at the log of the web server, then retry.")
 }
 
+/// Tells whether a status is that of a site that is up. "Not found" is not: getlino's nginx says so when the site is
+/// down, since it then looks for a page about maintenance that is seldom there.
+const fn is_well(status: u16) -> bool {
+    matches!(status, 200..=399 | 401 | 403)
+}
+
 fn ask_once(url: &str) -> Result<u16, String> {
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
@@ -122,4 +135,15 @@ fn ask_once(url: &str) -> Result<u16, String> {
         .build()
         .into();
     agent.get(url).call().map(|response| response.status().as_u16()).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_that_is_not_found_is_no_site_that_is_up() {
+        let cases = [(200, true), (302, true), (401, true), (403, true), (404, false), (502, false), (503, false)];
+        assert_eq!(cases.map(|(status, _)| (status, is_well(status))), cases);
+    }
 }

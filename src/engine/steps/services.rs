@@ -9,7 +9,7 @@ use super::super::{Ask, StepEnd};
 use super::{done, failed, interrupted, skipped};
 use crate::error::{Report, Tell};
 use crate::messages::CommandKind;
-use crate::procedure::Finding;
+use crate::procedure::{Finding, Level};
 use crate::site::services::{Service, ServiceState, ask};
 use crate::site::{Db, Engine, Role, Surroundings, detect, writers};
 
@@ -34,7 +34,8 @@ impl Wished {
 
 /// Stops what may write to the database.
 pub async fn stop(context: &Context) -> Result<StepEnd, Report> {
-    let all = detect(&context.site, &Surroundings::of_this_process()).services;
+    let detected = detect(&context.site, &Surroundings::of_this_process());
+    let all = detected.services;
     let writers: Vec<&Service> = all.iter().filter(|service| service.role == Role::Writer).collect();
     let mut running = Vec::new();
     for service in &writers {
@@ -53,6 +54,12 @@ pub async fn stop(context: &Context) -> Result<StepEnd, Report> {
             let names = if names.is_empty() { "nothing, all are stopped already".into() } else { names.join(", ") };
             format!("From here on users cannot reach the site. To be stopped: {names}.")
         };
+        // The checklist has said so, but may have scrolled by: a nightly job could wipe the snapshot of this upgrade.
+        let warnings = detected.findings.iter().filter(|finding| finding.level != Level::Pass);
+        let text = warnings.fold(text, |text, finding| {
+            let remedy = finding.remedy.as_deref().unwrap_or_default();
+            format!("{text}\n! {} {remedy}", finding.text)
+        });
         let answer = context
             .ask(Ask {
                 question: "stop-services.confirm".into(),
@@ -75,7 +82,7 @@ pub async fn stop(context: &Context) -> Result<StepEnd, Report> {
         findings.push(settled(context, service, Wished::Stopped).await);
     }
     findings.extend(open_sessions(context).await?);
-    let obstacles = findings.iter().any(|finding| finding.level == crate::procedure::Level::Fail);
+    let obstacles = findings.iter().any(|finding| finding.level == Level::Fail);
     if obstacles {
         return Ok(failed("something can still write to the database").with(findings));
     }
@@ -115,7 +122,7 @@ pub async fn start(context: &Context) -> Result<StepEnd, Report> {
         context.command(Command::new(name, CommandKind::Other, line.to_string())).await?;
         findings.push(settled(context, service, Wished::Running).await);
     }
-    if findings.iter().any(|finding| finding.level == crate::procedure::Level::Fail) {
+    if findings.iter().any(|finding| finding.level == Level::Fail) {
         return Ok(failed("a service did not start").with(findings));
     }
     context.learn(|knowledge| knowledge.down_since = None).await?;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::engine::Outcome;
+use crate::messages::prompts;
 use crate::procedure::{StepId, StepState};
 use crate::ui::state::{Engine, State, Step};
 use crate::ui::text;
@@ -22,14 +23,21 @@ pub fn now(state: &State) -> String {
     }
     if let Some(ask) = state.asks.first() {
         let title = text::clean(&ask.title);
-        return if state.aside { format!("A question waits: {title}. Press a to answer it.") } else { title };
+        let period = if title.ends_with(['.', '?', '!']) { "" } else { "." };
+        return if state.aside { format!("A question waits: {title}{period} Press a to answer it.") } else { title };
     }
     if state.shell.is_some() {
         return "A shell is open in the site's environment. `exit` ends it and the upgrade can go on.".to_owned();
     }
     if let Some(waiting) = &state.waiting {
         return match (state.typing.is_some(), waiting.certain) {
-            (true, _) => "The command waits for your answer: type it now.".to_owned(),
+            (true, _) if let Some(known) = prompts::explain(&waiting.prompt) => match known.yes {
+                // On a narrow screen the end is cut, so what Enter does comes first.
+                Some(_) => format!("{} {}", known.on_enter, known.meaning),
+                None => format!("{} {}", known.meaning, known.on_enter),
+            },
+            (true, true) => "The command waits for your answer: type it now.".to_owned(),
+            (true, false) => "The command may be waiting for an answer. If it asks nothing, just wait.".to_owned(),
             (false, true) => "The command waits for your answer. Press i to type it.".to_owned(),
             (false, false) => "The command may be waiting for an answer. Press i to type it.".to_owned(),
         };
