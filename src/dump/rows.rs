@@ -2,6 +2,10 @@
 
 use memchr::memchr;
 
+use super::literal;
+use super::place::{Problem, characters};
+use super::value::{Value, Values};
+
 /// One line that should be a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row<'a> {
@@ -14,6 +18,32 @@ pub struct Row<'a> {
 }
 
 const START: &[u8] = b"loader.save(create_";
+
+impl<'a> Row<'a> {
+    /// Reads its values, one after the other and only as far as they are asked for.
+    #[must_use]
+    pub fn values(&self) -> Values<'a> {
+        let column = self.column();
+        match self.arguments {
+            Some(arguments) => Values::new(arguments, self.line, column),
+            None => Values::broken(self.table, self.line, 1 + START.len() as u64, "the row is cut off"),
+        }
+    }
+
+    /// Reads one value, decoding none of those before it; none when the row has fewer or is broken off there.
+    #[must_use]
+    pub fn value(&self, index: usize) -> Option<Result<Value<'a>, Problem>> {
+        let arguments = self.arguments?;
+        let raw = literal::argument(arguments, index)?;
+        let before = raw.as_ptr().addr().checked_sub(arguments.as_ptr().addr())?;
+        Values::new(raw, self.line, self.column() + characters(arguments.get(..before)?) as u64).next()
+    }
+
+    /// Returns the column of its first argument.
+    fn column(&self) -> u64 {
+        (START.len() + characters(self.table)) as u64 + 2
+    }
+}
 
 /// Iterates over the rows of a file that is in memory.
 #[derive(Clone, Debug)]
