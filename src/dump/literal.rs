@@ -4,30 +4,46 @@
 /// shorter or broken off in the middle of a string or bracket.
 #[must_use]
 pub fn argument(arguments: &[u8], index: usize) -> Option<&[u8]> {
-    let mut start = 0;
-    let mut current = 0;
-    let mut depth = 0_u32;
-    let mut at = 0;
-    while let Some(byte) = arguments.get(at).copied() {
-        match byte {
-            b'\'' | b'"' => {
-                at = string_end(arguments, at)?;
-                continue;
-            }
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.checked_sub(1)?,
-            b',' if depth == 0 => {
-                if current == index {
-                    return arguments.get(start..at).map(<[u8]>::trim_ascii);
+    self::arguments(arguments).nth(index)
+}
+
+/// Splits an argument list (without its parentheses) at its commas; ends where it is broken off.
+#[must_use]
+pub const fn arguments(list: &[u8]) -> Arguments<'_> {
+    Arguments { rest: Some(list) }
+}
+
+/// The raw arguments of a call.
+#[derive(Clone, Debug)]
+pub struct Arguments<'a> {
+    rest: Option<&'a [u8]>,
+}
+
+impl<'a> Iterator for Arguments<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let list = self.rest.take()?;
+        let mut depth = 0_u32;
+        let mut at = 0;
+        while let Some(byte) = list.get(at).copied() {
+            match byte {
+                b'\'' | b'"' => {
+                    at = string_end(list, at)?;
+                    continue;
                 }
-                current += 1;
-                start = at + 1;
+                b'(' | b'[' | b'{' => depth += 1,
+                b')' | b']' | b'}' => depth = depth.checked_sub(1)?,
+                b',' if depth == 0 => {
+                    self.rest = list.get(at + 1..);
+                    return list.get(..at).map(<[u8]>::trim_ascii);
+                }
+                _ => {}
             }
-            _ => {}
+            at += 1;
         }
-        at += 1;
+        (depth == 0).then(|| list.trim_ascii())
     }
-    (current == index && depth == 0).then(|| arguments.get(start..).map(<[u8]>::trim_ascii)).flatten()
 }
 
 /// Returns the position behind the string that begins at `start`; none when it has no end.

@@ -2,19 +2,26 @@
 //!
 //! A row is always one line, since Python's `repr` escapes line ends. Nothing here opens a file.
 
+mod function;
 pub mod literal;
 mod number;
 mod parser;
 mod place;
+mod reader;
 mod rows;
 mod script;
+mod statements;
 mod string;
 mod value;
+mod written;
 
+pub use function::{Conversion, Function, Parameter};
 pub use place::{Lines, Problem};
-pub use rows::{Row, Rows, announced};
-pub use script::{Function, Script, read};
+pub use rows::{Heading, Row, Rows, announced, others};
+pub use script::{CommandOption, Cycle, Edit, Handler, Header, Import, Load, Loader, Model, Moment, Script, Tolerated};
 pub use value::{Argument, Value, Values, parse};
 
+#[cfg(test)]
+mod script_tests;
 #[cfg(test)]
 mod value_tests;

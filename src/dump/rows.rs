@@ -81,13 +81,62 @@ impl<'a> Iterator for Rows<'a> {
     }
 }
 
+/// Where the heading of a row file ends at the latest.
+const HEAD: usize = 4096;
+
 /// Returns N of the file's first line `Loading N objects…`; N counts all parts of a table that is split.
 #[must_use]
 pub fn announced(bytes: &[u8]) -> Option<u64> {
-    let head = bytes.get(..bytes.len().min(4096))?;
+    let head = bytes.get(..bytes.len().min(HEAD))?;
     let at = memchr::memmem::find(head, b"logger.info(\"Loading ")? + b"logger.info(\"Loading ".len();
     let digits: Vec<u8> = head.get(at..)?.iter().copied().take_while(u8::is_ascii_digit).collect();
     std::str::from_utf8(&digits).ok()?.parse().ok()
+}
+
+/// What the first lines of a row file say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heading<'a> {
+    /// The rows of the table, in all its files.
+    pub objects: u64,
+    /// Which file of how many this is.
+    pub part: Option<(u32, u32)>,
+    /// The table.
+    pub table: &'a str,
+    /// The fields, by their names: a foreign key without `_id`.
+    pub fields: Vec<&'a str>,
+}
+
+impl<'a> Heading<'a> {
+    /// Reads the heading of a row file; none when it has none.
+    #[must_use]
+    pub fn read(bytes: &'a [u8]) -> Option<Self> {
+        let mut lines = bytes.split(|byte| *byte == b'\n').take(4).filter_map(|line| std::str::from_utf8(line).ok());
+        let said = lines.find_map(|line| line.strip_prefix("logger.info(\"Loading "))?;
+        let (objects, rest) = said.split_once(" objects")?;
+        let (part, table) = rest.split_once(" to table ")?;
+        let numbers = part.strip_prefix(" (part ").and_then(|part| part.strip_suffix(')')?.split_once(" of "));
+        let names = lines.next().and_then(|line| line.strip_prefix("# fields: ")).unwrap_or_default().trim_end();
+        Some(Self {
+            objects: objects.parse().ok()?,
+            part: numbers.and_then(|(part, parts)| Some((part.parse().ok()?, parts.parse().ok()?))),
+            table: table.trim_end().strip_suffix("...\")")?,
+            fields: names.split(", ").filter(|name| !name.is_empty()).collect(),
+        })
+    }
+}
+
+/// Lines of a row file that are no rows and that `dump2py` does not write, with their numbers from 1: what a hand
+/// has added or commented out, and the error that stands in place of rows.
+pub fn others(bytes: &[u8]) -> impl Iterator<Item = (u64, &[u8])> {
+    (1..).zip(bytes.split(|byte| *byte == b'\n')).filter(|(number, line)| {
+        let line = line.trim_ascii_end();
+        let head = [&b"# -*- coding: UTF-8 -*-"[..], b"# fields: ", b"logger.info(\"Loading "];
+        let written = line.is_empty()
+            || line.starts_with(START)
+            || line == b"loader.flush_deferred_objects()"
+            || *number <= 4 && head.iter().any(|start| line.starts_with(start));
+        !written
+    })
 }
 
 #[cfg(test)]
@@ -109,6 +158,18 @@ mod tests {
         );
         assert_eq!(announced(file), Some(3));
         assert_eq!(announced(b"nothing"), None);
+    }
+
+    #[test]
+    fn headings_are_read_and_other_lines_are_told() {
+        let file = b"# -*- coding: UTF-8 -*-\nlogger.info(\"Loading 5 objects (part 2 of 3) to table a_b...\")\n\
+            # fields: id, country\nloader.save(create_a_b(1,'x'))\n# loader.save(create_a_b(2,'y'))\n\
+            raise Exception(\"no\")\n\nloader.flush_deferred_objects()\n";
+        let heading = Heading { objects: 5, part: Some((2, 3)), table: "a_b", fields: vec!["id", "country"] };
+        assert_eq!(Heading::read(file), Some(heading));
+        let found: Vec<_> = others(file).collect();
+        assert_eq!(found, [(5, &b"# loader.save(create_a_b(2,'y'))"[..]), (6, b"raise Exception(\"no\")")]);
+        assert_eq!(Heading::read(b"x\n"), None);
     }
 
     proptest! {

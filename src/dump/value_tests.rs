@@ -304,6 +304,27 @@ fn rows_are_what_python_reads() {
 }
 
 #[test]
+fn rows_of_dumps_are_what_python_reads() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dumps");
+    let mut cases = Vec::new();
+    for folder in ["1.7.0", "26.10.8", "noi-25.1.1"] {
+        for entry in std::fs::read_dir(fixtures.join(folder)).unwrap() {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            for row in Rows::new(&bytes) {
+                let values: Vec<Json> = row.values().map(|value| json!([null, said(&value.unwrap())])).collect();
+                let table = String::from_utf8_lossy(row.table);
+                let call =
+                    ["loader.save(create_", &table, "(", std::str::from_utf8(row.arguments.unwrap()).unwrap(), "))"];
+                let answer = json!(["call", "loader.save", [[null, ["call", format!("create_{table}"), values]]]]);
+                cases.push((call.concat().into_bytes(), answer));
+            }
+        }
+    }
+    assert!(cases.len() > 200);
+    judged(&cases, "both");
+}
+
+#[test]
 fn a_problem_names_its_place() {
     let place = |source: &str| {
         let problem = parse(source.as_bytes()).unwrap_err();

@@ -8,7 +8,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::archive::Source;
-use crate::dump::{self, Script, literal};
+use crate::dump::{self, Load, Script, Tolerated, literal};
 use crate::error::{Kind, Report, Tell};
 
 /// Problems of one kind that are listed for a table; more are only counted.
@@ -106,10 +106,10 @@ pub fn verify(path: &Path, key_arguments: &BTreeMap<String, String>) -> Result<V
         return Err(SnapshotError::NoSnapshot { path: path.to_owned(), text: "it has no restore.py".into() });
     };
     let script = match String::from_utf8(bytes) {
-        Ok(text) => dump::read(&text),
+        Ok(text) => Script::read(&text),
         Err(error) => {
             found.problem("restore.py", None, "It is not valid UTF-8.");
-            dump::read(&String::from_utf8_lossy(error.as_bytes()))
+            Script::read(&String::from_utf8_lossy(error.as_bytes()))
         }
     };
     if !script.is_dump {
@@ -129,10 +129,14 @@ fn check_script(found: &mut Verification, script: &Script) {
     if script.python2 {
         found.problem("restore.py", None, "It was written for Python 2 and cannot be restored.");
     }
-    if !script.complete {
+    for problem in script.problems.iter().take(LISTED) {
+        let text = format!("Python cannot read it: {}.", problem.text);
+        found.problem("restore.py", Some(problem.line), &text);
+    }
+    if !script.is_complete() {
         found.problem("restore.py", None, "It is cut off: its end is missing.");
     }
-    for table in &script.tolerated {
+    for Tolerated { table, .. } in &script.tolerated {
         let text = format!("The rows of table {table} are missing: it was made with --tolerate.");
         found.problem("restore.py", None, &text);
     }
@@ -146,18 +150,16 @@ fn read_rows(
 ) -> Result<(), SnapshotError> {
     let mut missing = Vec::new();
     let mut announced: BTreeMap<String, (u64, String)> = BTreeMap::new();
-    for name in &script.files {
+    let loads: Vec<&Load> = script.loads.iter().filter(|load| !load.skipped).collect();
+    for Load { file: name, table, .. } in &loads {
         let Some(bytes) = source.read(name)? else {
             missing.push(name.clone());
             continue;
         };
-        let table = table_of(name, script);
-        let argument = key_arguments.get(&table);
-        let function = script.functions.iter().find(|function| function.table == table);
-        let index = argument
-            .and_then(|argument| function?.arguments.iter().position(|name| name == argument))
-            .unwrap_or_default();
-        let name_of_key = function.and_then(|function| function.arguments.get(index)).cloned();
+        let function = script.function(table);
+        let index = key_arguments.get(table).and_then(|argument| function?.position(argument)).unwrap_or_default();
+        let key = function.and_then(|function| function.parameters.get(index));
+        let name_of_key = key.map(|parameter| parameter.name.clone());
         match dump::announced(&bytes) {
             Some(count) => {
                 announced.insert(table.clone(), (count, name.clone()));
@@ -172,10 +174,10 @@ fn read_rows(
             keys: Some(HashSet::new()),
             key_argument: name_of_key,
         });
-        let problems = read_file(entry, name, &table, &bytes, index);
+        let problems = read_file(entry, name, table, &bytes, index);
         found.problems.extend(problems);
     }
-    if !missing.is_empty() && missing.len() == script.files.len() {
+    if !missing.is_empty() && missing.len() == loads.len() {
         found.problem("restore.py", None, "It has no row file at all: it was made with --simulate.");
     } else {
         for name in missing {
@@ -189,20 +191,6 @@ fn read_rows(
         }
     }
     Ok(())
-}
-
-/// Returns the table of a row file: `TABLE.py`, or `TABLE_N.py` when only `TABLE` has a create function.
-fn table_of(file: &str, script: &Script) -> String {
-    let stem = file.strip_suffix(".py").unwrap_or(file);
-    let known = |name: &str| script.functions.iter().any(|function| function.table == name);
-    if !known(stem)
-        && let Some((table, number)) = stem.rsplit_once('_')
-        && number.bytes().all(|byte| byte.is_ascii_digit())
-        && known(table)
-    {
-        return table.to_owned();
-    }
-    stem.to_owned()
 }
 
 fn read_file(entry: &mut TableRows, name: &str, table: &str, bytes: &[u8], index: usize) -> Vec<Problem> {
