@@ -100,13 +100,13 @@ fn walk(size: (u16, u16)) {
     tmux.keys(&["Enter"]);
     keep(&tmux.shows(&["Take the site down now?"]), "down", size);
     tmux.keys(&["y"]);
-    keep(&tmux.shows(&["[sudo] password for", "type it now"]), "sudo", size);
+    keep(&tmux.shows(&["[sudo] password for", "waits for your answer:"]), "sudo", size);
     tmux.text(PASSWORD);
     keep(&tmux.shows(&["•"]), "typed", size);
     tmux.keys(&["Enter"]);
-    keep(&tmux.shows(&["Do you have a snapshot", "[yN]", "type it now"]), "pull", size);
+    keep(&tmux.shows(&["Do you have a snapshot", "[yN]", "waits for your answer:"]), "pull", size);
     tmux.keys(&["y"]);
-    keep(&tmux.shows(&["Are you sure", "type it now"]), "restore", size);
+    keep(&tmux.shows(&["Are you sure", "waits for your answer:"]), "restore", size);
     tmux.keys(&["y", "Enter"]);
     keep(&tmux.shows(&["Does the new site look right?"]), "sign-in", size);
     tmux.keys(&["y"]);
@@ -150,9 +150,9 @@ fn restoring(tmux: &Tmux, shop: &Shop) -> Pid {
     tmux.keys(&["Enter"]);
     tmux.shows(&["Take the site down now?"]);
     tmux.keys(&["y"]);
-    tmux.shows(&["Do you have a snapshot", "type it now"]);
+    tmux.shows(&["Do you have a snapshot", "waits for your answer:"]);
     tmux.keys(&["y"]);
-    tmux.shows(&["Are you sure", "type it now"]);
+    tmux.shows(&["Are you sure", "waits for your answer:"]);
     let pid = shop.process("snapshot/restore.py");
     tmux.keys(&["y", "Enter"]);
     tmux.shows(&["Loading "]);
