@@ -52,7 +52,9 @@ def prepare(out, scratch):
 # Guards
 
 
-def is_below(path, folders):
+def is_below(path, folder_fd, folders):
+    if folder_fd is not None and folder_fd >= 0:  # It is relative to an open directory.
+        path = os.path.join("/proc/self/fd/%d" % folder_fd, os.fsdecode(path))
     path = os.path.realpath(os.fsdecode(path))
     return any(path == folder or path.startswith(folder + os.sep) for folder in folders)
 
@@ -65,11 +67,12 @@ def watch_writes(*folders):
     """
     folders = tuple(os.path.realpath(folder) for folder in folders) + ("/dev", "/proc")
     changes = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
-    # Which arguments of the event are the paths that it changes.
+    # Which arguments of the event are a path that it changes, and the directory of that path.
     paths = {
-        "os.chmod": (0,), "os.chown": (0,), "os.link": (1,), "os.mkdir": (0,), "os.remove": (0,),
-        "os.rename": (0, 1), "os.rmdir": (0,), "os.symlink": (1,), "os.truncate": (0,),
-        "os.utime": (0,), "sqlite3.connect": (0,),
+        "os.chmod": [(0, 2)], "os.chown": [(0, 3)], "os.link": [(1, 3)], "os.mkdir": [(0, 2)],
+        "os.remove": [(0, 1)], "os.rename": [(0, 2), (1, 3)], "os.rmdir": [(0, 1)],
+        "os.symlink": [(1, 2)], "os.truncate": [(0, None)], "os.utime": [(0, 3)],
+        "sqlite3.connect": [(0, None)],
     }
 
     def refuse(what):
@@ -82,14 +85,17 @@ def watch_writes(*folders):
                 return
             if flags & os.O_APPEND and not flags & os.O_TRUNC and os.path.exists(path):
                 return
-            if not is_below(path, folders):
+            if not is_below(path, None, folders):
                 refuse(path)
         elif event == "socket.connect":
             # The kind of error that code for servers expects.
             raise ConnectionRefusedError("lino-upgrade: a simulated dump connects to no server")
         elif event in paths:
-            for path in (args[n] for n in paths[event]):
-                if not isinstance(path, int) and path != ":memory:" and not is_below(path, folders):
+            for place, folder in paths[event]:
+                path, folder_fd = args[place], None if folder is None else args[folder]
+                if isinstance(path, int) or path == ":memory:":
+                    continue
+                if not is_below(path, folder_fd, folders):
                     refuse(path)
 
     if hasattr(sys, "addaudithook"):
