@@ -6,6 +6,7 @@ mod getlino;
 mod runner;
 mod servers;
 mod shop;
+mod simulate;
 mod site;
 mod tmux;
 mod ui_fake;
