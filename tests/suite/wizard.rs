@@ -111,7 +111,6 @@ fn walk(size: (u16, u16)) {
     keep(&tmux.shows(&["Does the new site look right?"]), "sign-in", size);
     tmux.keys(&["y"]);
     keep(&tmux.shows(&["The site was upgraded from 1.0 to 2.0."]), "done", size);
-    tmux.keys(&["Escape"]);
     tmux.keys(&["q"]);
     tmux.shows(&["left with 0"]);
     let modes = ["before", "after"].map(|name| std::fs::read_to_string(user.home.path().join(name)).unwrap());
@@ -206,7 +205,6 @@ fn a_restore_survives_its_terminal_and_a_second_wizard_watches_and_takes_it_over
     kill_process(restore, Signal::CONT).unwrap();
     finish(&third, &shop, &before);
     second.shows(&["✔ 15 Sign in", "The site was upgraded from 1.0 to 2.0."]);
-    third.keys(&["Escape"]);
     third.keys(&["q"]);
     third.ends();
     second.keys(&["Escape"]);
