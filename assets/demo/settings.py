@@ -1,6 +1,13 @@
 """Settings of the demo site."""
 
+import sys
 from pathlib import Path
+
+try:
+    import weasyprint  # noqa: F401
+except OSError:
+    # It needs libraries of the system that are missing here. Without it Lino works, but prints no PDF.
+    sys.modules["weasyprint"] = None
 
 from lino_{{app}}.lib.{{app}}.settings import *
 

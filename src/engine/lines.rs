@@ -1,10 +1,10 @@
 //! The command lines of a site: from its configuration, else from the files that are there.
 
 use crate::procedure::{Configured, Knowledge, Lines};
-use crate::site::{CommandLine, Role, Site, StepChoice, Surroundings, detect, quote};
+use crate::site::{CommandLine, Role, Site, StepChoice, Surroundings, detect, quote, simulate};
 
-/// Fills the command lines and the configured steps into what is known.
-pub fn of_site(knowledge: &mut Knowledge, site: &Site) {
+/// Fills the command lines and the configured steps into what is known of this run.
+pub fn of_site(knowledge: &mut Knowledge, site: &Site, run: i64) {
     let config = &site.config;
     let directory = quote(&config.snapshot.directory.display().to_string());
     let found = detect(site, &Surroundings::of_this_process()).services;
@@ -29,6 +29,7 @@ pub fn of_site(knowledge: &mut Knowledge, site: &Site) {
         checkdata: or_else(commands.checkdata.as_ref(), || "python manage.py checkdata --fix".into()),
         collectstatic: or_else(commands.collectstatic.as_ref(), || "python manage.py collectstatic --noinput".into()),
         buildindexes: commands.buildindexes.as_ref().map(CommandLine::to_string).or(known_index),
+        simulate: simulate::line(site, run),
         install: or_else(commands.install.as_ref(), || "python -m pip install {missing}".into()),
         stop: found.iter().filter(|one| one.role == Role::Writer).map(|one| one.stop.to_string()).collect(),
         start: found

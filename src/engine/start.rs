@@ -228,7 +228,7 @@ impl Opened {
 
     fn knowledge(&self, site: &Site) -> Knowledge {
         let mut knowledge = self.earlier.clone().unwrap_or_default();
-        lines::of_site(&mut knowledge, site);
+        lines::of_site(&mut knowledge, site, self.run.id);
         knowledge
     }
 

@@ -25,6 +25,9 @@ pub struct Lines {
     pub buildindexes: Option<String>,
     /// How to install missing packages; `{missing}` stands for their names.
     pub install: String,
+    /// How to write a simulated dump.
+    #[serde(default)]
+    pub simulate: String,
     /// How services are stopped, in order.
     pub stop: Vec<String>,
     /// How services are started, in order.
@@ -56,6 +59,15 @@ pub enum Verdict {
         /// The reason, one sentence.
         because: String,
     },
+}
+
+/// The dump scripts of two versions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DumpScripts {
+    /// Of the verified snapshot, written by the old version.
+    pub snapshot: String,
+    /// Of the simulated dump, written by the new version. Must never be restored.
+    pub simulated: String,
 }
 
 /// The native copy and the environment copy that `protect` made.
@@ -91,6 +103,8 @@ pub struct Knowledge {
     pub packages_changed: Option<Vec<PackageChange>>,
     /// Packages that the code in place requires and that are not installed; none when unknown.
     pub missing_requirements: Option<Vec<String>>,
+    /// What is compared; none when the new version wrote no simulated dump.
+    pub dump_scripts: Option<DumpScripts>,
     /// The result of comparing.
     pub verdict: Option<Verdict>,
     /// Whether this Lino has an index command and the site uses it; none when unknown.
@@ -196,7 +210,7 @@ impl Knowledge {
                 let missing = self.missing_requirements.as_ref().map_or_else(String::new, |names| names.join(" "));
                 vec![lines.install.replace("{missing}", &missing).trim_end().to_owned()]
             }
-            StepId::Compare => vec!["(compares what is known of the old and the new version)".into()],
+            StepId::Compare => vec![lines.simulate.clone()],
             StepId::Restore => vec![lines.restore.clone()],
             StepId::Triage => vec!["(shows the rows that were not saved)".into()],
             StepId::BuildIndexes => {

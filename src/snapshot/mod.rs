@@ -7,4 +7,4 @@ mod verify;
 
 pub use archive::same_as_directory;
 pub use database::compare_with_database;
-pub use verify::{Problem, SnapshotError, TableRows, Verification, verify};
+pub use verify::{MARK, Problem, SnapshotError, TableRows, Verification, verify};

@@ -11,6 +11,11 @@ use super::archive::Source;
 use crate::dump::{self, Load, Script, Tolerated, literal};
 use crate::error::{Kind, Report, Tell};
 
+/// The file that marks a simulated dump, whose script would empty the database; `assets/python/simulate.py` writes it.
+pub const MARK: &str = "NEVER_RESTORE";
+/// How the row files of `dump2py --simulate` begin their only statement.
+const WITHOUT_DATA: &[u8] = b"raise Exception(\"The data of table ";
+
 /// Problems of one kind that are listed for a table; more are only counted.
 const LISTED: usize = 10;
 
@@ -80,6 +85,12 @@ pub enum SnapshotError {
         /// What is missing.
         text: String,
     },
+    /// It has no data and must never be restored.
+    #[error("{path} is a simulated dump")]
+    Simulated {
+        /// The directory or archive.
+        path: PathBuf,
+    },
 }
 
 impl Tell for SnapshotError {
@@ -93,6 +104,12 @@ impl Tell for SnapshotError {
                 Report::new(Kind::Environment, format!("{} is no snapshot: {text}.", path.display()))
                     .next("Name a directory written by dump2py, or a snapshot.zip.")
             }
+            Self::Simulated { path } => {
+                let what = "is a simulated dump. It has no data: restoring it would empty the database";
+                Report::new(Kind::Environment, format!("{} {what}.", path.display()))
+                    .unchanged("Nothing was changed.")
+                    .next("Name the snapshot that the old version made.")
+            }
         }
     }
 }
@@ -102,6 +119,9 @@ impl Tell for SnapshotError {
 pub fn verify(path: &Path, key_arguments: &BTreeMap<String, String>) -> Result<Verification, SnapshotError> {
     let mut source = Source::open(path)?;
     let mut found = Verification { problems: source.problems(), ..Verification::default() };
+    if source.read(MARK)?.is_some() {
+        return Err(SnapshotError::Simulated { path: path.to_owned() });
+    }
     let Some(bytes) = source.read("restore.py")? else {
         return Err(SnapshotError::NoSnapshot { path: path.to_owned(), text: "it has no restore.py".into() });
     };
@@ -169,6 +189,9 @@ fn read_rows(
         if std::str::from_utf8(&bytes).is_err() {
             found.problem(name, None, "It is not valid UTF-8.");
         }
+        if is_without_data(&bytes) {
+            found.problem(name, None, "It has no rows, only an error: it was made with --simulate or --tolerate.");
+        }
         let entry = found.tables.entry(table.clone()).or_insert_with(|| TableRows {
             rows: 0,
             keys: Some(HashSet::new()),
@@ -225,6 +248,11 @@ fn read_file(entry: &mut TableRows, name: &str, table: &str, bytes: &[u8], index
         }
     }
     problems
+}
+
+/// Tells whether `dump2py` wrote that it left out the rows; it does so in the first lines.
+fn is_without_data(bytes: &[u8]) -> bool {
+    bytes.split(|byte| *byte == b'\n').take(8).any(|line| line.starts_with(WITHOUT_DATA))
 }
 
 /// Returns the hash by which a key is remembered: 8 bytes a row, whatever its length.

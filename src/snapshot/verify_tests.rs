@@ -109,6 +109,41 @@ fn a_file_that_is_cut_off_is_noticed() {
 }
 
 #[test]
+fn a_marked_directory_or_archive_is_refused() {
+    let dir = written(|_, text| Some(text.to_owned()));
+    fs::write(dir.path().join(MARK), "").unwrap();
+    let archive = dir.path().join("snapshot.zip");
+    let mut zip = ZipWriter::new(fs::File::create(&archive).unwrap());
+    for name in ["t/restore.py", "t/NEVER_RESTORE"] {
+        zip.start_file(name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(SCRIPT.as_bytes()).unwrap();
+    }
+    zip.finish().unwrap();
+    for path in [dir.path().to_owned(), dir.path().join("restore.py"), archive] {
+        let error = verify(&path, &keys()).unwrap_err();
+        assert!(matches!(error, SnapshotError::Simulated { .. }), "{error}");
+        let what = "is a simulated dump. It has no data: restoring it would empty the database.";
+        assert_eq!(error.tell().what, format!("{} {what}", path.display()));
+    }
+}
+
+#[test]
+fn row_files_without_data_are_noticed() {
+    let raise =
+        "raise Exception(\"The data of table shop_note has not been dumped because --simulate was specified.\")\n";
+    let head =
+        "# -*- coding: UTF-8 -*-\nlogger.info(\"Loading 0 objects to table shop_note...\")\n# fields: id, text\n";
+    let dir = written(|name, text| {
+        Some(if name.starts_with("shop_note") { format!("{head}{raise}") } else { text.to_owned() })
+    });
+    let message = "It has no rows, only an error: it was made with --simulate or --tolerate.";
+    assert_eq!(
+        problems(dir.path()),
+        [problem("shop_note_1.py", None, message), problem("shop_note_2.py", None, message)]
+    );
+}
+
+#[test]
 fn a_missing_file_is_named_and_a_simulated_dump_is_recognised() {
     let dir = written(|name, text| (name != "shop_land.py").then(|| text.to_owned()));
     assert_eq!(problems(dir.path()), [problem("shop_land.py", None, "restore.py loads it, but it is missing.")]);

@@ -451,14 +451,17 @@ const SCROLLING: &[Binding] = &[
     binding!([ctrl('z')], "Ctrl-Z", "", "Back to your shell for a while; `fg` returns.", Command::Suspend, always),
 ];
 
-const READING: &[Binding] = &[binding!(
-    [k(KeyCode::Esc), k(KeyCode::Enter), c('q'), c('?'), ctrl('c')],
-    "Esc",
-    "close",
-    "Close this.",
-    Command::Back,
-    always
-)];
+const READING: &[Binding] = &[
+    binding!([c('q')], "q", "quit", "Leave the wizard.", Command::Quit, |s| s.popup == Some(Popup::Summary)),
+    binding!(
+        [k(KeyCode::Esc), k(KeyCode::Enter), c('q'), c('?'), ctrl('c')],
+        "Esc",
+        "close",
+        "Close this.",
+        Command::Back,
+        always
+    ),
+];
 
 const CONFIRM: &[Binding] = &[
     binding!([c('y')], "y", "yes", "Do it.", Command::Confirm, always),

@@ -1,10 +1,12 @@
 //! The suite: real processes, real terminals, real sites.
 
 mod architecture;
+mod demo;
 mod getlino;
 mod runner;
 mod servers;
 mod shop;
+mod simulate;
 mod site;
 mod tmux;
 mod ui_fake;

@@ -145,6 +145,11 @@ fn assert_no_traces(shop: &Shop, events: &[Value], said: &str, password: &str) {
     assert!(!said.contains(password) && events.iter().all(|event| !event.to_string().contains(password)));
 }
 
+/// Returns what is said when an upgrade stops before its end.
+fn stopped(way_back: &str) -> String {
+    format!("Start again to continue. If you stop here:\n{way_back}\n")
+}
+
 fn still_open(session: &Session, who: &str, what: &str) -> String {
     format!(
         "FAIL database: Still open by: {who} ({}) has a session from {}, {what}. → End these programs, then retry this \
@@ -178,7 +183,12 @@ fn a_site_on_postgresql_is_upgraded_and_its_way_back_leads_back() {
         }
     });
     let refused = "Restore the snapshot failed: somebody still has the database open, so nothing was dropped\n";
-    let expected = still_open(session.as_ref().unwrap(), "lino (psql)", "idle") + refused;
+    let dir = shop.dir.display();
+    let packages = format!(
+        "Bring the old packages back: mv {dir}/env {dir}/env.new && cp -a --reflink=auto \
+         {dir}/.lino-upgrade/protect/run-0001/env {dir}/env\nStart the services again: ./web.sh start"
+    );
+    let expected = still_open(session.as_ref().unwrap(), "lino (psql)", "idle") + refused + &stopped(&packages);
     assert_eq!((status, said.as_str()), (Some(1), expected.as_str()));
     assert_eq!(ended(&events), all(&[&WHOLE[..8], &[("restore", "failed")]].concat()));
     assert_eq!(shop.contents(), before);
@@ -232,7 +242,7 @@ fn a_site_on_mariadb_is_upgraded_and_its_way_back_leads_back() {
          Check the site failed: one obstacle\n",
         shop.database
     );
-    assert_eq!((status, said), (Some(1), expected));
+    assert_eq!((status, said), (Some(1), expected + &stopped("Nothing was changed: just leave.")));
     assert_eq!(ended(&events), all(&[("check", "failed")]));
     operator_types(&shop, "./web.sh status", "");
     std::fs::write(&settings, text).unwrap();
@@ -241,7 +251,8 @@ fn a_site_on_mariadb_is_upgraded_and_its_way_back_leads_back() {
     let session = servers.session(shop.engine, &shop.database);
     let (status, events, said) = shop.upgrade();
     let refused = "Stop services failed: something can still write to the database\n";
-    let expected = still_open(&session, "lino (Sleep)", "idle") + refused;
+    let expected =
+        still_open(&session, "lino (Sleep)", "idle") + refused + &stopped("Start the services again: ./web.sh start");
     assert_eq!((status, said), (Some(1), expected));
     assert_eq!(ended(&events), all(&[("check", "done"), ("stop-services", "failed")]));
 

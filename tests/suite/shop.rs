@@ -41,6 +41,11 @@ impl Shop {
         Self::make(engine, &[])
     }
 
+    /// Builds the site on SQLite so that these changes of the models come with the upgrade.
+    pub fn with_schema_after(changes: &str) -> Self {
+        Self::make("sqlite", &["--schema-after", changes])
+    }
+
     /// Builds the site on SQLite so that it belongs to `user`, who can upgrade it.
     pub fn owned_by(user: &str) -> Self {
         let shop = Self::make("sqlite", &["--owner", user]);

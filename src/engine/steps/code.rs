@@ -1,4 +1,4 @@
-//! `pull`, `install` and `compare`: the new code comes in, and it is asked what it needs.
+//! `pull` and `install`: the new code comes in, and it is asked what it needs.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::super::{StepEnd, learning, packages};
 use super::{done, failed, skipped, unfinished};
 use crate::error::{Report, Tell};
 use crate::messages::CommandKind;
-use crate::procedure::{Finding, PackageChange, Verdict};
+use crate::procedure::{Finding, PackageChange};
 
 /// Name of the journal's fact that holds the packages before `pull`.
 pub(super) const PACKAGES_BEFORE: &str = "packages-before";
@@ -152,14 +152,6 @@ pub(super) fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', "'\\''"))
-}
-
-/// Says that the restore is needed, since nothing was proved yet.
-pub async fn compare(context: &Context) -> Result<StepEnd, Report> {
-    let because = "nothing was proved about the database structure, so the restore is needed".to_owned();
-    context.learn(|knowledge| knowledge.verdict = Some(Verdict::Restore { because: because.clone() })).await?;
-    context.note(&because)?;
-    Ok(done("restore: nothing proves that it may be skipped"))
 }
 
 #[cfg(test)]

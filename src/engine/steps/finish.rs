@@ -48,11 +48,16 @@ pub async fn check_data(context: &Context) -> Result<StepEnd, Report> {
         .iter()
         .filter(|kind| kind.found + kind.fixed > 0)
         .map(|kind| {
-            let text = format!("{} problems found, {} repaired.", kind.found, kind.fixed);
+            let text = format!("{}.", problems(kind.found, kind.fixed));
             Finding::warn(&kind.names, text, "Look at them in the site, under data problem messages.")
         })
         .collect();
-    Ok(done(format!("{found} problems found, {fixed} repaired")).with(findings))
+    Ok(done(problems(found, fixed)).with(findings))
+}
+
+fn problems(found: u64, fixed: u64) -> String {
+    let word = if found == 1 { "problem" } else { "problems" };
+    format!("{found} {word} found, {fixed} repaired")
 }
 
 /// Asks the site for a page, then asks the operator whether all is well.

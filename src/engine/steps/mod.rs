@@ -5,6 +5,7 @@
 
 mod check;
 mod code;
+mod compare;
 mod finish;
 mod restore;
 mod services;
@@ -28,7 +29,7 @@ pub(super) async fn execute(context: &Context) -> Result<StepEnd, Report> {
         StepId::Protect => snapshot::protect(context).await,
         StepId::Pull => code::pull(context).await,
         StepId::Install => code::install(context).await,
-        StepId::Compare => code::compare(context).await,
+        StepId::Compare => compare::compare(context).await,
         StepId::Restore => restore::restore(context).await,
         StepId::Triage => restore::triage(context).await,
         StepId::BuildIndexes => finish::build_indexes(context).await,

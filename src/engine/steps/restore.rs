@@ -3,6 +3,7 @@
 //! Success rests on what Lino printed and on counting the rows of every table, never on the exit status alone.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::super::context::{Command, Context};
 use super::super::{Ask, Attendance, StepEnd};
@@ -11,6 +12,7 @@ use crate::error::{Report, Tell};
 use crate::messages::{CommandKind, DatabaseState, FailureCause, Judgement};
 use crate::procedure::{Finding, Level, RESTORE_AGAIN};
 use crate::site::{self, Db};
+use crate::snapshot::MARK;
 
 /// Rows per source file that the next snapshot gets when a restore died for lack of memory.
 const SMALL_FILES: u32 = 5_000;
@@ -18,6 +20,15 @@ const SMALL_FILES: u32 = 5_000;
 /// Loads the snapshot with the new version.
 pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
     let known = context.known();
+    if let Some(dir) = simulated(&context.site.dir, &known.lines.restore) {
+        return Ok(failed("this is a simulated dump, and restoring it would empty the database").with(vec![
+            Finding::fail(
+                "snapshot",
+                format!("{} holds no data: it was written to compare two versions.", dir.display()),
+                "Restore the snapshot that the old version made; look at [commands] restore in lino-upgrade.toml.",
+            ),
+        ]));
+    }
     if known.snapshot_rows.is_empty() && !context.has_commands().await? {
         return Ok(failed("the snapshot was not verified, so nothing is dropped for it").with(vec![Finding::fail(
             "snapshot",
@@ -88,6 +99,14 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
     }
     let rows: u64 = known.snapshot_rows.values().sum();
     Ok(done(format!("{rows} rows of the snapshot are in the database")).with(findings))
+}
+
+/// Returns the directory of a simulated dump that this command line names, for example by its `restore.py`.
+fn simulated(site: &Path, line: &str) -> Option<PathBuf> {
+    let words = line.split(|c: char| c.is_whitespace() || "'\"=;&|()".contains(c)).filter(|word| !word.is_empty());
+    let paths = words.map(|word| site.join(word));
+    let mut dirs = paths.flat_map(|path| path.parent().map(Path::to_owned).into_iter().chain([path.clone()]));
+    dirs.find(|dir| dir.join(MARK).exists())
 }
 
 /// What Lino's loader left out although the dump has it; it only prints a warning.
@@ -204,6 +223,23 @@ mod tests {
 
     fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
         pairs.iter().map(|(table, rows)| ((*table).to_owned(), *rows)).collect()
+    }
+
+    #[test]
+    fn a_command_line_that_names_a_simulated_dump_is_found() {
+        let site = assert_fs::TempDir::new().unwrap();
+        for name in ["t", "snapshot"] {
+            std::fs::create_dir(site.path().join(name)).unwrap();
+            std::fs::write(site.path().join(name).join("restore.py"), "").unwrap();
+        }
+        std::fs::write(site.path().join("t").join(MARK), "").unwrap();
+        let absolute = format!("python manage.py run {}/t/restore.py", site.path().display());
+        let marked = ["python manage.py run t/restore.py", "cd 't' && python ../manage.py run restore.py", &absolute];
+        for line in marked {
+            assert_eq!(simulated(site.path(), line), Some(site.path().join("t")), "{line}");
+        }
+        let harmless = ["python manage.py run snapshot/restore.py", "./restore.sh", ""];
+        assert_eq!(harmless.map(|line| simulated(site.path(), line)), [None, None, None]);
     }
 
     #[test]

@@ -53,6 +53,8 @@ class Setting(dd.Model):
         app_label = "shop"
         verbose_name = "Setting"
         verbose_name_plural = "Settings"
+        if changed("renamed_table"):
+            db_table = "shop_option"
 
     name = models.CharField(max_length=40)
     value = models.CharField(max_length=80, blank=True)
@@ -155,6 +157,9 @@ class Author(dd.Model):
     name = models.CharField(max_length=80)
     favorite = dd.ForeignKey(
         "shop.Book", blank=True, null=True, related_name="liked_by")
+    if changed("new_in_circle"):
+        publisher = dd.ForeignKey(
+            "shop.Publisher", blank=True, null=True, related_name="authors")
 
     def __str__(self):
         return self.name
@@ -173,6 +178,34 @@ class Book(dd.Model):
 
     def __str__(self):
         return self.title
+
+
+if changed("new_table"):
+
+    class Tag(dd.Model):
+        """Points to a product."""
+
+        class Meta:
+            app_label = "shop"
+            verbose_name = "Tag"
+            verbose_name_plural = "Tags"
+
+        name = models.CharField(max_length=40)
+        product = dd.ForeignKey("shop.Product")
+
+
+if changed("new_in_circle"):
+
+    class Publisher(dd.Model):
+        """Has an editor among the authors, who have a publisher: a circle."""
+
+        class Meta:
+            app_label = "shop"
+            verbose_name = "Publisher"
+            verbose_name_plural = "Publishers"
+
+        name = models.CharField(max_length=80)
+        editor = dd.ForeignKey("shop.Author", related_name="edits")
 
 
 class SaleChecker(Checker):
