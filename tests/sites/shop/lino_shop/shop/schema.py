@@ -9,12 +9,61 @@ new_required  Partner gets the required field ``vat_id``: no partner can be
 category_gone Category and the field that points to it vanish: the restore
               crashes at the first category
 
+The others are for comparing, and change one thing each; the demo data may not
+fit to them:
+
+bigger_weight     Product.weight may be a big number
+country_required  Partner.country may not be empty
+email_field       Partner.email must be an e-mail address
+fewer_digits      Product.price has one digit less before the point
+long_name         Partner.name may be longer
+memo_required     Sale.memo may not be empty
+new_default       Product.active is false where nothing is said
+new_model         the model Invoice
+new_state         Sale.state may be "Cancelled"
+no_registered     Sale.state may not be "Registered"
+on_delete         a book goes with its author
+other_target      Sale.partner points to a Person
+partner_gone      Person has no parent
+positive_weight   Product.weight may not be negative
+rename_email      Partner.email is called ``e_mail``
+sale_unique       no two sales of a partner on one day
+setting_unique    no two settings of one name
+short_name        Partner.name is shorter
+unloved           Book.author may be empty
+weight_date       Product.weight is a date
+
 To add a change, name it here and ask ``changed(NAME)`` where the model differs.
 """
 
 import os
 
-KNOWN = {"new_blank", "drop_email", "new_required", "category_gone"}
+KNOWN = {
+    "new_blank",
+    "drop_email",
+    "new_required",
+    "category_gone",
+    "bigger_weight",
+    "country_required",
+    "email_field",
+    "fewer_digits",
+    "long_name",
+    "memo_required",
+    "new_default",
+    "new_model",
+    "new_state",
+    "no_registered",
+    "on_delete",
+    "other_target",
+    "partner_gone",
+    "positive_weight",
+    "rename_email",
+    "sale_unique",
+    "setting_unique",
+    "short_name",
+    "unloved",
+    "weight_date",
+}
 ACTIVE = {name for name in os.environ.get("SCHEMA", "").split(",") if name}
 
 if ACTIVE - KNOWN:
