@@ -495,6 +495,7 @@ def field_facts(field, connection):
         "db_collation": parameters.get("collation"),
         "null": field.null,
         "blank": field.blank,
+        "editable": field.editable,
         "unique": field.unique,
         "primary_key": field.primary_key,
         "max_length": field.max_length,
