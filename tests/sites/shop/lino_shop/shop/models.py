@@ -192,7 +192,7 @@ class Book(dd.Model):
     if changed("unloved"):
         author = dd.ForeignKey("shop.Author", blank=True, null=True)
     elif changed("on_delete"):
-        author = dd.ForeignKey("shop.Author", on_delete=models.CASCADE)
+        author = dd.ForeignKey("shop.Author", on_delete=models.DO_NOTHING)
     else:
         author = dd.ForeignKey("shop.Author")
 

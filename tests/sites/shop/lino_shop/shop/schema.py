@@ -22,7 +22,7 @@ new_default       Product.active is false where nothing is said
 new_model         the model Invoice
 new_state         Sale.state may be "Cancelled"
 no_registered     Sale.state may not be "Registered"
-on_delete         a book goes with its author
+on_delete         a book outlives its author
 other_target      Sale.partner points to a Person
 partner_gone      Person has no parent
 positive_weight   Product.weight may not be negative
