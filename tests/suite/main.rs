@@ -1,6 +1,7 @@
 //! The suite: real processes, real terminals, real sites.
 
 mod architecture;
+mod catalogue;
 mod getlino;
 mod runner;
 mod servers;
