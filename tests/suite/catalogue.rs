@@ -203,7 +203,7 @@ async fn what_was_done_by_hand_is_found_on_postgresql() {
     what_was_done_by_hand_is_found("postgresql", &statements, &lines).await;
 }
 
-/// MyISAM keeps no foreign keys, InnoDB does.
+// MyISAM keeps no foreign keys, InnoDB does.
 #[tokio::test]
 async fn what_was_done_by_hand_is_found_on_mariadb() {
     let statements = [
