@@ -231,9 +231,46 @@ def missing_facts(requirements, installed):
     return missing
 
 
+def version_returned(method):
+    """Returns the version that a step of the migrator says it reaches.
+
+    Read from its source, because only loading a dump may run it; None when it
+    returns something else than one text.
+    """
+    import ast
+    import inspect
+    import textwrap
+
+    class Returns(ast.NodeVisitor):
+        def __init__(self):
+            self.found = set()
+
+        def visit_inner(self, node):
+            """A function inside has returns of its own."""
+
+        visit_FunctionDef = visit_AsyncFunctionDef = visit_ClassDef = visit_Lambda = visit_inner
+
+        def visit_Return(self, node):
+            try:
+                self.found.add(ast.literal_eval(node.value))
+            except Exception:
+                self.found.add(None)
+
+    returns = Returns()
+    for statement in ast.parse(textwrap.dedent(inspect.getsource(method))).body[0].body:
+        returns.visit(statement)
+    versions = list(returns.found)
+    return versions[0] if len(versions) == 1 and isinstance(versions[0], str) else None
+
+
 def migrator_facts(site):
     name = getattr(site, "migration_class", None)
-    facts = {"migration_class": text_or_none(name), "migrate_from": [], "migration_error": None}
+    facts = {
+        "migration_class": text_or_none(name),
+        "migrate_from": [],
+        "migrations": [],
+        "migration_error": None,
+    }
     if not name:
         return facts
     try:
@@ -246,6 +283,10 @@ def migrator_facts(site):
             (m.replace("_", ".") for m in methods),
             key=lambda v: [(not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in v.split(".")],
         )
+        for version in facts["migrate_from"]:
+            method = getattr(migrator, prefix + version.replace(".", "_"))
+            to = attempt(version_returned, method)
+            facts["migrations"].append({"from": version, "to": to, "doc": text_or_none(method.__doc__)})
     except Exception as cause:
         facts["migration_error"] = scrub("%s: %s" % (type(cause).__name__, cause))
     return facts
@@ -437,6 +478,8 @@ def field_facts(field, connection):
     remote = getattr(field, "remote_field", None)
     target = attempt(lambda: model_name(remote.model)) if remote else None
     on_delete = getattr(getattr(remote, "on_delete", None), "__name__", None)
+    target_column = attempt(lambda: field.target_field.column) if remote else None
+    parameters = attempt(field.db_parameters, connection) or {}
     babel_of = getattr(field, "_lino_babel_field", None)
     babel = bool(babel_of) or any(
         base.__name__ in ("BabelCharField", "BabelTextField") for base in type(field).__mro__
@@ -447,8 +490,12 @@ def field_facts(field, connection):
         "column": field.column,
         "class": type(field).__name__,
         "db_type": attempt(field.db_type, connection),
+        # Django 3 says [] for none.
+        "db_check": text_or_none(parameters.get("check") or None),
+        "db_collation": parameters.get("collation"),
         "null": field.null,
         "blank": field.blank,
+        "editable": field.editable,
         "unique": field.unique,
         "primary_key": field.primary_key,
         "max_length": field.max_length,
@@ -459,6 +506,8 @@ def field_facts(field, connection):
         "has_default": field.has_default(),
         "default": default_facts(field),
         "target": target,
+        "target_column": target_column,
+        "db_constraint": getattr(field, "db_constraint", None) if remote else None,
         "on_delete": on_delete,
         "babel": babel,
         "babel_of": babel_of if isinstance(babel_of, str) else None,

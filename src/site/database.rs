@@ -3,6 +3,7 @@
 //! Every value is read as text, cast by the database: typed decoding follows declared types, which differ between
 //! the engines and lie on SQLite.
 
+mod catalogue;
 mod open;
 
 use std::path::PathBuf;

@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::compare::Models;
+use crate::compare::migrator::{Migrator, Step};
+pub use crate::compare::{Field as FieldFacts, Model as ModelFacts};
 pub use ask::{FactsError, Place, Refusal, ask, connection};
 
 /// The version of the script's answer that this program understands.
@@ -99,6 +102,8 @@ pub struct SiteFacts {
     pub migration_class: Option<String>,
     /// Versions that the migrator migrates from.
     pub migrate_from: Vec<String>,
+    /// The same with what each of them does.
+    pub migrations: Vec<MigrationFacts>,
     /// Why the migrator cannot be imported.
     pub migration_error: Option<String>,
 }
@@ -147,83 +152,16 @@ pub struct DatabaseFacts {
     pub error: Option<String>,
 }
 
-/// A model as Django describes it on this connection.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+/// A step of the migrator.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-#[allow(clippy::struct_excessive_bools, reason = "as Django describes it")]
-pub struct ModelFacts {
-    /// For example `tickets.Ticket`.
-    pub model: String,
-    /// Its table.
-    pub table: String,
-    /// Whether Django creates the table.
-    pub managed: bool,
-    /// Whether it is another view of its parent's table.
-    pub proxy: bool,
-    /// Always false; kept because the script says it.
-    #[serde(rename = "abstract")]
-    pub is_abstract: bool,
-    /// Whether Django made it for a many-to-many field.
-    pub auto_created: bool,
-    /// Parents in multi-table inheritance.
-    pub parents: Vec<String>,
-    /// Attribute of the primary key.
-    pub pk: String,
-    /// Column of the primary key.
-    pub pk_column: String,
-    /// Sets of fields that are unique together.
-    pub unique_together: Vec<Vec<String>>,
-    /// Fields of the model's own table.
-    pub fields: Vec<FieldFacts>,
-    /// Rows, when they were counted.
-    pub rows: Option<u64>,
-}
-
-/// A field.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-#[allow(clippy::struct_excessive_bools, reason = "as Django describes it")]
-pub struct FieldFacts {
-    /// Its name.
-    pub name: String,
-    /// Its attribute, `x_id` for a foreign key `x`.
-    pub attname: String,
-    /// Its column; none when it has none.
-    pub column: Option<String>,
-    /// Its class.
-    pub class: String,
-    /// Type of the column on this connection.
-    pub db_type: Option<String>,
-    /// Whether it may be NULL.
-    pub null: bool,
-    /// Whether it may be empty.
-    pub blank: bool,
-    /// Whether it is unique.
-    pub unique: bool,
-    /// Whether it is the primary key.
-    pub primary_key: bool,
-    /// Greatest length.
-    pub max_length: Option<u64>,
-    /// Digits of a decimal number.
-    pub max_digits: Option<u64>,
-    /// Digits after the point.
-    pub decimal_places: Option<u64>,
-    /// Values that are allowed, with their texts.
-    pub choices: Option<Vec<(serde_json::Value, Option<String>)>>,
-    /// The choicelist.
-    pub choicelist: Option<String>,
-    /// Whether there is a default.
-    pub has_default: bool,
-    /// The default, as Python writes it.
-    pub default: Option<String>,
-    /// Model that it points to.
-    pub target: Option<String>,
-    /// What becomes of the row when the target is deleted.
-    pub on_delete: Option<String>,
-    /// Whether it has one column per language.
-    pub babel: bool,
-    /// The babel field whose translation it is.
-    pub babel_of: Option<String>,
+pub struct MigrationFacts {
+    /// Version that it migrates from, with dots.
+    pub from: String,
+    /// Version that it says it reaches, when its source tells.
+    pub to: Option<String>,
+    /// What its author says of it.
+    pub doc: Option<String>,
 }
 
 /// Which optional steps make sense.
@@ -252,6 +190,23 @@ impl Facts {
 
     fn is_dumped(&self, model: &ModelFacts) -> bool {
         !model.proxy && !model.is_abstract && !model.auto_created && !self.skipped_in_dump.contains(&model.model)
+    }
+
+    /// Returns what the comparison of models wants to know.
+    #[must_use]
+    pub fn described(&self) -> Models {
+        Models { languages: self.site.languages.clone(), models: self.models.clone() }
+    }
+
+    /// Returns the migrator of this version of the site.
+    #[must_use]
+    pub fn migrator(&self) -> Migrator {
+        let step = |step: &MigrationFacts| Step { from: step.from.clone(), to: step.to.clone(), doc: step.doc.clone() };
+        Migrator {
+            class: self.site.migration_class.clone(),
+            error: self.site.migration_error.clone(),
+            steps: self.site.migrations.iter().map(step).collect(),
+        }
     }
 
     /// Returns a model by its name.

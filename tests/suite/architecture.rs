@@ -70,7 +70,7 @@ fn every_room_has_its_place() {
     let rooms: BTreeSet<String> = sources().into_iter().map(|source| source.room).collect();
     let homeless: Vec<&String> = rooms.iter().filter(|room| !known.contains(room.as_str())).collect();
     assert_eq!(homeless, Vec::<&String>::new());
-    for room in ["messages", "dump", "procedure", "site", "engine", "ui"] {
+    for room in ["messages", "dump", "compare", "procedure", "site", "engine", "ui"] {
         assert!(rooms.contains(room), "no source of {room} was read");
     }
 }

@@ -1,6 +1,7 @@
 //! The suite: real processes, real terminals, real sites.
 
 mod architecture;
+mod catalogue;
 mod demo;
 mod getlino;
 mod runner;

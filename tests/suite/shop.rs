@@ -53,11 +53,16 @@ impl Shop {
         shop
     }
 
+    /// Builds the site on `sqlite`, `postgresql` or `mariadb` as the new version makes one.
+    pub fn build_new_on(engine: &'static str) -> Self {
+        Self::make(engine, &["--env", "new"])
+    }
+
     fn make(engine: &'static str, options: &[&str]) -> Self {
         let home = TempDir::new().unwrap();
         let dir = home.path().join("shop");
         let mut command = sites("make_site");
-        command.args(options).args(["--env", "old", "--db", engine, "--dir"]).arg(&dir).stderr(Stdio::inherit());
+        command.args(["--env", "old", "--db", engine]).args(options).arg("--dir").arg(&dir).stderr(Stdio::inherit());
         let output = command.output().unwrap();
         assert!(output.status.success(), "make_site: {}", output.status);
         let database = variables(&output.stdout).remove("NAME").unwrap();

@@ -20,8 +20,11 @@ class States(dd.ChoiceList):
 
 add = States.add_item
 add("10", "Draft", "draft")
-add("20", "Registered", "registered")
+if not changed("no_registered"):
+    add("20", "Registered", "registered")
 add("30", "Paid", "paid")
+if changed("new_state"):
+    add("40", "Cancelled", "cancelled")
 
 
 class Country(BabelNamed):
@@ -56,7 +59,7 @@ class Setting(dd.Model):
         if changed("renamed_table"):
             db_table = "shop_option"
 
-    name = models.CharField(max_length=40)
+    name = models.CharField(max_length=40, unique=changed("setting_unique"))
     value = models.CharField(max_length=80, blank=True)
 
     def __str__(self):
@@ -71,9 +74,17 @@ class Partner(dd.Model):
         verbose_name = "Partner"
         verbose_name_plural = "Partners"
 
-    name = models.CharField(max_length=80)
-    country = dd.ForeignKey("shop.Country", blank=True, null=True)
-    if not changed("drop_email"):
+    name = models.CharField(
+        max_length=20 if changed("short_name") else 200 if changed("long_name") else 80)
+    if changed("country_required"):
+        country = dd.ForeignKey("shop.Country")
+    else:
+        country = dd.ForeignKey("shop.Country", blank=True, null=True)
+    if changed("email_field"):
+        email = models.EmailField(max_length=80, blank=True)
+    elif changed("rename_email"):
+        e_mail = models.CharField(max_length=80, blank=True)
+    elif not changed("drop_email"):
         email = models.CharField(max_length=80, blank=True)
     if changed("new_blank"):
         remark = models.CharField(max_length=80, blank=True)
@@ -84,7 +95,7 @@ class Partner(dd.Model):
         return self.name
 
 
-class Person(Partner):
+class Person(dd.Model if changed("partner_gone") else Partner):
     """A partner that is a human."""
 
     class Meta:
@@ -106,9 +117,16 @@ class Product(BabelNamed):
 
     if not changed("category_gone"):
         category = dd.ForeignKey("shop.Category")
-    price = models.DecimalField(max_digits=10, decimal_places=2)
-    weight = models.IntegerField(blank=True, null=True)
-    active = models.BooleanField(default=True)
+    price = models.DecimalField(max_digits=9 if changed("fewer_digits") else 10, decimal_places=2)
+    if changed("bigger_weight"):
+        weight = models.BigIntegerField(blank=True, null=True)
+    elif changed("positive_weight"):
+        weight = models.PositiveIntegerField(blank=True, null=True)
+    elif changed("weight_date"):
+        weight = models.DateField(blank=True, null=True)
+    else:
+        weight = models.IntegerField(blank=True, null=True)
+    active = models.BooleanField(default=not changed("new_default"))
 
 
 class Sale(UserAuthored):
@@ -118,15 +136,17 @@ class Sale(UserAuthored):
         app_label = "shop"
         verbose_name = "Sale"
         verbose_name_plural = "Sales"
+        if changed("sale_unique"):
+            unique_together = ("partner", "date")
 
-    partner = dd.ForeignKey("shop.Partner")
+    partner = dd.ForeignKey("shop.Person" if changed("other_target") else "shop.Partner")
     product = dd.ForeignKey("shop.Product")
     date = models.DateField()
     at = models.DateTimeField()
     quantity = models.DecimalField(max_digits=8, decimal_places=2)
     amount = models.DecimalField(max_digits=10, decimal_places=2)
     state = States.field(default="draft")
-    memo = models.TextField(blank=True)
+    memo = models.TextField(blank=not changed("memo_required"))
 
     def __str__(self):
         return "Sale {}".format(self.pk)
@@ -174,7 +194,12 @@ class Book(dd.Model):
         verbose_name_plural = "Books"
 
     title = models.CharField(max_length=80)
-    author = dd.ForeignKey("shop.Author")
+    if changed("unloved"):
+        author = dd.ForeignKey("shop.Author", blank=True, null=True)
+    elif changed("on_delete"):
+        author = dd.ForeignKey("shop.Author", on_delete=models.DO_NOTHING)
+    else:
+        author = dd.ForeignKey("shop.Author")
 
     def __str__(self):
         return self.title
@@ -206,6 +231,20 @@ if changed("new_in_circle"):
 
         name = models.CharField(max_length=80)
         editor = dd.ForeignKey("shop.Author", related_name="edits")
+
+
+if changed("new_model"):
+
+    class Invoice(dd.Model):
+        """What the base does not have."""
+
+        class Meta:
+            app_label = "shop"
+            verbose_name = "Invoice"
+            verbose_name_plural = "Invoices"
+
+        sale = dd.ForeignKey("shop.Sale")
+        number = models.CharField(max_length=20)
 
 
 class SaleChecker(Checker):

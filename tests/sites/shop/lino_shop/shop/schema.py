@@ -12,6 +12,31 @@ new_table     the new model Tag points to Product: restores fine
 new_in_circle the new model Publisher and Author point to each other: restores
               fine, but ``dump2py --simulate`` on the old database crashes
 renamed_table Setting is in the table ``shop_option``: restores fine
+
+The others are for comparing, and change one thing each; the demo data may not
+fit to them:
+
+bigger_weight     Product.weight may be a big number
+country_required  Partner.country may not be empty
+email_field       Partner.email must be an e-mail address
+fewer_digits      Product.price has one digit less before the point
+long_name         Partner.name may be longer
+memo_required     Sale.memo may not be empty
+new_default       Product.active is false where nothing is said
+new_model         the model Invoice
+new_state         Sale.state may be "Cancelled"
+no_registered     Sale.state may not be "Registered"
+on_delete         a book outlives its author
+other_target      Sale.partner points to a Person
+partner_gone      Person has no parent
+positive_weight   Product.weight may not be negative
+rename_email      Partner.email is called ``e_mail``
+sale_unique       no two sales of a partner on one day
+setting_unique    no two settings of one name
+short_name        Partner.name is shorter
+unloved           Book.author may be empty
+weight_date       Product.weight is a date
+
 To add a change, name it here and ask ``changed(NAME)`` where the model differs.
 """
 
@@ -25,6 +50,26 @@ KNOWN = {
     "new_table",
     "new_in_circle",
     "renamed_table",
+    "bigger_weight",
+    "country_required",
+    "email_field",
+    "fewer_digits",
+    "long_name",
+    "memo_required",
+    "new_default",
+    "new_model",
+    "new_state",
+    "no_registered",
+    "on_delete",
+    "other_target",
+    "partner_gone",
+    "positive_weight",
+    "rename_email",
+    "sale_unique",
+    "setting_unique",
+    "short_name",
+    "unloved",
+    "weight_date",
 }
 ACTIVE = {name for name in os.environ.get("SCHEMA", "").split(",") if name}
 

@@ -1,0 +1,18 @@
+//! What a new version of the site's code changes for its database: differences, their classes, and what to count.
+//!
+//! Each source has its file: [`models`] before and after, the database's [`catalogue`], the [`migrator`]. They find;
+//! none of them decides alone. Nothing here reads a file or a database.
+
+#![allow(clippy::doc_markdown, reason = "SQLite, PostgreSQL, MySQL and MariaDB are names, not code")]
+
+pub mod catalogue;
+mod column_type;
+mod difference;
+pub mod migrator;
+mod model;
+pub mod models;
+
+pub use catalogue::Catalogue;
+pub use column_type::ColumnType;
+pub use difference::{Change, Class, Difference, Guess, Question, Rows, Subject};
+pub use model::{Field, Model, Models};
