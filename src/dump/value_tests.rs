@@ -364,9 +364,10 @@ fn a_row_gives_its_values_up_to_its_first_problem() {
 
 #[test]
 fn plain_values_are_borrowed() {
+    use std::borrow::Cow::Borrowed;
+
     let source = b"['abc', b'abc', r'a\\b', 123456789012345678901234567890]";
     let Ok(Value::List(values)) = parse(source) else { panic!("a list") };
-    use std::borrow::Cow::Borrowed;
     assert!(matches!(
         values.as_slice(),
         [
