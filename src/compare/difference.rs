@@ -2,8 +2,11 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// What a difference may mean for the rows of the site. None of them alone decides whether to restore.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Touches neither rows nor columns.
     Noise,
@@ -16,7 +19,8 @@ pub enum Class {
 }
 
 /// What differs.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Subject {
     /// The whole site.
     Site,
@@ -56,7 +60,8 @@ impl fmt::Display for Subject {
 }
 
 /// How it differs: `from` is what the site has, `to` what the new version wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Change {
     /// It is new; it is missing in the database.
     Added,
@@ -181,7 +186,7 @@ pub enum Change {
 
 /// Rows that would have to be counted to know more. Row files have the answers: their names are those of tables,
 /// their values those of columns, except that a babel field is one list of values.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Question {
     /// The table.
     pub table: String,
@@ -190,7 +195,8 @@ pub struct Question {
 }
 
 /// Which rows of a table.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Rows {
     /// All.
     All,
@@ -222,7 +228,7 @@ pub enum Rows {
 }
 
 /// A difference.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// What it may mean for the rows.
     pub class: Class,
@@ -237,7 +243,7 @@ pub struct Difference {
 }
 
 /// A probable renaming. The operator is asked, for it is never sure; what it explains is a difference as well.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guess {
     /// What vanished.
     pub from: Subject,

@@ -8,11 +8,15 @@
 pub mod catalogue;
 mod column_type;
 mod difference;
+mod evidence;
 pub mod migrator;
 mod model;
 pub mod models;
+pub mod scripts;
+pub mod sides;
 
 pub use catalogue::Catalogue;
 pub use column_type::ColumnType;
 pub use difference::{Change, Class, Difference, Guess, Question, Rows, Subject};
+pub use evidence::{Effect, Evidence, Example, Found, Renaming, Source, Touched, Verdict};
 pub use model::{Field, Model, Models};

@@ -180,6 +180,8 @@ impl Dispatcher {
             }
             Wish::OpenShell => self.open_shell().await,
             Wish::Resize { rows, columns } => self.runner.resize(rows, columns).await.map_err(|error| error.tell()),
+            // Nothing asks for it yet.
+            Wish::Renamed { .. } => Ok(()),
             // This wizard drives already, and leaving ends the loop.
             Wish::TakeOver | Wish::Leave => Ok(()),
         }

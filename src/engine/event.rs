@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::compare::Evidence;
 use crate::error::Report;
-use crate::procedure::{Finding, StepId, StepState};
+use crate::procedure::{DumpScripts, Finding, StepId, StepState};
 
 /// Something that happened. With `run --headless --events -` each is one line of JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,8 @@ pub enum Event {
     Asked { ask: Ask },
     /// A question was answered: by the operator, a decisions file, or `--yes`.
     Chosen { question: String, key: char, by: String },
+    /// The versions were compared, or an operator's word changed what that means. Sent again when a run is taken up.
+    Compared { evidence: Box<Evidence>, scripts: Option<DumpScripts> },
     /// A shell was opened in the runner's terminal; its output goes to `log` from byte `from` on.
     ShellOpened { log: PathBuf, from: u64 },
     /// The shell was left.

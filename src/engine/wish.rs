@@ -24,6 +24,13 @@ pub enum Wish {
         /// The key of the choice.
         key: char,
     },
+    /// Say of a probable renaming in the [`Evidence`](crate::compare::Evidence) what it is.
+    Renamed {
+        /// Its index in `renamings`.
+        index: usize,
+        /// Whether it was renamed; else it is gone. None takes the word back.
+        renamed: Option<bool>,
+    },
     /// Type into the runner's terminal.
     Type(Keys),
     /// Cancel, on one of three levels.

@@ -24,6 +24,8 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         Event::FactsLearned { versions, database, models, languages } => {
             state.facts = Some(Facts { versions, database, models, languages });
         }
+        // Shown by the comparison's own screen, once there is one.
+        Event::Compared { .. } => {}
         Event::RunOpened { run, resumed, started, .. } => {
             state.run = Some(Run { number: run, resumed, started });
             if let Engine::Over { .. } = state.engine {

@@ -1,0 +1,111 @@
+//! Two dump scripts side by side: aligned by what they consist of, then line by line and word by word.
+//!
+//! Aligning the parts is done at once; the lines of a part only when somebody looks at it.
+
+use std::ops::Range;
+
+use crate::dump::Script;
+
+/// What a part of a script is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The create function of a table.
+    Function {
+        /// The table.
+        table: String,
+        /// The model, `tickets.Ticket`; none when the function does not say.
+        model: Option<String>,
+    },
+    /// Anything else; the text names it: `heading`, `models`, `load order`, `end`.
+    Other(&'static str),
+}
+
+/// How a part differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Both sides have the same lines.
+    Equal,
+    /// Both sides have it, and it differs.
+    Changed,
+    /// It differs, and that is noise.
+    Noise,
+    /// Only the old script has it.
+    Removed,
+    /// Only the new script has it.
+    Added,
+}
+
+/// A part of the scripts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// What it is.
+    pub part: Part,
+    /// How it differs.
+    pub state: State,
+    /// Its lines in the old script, from 0, the end not included; empty when it is not there.
+    pub old: Range<usize>,
+    /// Its lines in the new script.
+    pub new: Range<usize>,
+}
+
+/// A line of one side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// Its number in its script, from 1.
+    pub number: usize,
+    /// Its text in pieces, and whether each differs from the other side. Joined they are the line as it is in the
+    /// file, without its line break; whoever shows it must make control characters harmless.
+    pub pieces: Vec<(String, bool)>,
+}
+
+/// Two lines that stand side by side; at least one is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pair {
+    /// Of the old script.
+    pub old: Option<Line>,
+    /// Of the new script.
+    pub new: Option<Line>,
+}
+
+impl Pair {
+    /// Tells whether both sides are there and equal.
+    #[must_use]
+    pub fn is_equal(&self) -> bool {
+        let same = |line: &Line| line.pieces.iter().all(|(_, differs)| !differs);
+        matches!((&self.old, &self.new), (Some(old), Some(new)) if same(old) && same(new))
+    }
+}
+
+/// Two scripts, aligned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sides {
+    /// Their parts, in the order in which they are shown: that of the new script, with what is gone at its old place.
+    pub sections: Vec<Section>,
+    old: Vec<String>,
+    new: Vec<String>,
+}
+
+impl Sides {
+    /// Aligns two scripts, which were read from these texts.
+    #[must_use]
+    pub fn new(old: (&str, &Script), new: (&str, &Script)) -> Self {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+        let (old, new) = (lines(old.0), lines(new.0));
+        let state = if old == new { State::Equal } else { State::Changed };
+        let whole = Section { part: Part::Other("script"), state, old: 0..old.len(), new: 0..new.len() };
+        Self { sections: vec![whole], old, new }
+    }
+
+    /// Returns the lines of a section side by side; none for an index beyond the last section.
+    #[must_use]
+    pub fn pairs(&self, section: usize) -> Vec<Pair> {
+        let Some(section) = self.sections.get(section) else { return Vec::new() };
+        let side = |lines: &[String], range: &Range<usize>| -> Vec<Line> {
+            let numbered = lines.iter().enumerate().take(range.end).skip(range.start);
+            numbered.map(|(at, text)| Line { number: at + 1, pieces: vec![(text.clone(), true)] }).collect()
+        };
+        let old = side(&self.old, &section.old).into_iter().map(|line| Pair { old: Some(line), new: None });
+        let new = side(&self.new, &section.new).into_iter().map(|line| Pair { old: None, new: Some(line) });
+        old.chain(new).collect()
+    }
+}
