@@ -58,6 +58,18 @@ impl<'a> Rows<'a> {
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes, line: 0 }
     }
+
+    /// Begins behind the first `line` lines of a file that is given in pieces.
+    #[must_use]
+    pub const fn after(bytes: &'a [u8], line: u64) -> Self {
+        Self { rest: bytes, line }
+    }
+
+    /// Returns the number of the line that was read last.
+    #[must_use]
+    pub const fn line(&self) -> u64 {
+        self.line
+    }
 }
 
 impl<'a> Iterator for Rows<'a> {

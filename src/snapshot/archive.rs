@@ -1,9 +1,11 @@
 //! Where the files of a snapshot come from: a directory, or a zip archive. An archive writes nothing anywhere.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use zip::ZipArchive;
 
@@ -14,7 +16,8 @@ const LARGEST: u64 = 8 << 30;
 /// How many times larger than its compressed form an entry may be; Python text is below 200.
 const RATIO: u64 = 1_200;
 
-/// The files of a snapshot.
+/// The files of a snapshot. A copy reads on its own, so that several threads can.
+#[derive(Clone)]
 pub(super) enum Source {
     /// A directory that holds `restore.py`.
     Directory(PathBuf),
@@ -23,13 +26,40 @@ pub(super) enum Source {
 }
 
 /// An opened archive.
+#[derive(Clone)]
 pub(super) struct Archive {
     path: PathBuf,
-    zip: ZipArchive<File>,
+    zip: ZipArchive<Shared>,
     /// Directory of `restore.py` in the archive, with its slash, or empty.
     prefix: String,
     problems: Vec<Problem>,
-    read: BTreeMap<String, u64>,
+}
+
+/// A file that several readers share, each with a position of its own.
+#[derive(Clone)]
+struct Shared {
+    file: Arc<File>,
+    at: u64,
+}
+
+impl Read for Shared {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read_at(into, self.at)?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for Shared {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let outside = || io::Error::from(io::ErrorKind::InvalidInput);
+        self.at = match to {
+            SeekFrom::Start(at) => at,
+            SeekFrom::Current(by) => self.at.checked_add_signed(by).ok_or_else(outside)?,
+            SeekFrom::End(by) => self.file.metadata()?.len().checked_add_signed(by).ok_or_else(outside)?,
+        };
+        Ok(self.at)
+    }
 }
 
 impl Source {
@@ -55,24 +85,56 @@ impl Source {
 
     /// Reads a file of the snapshot; none when it is not there. In an archive its checksum is checked.
     pub fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>, SnapshotError> {
+        self.with(name, |file| {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map(|_| bytes)
+        })
+    }
+
+    /// Hands a file of the snapshot to `read`, which has to read it to its end, for only then its checksum was checked;
+    /// none when it is not there.
+    pub fn with<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut dyn Read) -> io::Result<T>,
+    ) -> Result<Option<T>, SnapshotError> {
         if !is_harmless(name) {
             return Ok(None);
         }
         match self {
-            Self::Directory(dir) => match std::fs::read(dir.join(name)) {
-                Ok(bytes) => Ok(Some(bytes)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-                Err(error) => Err(unreadable(&dir.join(name), error)),
-            },
-            Self::Archive(archive) => archive.read(name),
+            Self::Directory(dir) => {
+                let path = dir.join(name);
+                match File::open(&path).and_then(|mut file| read(&mut file)) {
+                    Ok(found) => Ok(Some(found)),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                    Err(error) => Err(unreadable(&path, error)),
+                }
+            }
+            Self::Archive(archive) => archive.with(name, read),
         }
     }
 
-    /// Reads everything else in an archive to its end, so that every checksum was checked; names what is damaged.
-    pub fn damaged(&mut self) -> Vec<(String, String)> {
+    /// Returns the size of a file in bytes, as far as it is known without reading it.
+    pub fn size(&mut self, name: &str) -> u64 {
+        match self {
+            Self::Directory(dir) => std::fs::metadata(dir.join(name)).map(|data| data.len()).unwrap_or_default(),
+            Self::Archive(archive) => archive.size(name),
+        }
+    }
+
+    /// Returns the other entries of an archive, `files` left out: their checksums are not checked yet.
+    pub fn others(&mut self, files: &BTreeSet<&str>) -> Vec<usize> {
         match self {
             Self::Directory(_) => Vec::new(),
-            Self::Archive(archive) => archive.damaged(),
+            Self::Archive(archive) => archive.others(files),
+        }
+    }
+
+    /// Reads such an entry to its end; names it when it is damaged.
+    pub fn check(&mut self, entry: usize) -> Option<(String, String)> {
+        match self {
+            Self::Directory(_) => None,
+            Self::Archive(archive) => archive.check(entry),
         }
     }
 }
@@ -80,6 +142,7 @@ impl Source {
 impl Archive {
     fn open(path: &Path) -> Result<Self, SnapshotError> {
         let file = File::open(path).map_err(|error| unreadable(path, error))?;
+        let file = Shared { file: Arc::new(file), at: 0 };
         let mut zip = ZipArchive::new(file).map_err(|error| unreadable(path, error))?;
         let mut problems = Vec::new();
         let mut prefix: Option<String> = None;
@@ -104,59 +167,62 @@ impl Archive {
             }
         }
         let prefix = prefix.unwrap_or_default();
-        Ok(Self { path: path.to_owned(), zip, prefix, problems, read: BTreeMap::new() })
+        Ok(Self { path: path.to_owned(), zip, prefix, problems })
     }
 
-    fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>, SnapshotError> {
-        let full = format!("{}{name}", self.prefix);
-        let Some(index) = self.zip.index_for_name(&full) else { return Ok(None) };
-        match self.unpack(index) {
-            Ok(bytes) => {
-                self.read.insert(full, 0);
-                Ok(Some(bytes))
-            }
-            Err(error) => {
-                self.read.insert(full, 0);
-                Err(unreadable(&self.path, format!("{name}: {error}")))
-            }
-        }
+    fn with<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&mut dyn Read) -> io::Result<T>,
+    ) -> Result<Option<T>, SnapshotError> {
+        let Some(index) = self.zip.index_for_name(&format!("{}{name}", self.prefix)) else { return Ok(None) };
+        self.unpack(index, read).map(Some).map_err(|error| unreadable(&self.path, format!("{name}: {error}")))
     }
 
-    fn unpack(&mut self, index: usize) -> io::Result<Vec<u8>> {
+    fn unpack<T>(&mut self, index: usize, read: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
         let entry = self.zip.by_index(index).map_err(io::Error::other)?;
         let size = entry.size();
         if size > LARGEST || size / RATIO > entry.compressed_size().max(1) {
             return Err(io::Error::other("it would become far too large"));
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(size.min(64 << 20)).unwrap_or_default());
         let mut limited = entry.take(size + 1);
-        limited.read_to_end(&mut bytes)?;
-        if bytes.len() as u64 == size { Ok(bytes) } else { Err(io::Error::other("its size is not the one announced")) }
+        let found = read(&mut limited)?;
+        if limited.limit() == 1 { Ok(found) } else { Err(io::Error::other("its size is not the one announced")) }
     }
 
-    fn damaged(&mut self) -> Vec<(String, String)> {
-        let mut found = Vec::new();
+    fn size(&mut self, name: &str) -> u64 {
+        let index = self.zip.index_for_name(&format!("{}{name}", self.prefix));
+        let entry = index.and_then(|index| self.zip.by_index_raw(index).ok());
+        entry.map_or(0, |entry| entry.size())
+    }
+
+    fn others(&mut self, files: &BTreeSet<&str>) -> Vec<usize> {
+        let mut others = Vec::new();
         for index in 0..self.zip.len() {
-            let name = match self.zip.by_index_raw(index) {
-                Ok(entry) => entry.name().map(std::borrow::Cow::into_owned).unwrap_or_default(),
-                Err(error) => {
-                    found.push((format!("entry {index}"), format!("It cannot be read: {error}.")));
-                    continue;
-                }
-            };
-            if self.read.contains_key(&name) || self.problems.iter().any(|problem| problem.path == name) {
-                continue;
-            }
-            if let Err(error) = self.drain(index) {
-                found.push((name, format!("It is damaged: {error}.")));
+            let name = self.name(index);
+            let known = name.as_ref().is_ok_and(|name| {
+                let read = name.strip_prefix(&self.prefix).is_some_and(|name| files.contains(name));
+                read || self.problems.iter().any(|problem| problem.path == *name)
+            });
+            if !known {
+                others.push(index);
             }
         }
-        found
+        others
     }
 
-    fn drain(&mut self, index: usize) -> io::Result<()> {
-        let mut entry = self.zip.by_index(index).map_err(io::Error::other)?;
-        io::copy(&mut entry, &mut io::sink()).map(drop)
+    fn name(&mut self, index: usize) -> Result<String, zip::result::ZipError> {
+        let entry = self.zip.by_index_raw(index)?;
+        Ok(entry.name().map(std::borrow::Cow::into_owned).unwrap_or_default())
+    }
+
+    fn check(&mut self, index: usize) -> Option<(String, String)> {
+        let name = match self.name(index) {
+            Ok(name) => name,
+            Err(error) => return Some((format!("entry {index}"), format!("It cannot be read: {error}."))),
+        };
+        let read = |entry: &mut dyn Read| io::copy(entry, &mut io::sink()).map(drop);
+        self.unpack(index, read).err().map(|error| (name, format!("It is damaged: {error}.")))
     }
 }
 
@@ -180,13 +246,31 @@ pub fn same_as_directory(archive: &Path, dir: &Path) -> Result<Vec<Problem>, Sna
         let mut say = |message: &str| {
             problems.push(Problem { path: name.clone(), line: None, message: message.to_owned() });
         };
-        let bytes = std::fs::read(dir.join(&name)).map_err(|error| unreadable(&dir.join(&name), error))?;
-        match archive.read(&name) {
-            Ok(Some(packed)) if packed == bytes => {}
-            Ok(Some(_)) => say("It differs between the archive and the directory."),
+        let mut file = File::open(dir.join(&name)).map_err(|error| unreadable(&dir.join(&name), error))?;
+        match archive.with(&name, |packed| same(packed, &mut file)) {
+            Ok(Some(true)) => {}
+            Ok(Some(false)) => say("It differs between the archive and the directory."),
             Ok(None) => say("It is missing in the archive."),
             Err(error) => say(&format!("{error}.")),
         }
     }
     Ok(problems)
+}
+
+/// Tells whether both have the same bytes; reads the first to its end.
+fn same(one: &mut dyn Read, other: &mut dyn Read) -> io::Result<bool> {
+    let (mut mine, mut theirs) = (vec![0; 64 << 10], vec![0; 64 << 10]);
+    let mut equal = true;
+    loop {
+        let count = one.read(&mut mine)?;
+        if count == 0 {
+            return Ok(equal && other.read(&mut theirs)? == 0);
+        }
+        let (mine, theirs) = (mine.get(..count).unwrap_or_default(), theirs.get_mut(..count).unwrap_or_default());
+        match other.read_exact(theirs) {
+            Ok(()) => equal = equal && mine == theirs,
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => equal = false,
+            Err(error) => return Err(error),
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Compares a verified snapshot with the database that it was made from: same tables, same rows, same keys.
 
-use super::verify::{Verification, hash};
+use super::keys::Key;
+use super::verify::Verification;
 use crate::site::{Db, DbError, Facts};
 
 /// Keys that are named for a table; more are only counted.
@@ -32,7 +33,7 @@ pub async fn compare_with_database(found: &mut Verification, db: &mut Db, facts:
             None => db.count(&model.table).await?,
             Some(keys) => {
                 db.primary_keys(&model.table, &model.pk_column, |key| {
-                    if !keys.remove(&hash(key)) {
+                    if !keys.remove(Key::of(key)) {
                         unknown += 1;
                         if missing.len() < NAMED {
                             missing.push(key.to_owned());

@@ -2,9 +2,12 @@
 
 mod archive;
 mod database;
+mod keys;
 pub mod protect;
+mod scan;
 mod verify;
 
 pub use archive::same_as_directory;
 pub use database::compare_with_database;
+pub use keys::{Key, Keys};
 pub use verify::{MARK, Problem, SnapshotError, TableRows, Verification, verify};

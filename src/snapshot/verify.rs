@@ -1,23 +1,23 @@
 //! Reads a whole snapshot and says what is wrong with it: script, row files, announced rows, keys that come twice.
 
-use std::collections::{BTreeMap, HashSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde::Serialize;
 use thiserror::Error;
 
 use super::archive::Source;
-use crate::dump::{self, Load, Script, Tolerated, literal};
+use super::keys::Keys;
+use super::scan::{Scan, Subject};
+use crate::dump::{Load, Script, Tolerated};
 use crate::error::{Kind, Report, Tell};
 
 /// The file that marks a simulated dump, whose script would empty the database; `assets/python/simulate.py` writes it.
 pub const MARK: &str = "NEVER_RESTORE";
-/// How the row files of `dump2py --simulate` begin their only statement.
-const WITHOUT_DATA: &[u8] = b"raise Exception(\"The data of table ";
-
-/// Problems of one kind that are listed for a table; more are only counted.
-const LISTED: usize = 10;
+/// Problems of one kind that are listed for a file; more are only counted.
+pub(super) const LISTED: usize = 10;
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -35,8 +35,8 @@ pub struct Problem {
 pub struct TableRows {
     /// How many.
     pub rows: u64,
-    /// Hashes of their keys; none when the keys are of a kind that is compared by count alone.
-    pub keys: Option<HashSet<u64>>,
+    /// Their keys; none when the keys are of a kind that is compared by count alone.
+    pub keys: Option<Keys>,
     /// Name of the argument that holds the key.
     pub key_argument: Option<String>,
 }
@@ -138,10 +138,7 @@ pub fn verify(path: &Path, key_arguments: &BTreeMap<String, String>) -> Result<V
     }
     found.source_version.clone_from(&script.source_version);
     check_script(&mut found, &script);
-    read_rows(&mut found, &script, &mut source, key_arguments)?;
-    for (name, text) in source.damaged() {
-        found.problem(&name, None, &text);
-    }
+    Reading::new(&script, key_arguments).read(source, &mut found)?;
     Ok(found)
 }
 
@@ -162,104 +159,170 @@ fn check_script(found: &mut Verification, script: &Script) {
     }
 }
 
-fn read_rows(
-    found: &mut Verification,
-    script: &Script,
-    source: &mut Source,
-    key_arguments: &BTreeMap<String, String>,
-) -> Result<(), SnapshotError> {
-    let mut missing = Vec::new();
-    let mut announced: BTreeMap<String, (u64, String)> = BTreeMap::new();
-    let loads: Vec<&Load> = script.loads.iter().filter(|load| !load.skipped).collect();
-    for Load { file: name, table, .. } in &loads {
-        let Some(bytes) = source.read(name)? else {
-            missing.push(name.clone());
-            continue;
-        };
-        let function = script.function(table);
-        let index = key_arguments.get(table).and_then(|argument| function?.position(argument)).unwrap_or_default();
-        let key = function.and_then(|function| function.parameters.get(index));
-        let name_of_key = key.map(|parameter| parameter.name.clone());
-        match dump::announced(&bytes) {
-            Some(count) => {
-                announced.insert(table.clone(), (count, name.clone()));
-            }
-            None => found.problem(name, None, "It does not say how many rows it should have."),
-        }
-        if std::str::from_utf8(&bytes).is_err() {
-            found.problem(name, None, "It is not valid UTF-8.");
-        }
-        if is_without_data(&bytes) {
-            found.problem(name, None, "It has no rows, only an error: it was made with --simulate or --tolerate.");
-        }
-        let entry = found.tables.entry(table.clone()).or_insert_with(|| TableRows {
-            rows: 0,
-            keys: Some(HashSet::new()),
-            key_argument: name_of_key,
+/// The row files of a snapshot while they are read.
+struct Reading<'a> {
+    /// The files that the script loads, in its order.
+    subjects: Vec<Subject<'a>>,
+    tables: BTreeMap<&'a str, Mutex<Table>>,
+}
+
+#[derive(Default)]
+struct Table {
+    rows: TableRows,
+    /// Keys that come twice.
+    twice: Keys,
+}
+
+/// What came of one piece of work.
+enum Done {
+    /// A row file was read; none when it is missing.
+    File(usize, Result<Option<Scan>, SnapshotError>),
+    /// Another entry of the archive is damaged.
+    Damaged(String, String),
+}
+
+impl<'a> Reading<'a> {
+    fn new(script: &'a Script, key_arguments: &BTreeMap<String, String>) -> Self {
+        let mut tables: BTreeMap<&str, Mutex<Table>> = BTreeMap::new();
+        let loads = script.loads.iter().filter(|load| !load.skipped);
+        let subjects = loads.map(|Load { file, table, .. }| {
+            let function = script.function(table);
+            let key = key_arguments.get(table).and_then(|argument| function?.position(argument)).unwrap_or_default();
+            let parameter = function.and_then(|function| function.parameters.get(key));
+            tables.entry(table).or_insert_with(|| {
+                let key_argument = parameter.map(|parameter| parameter.name.clone());
+                let rows = TableRows { rows: 0, keys: Some(Keys::default()), key_argument };
+                Mutex::new(Table { rows, twice: Keys::default() })
+            });
+            Subject { name: file, table, key }
         });
-        let problems = read_file(entry, name, table, &bytes, index);
-        found.problems.extend(problems);
+        let subjects = subjects.collect();
+        Self { subjects, tables }
     }
-    if !missing.is_empty() && missing.len() == loads.len() {
-        found.problem("restore.py", None, "It has no row file at all: it was made with --simulate.");
-    } else {
-        for name in missing {
-            found.problem(&name, None, "restore.py loads it, but it is missing.");
-        }
-    }
-    for (table, (count, name)) in announced {
-        let rows = found.tables.get(&table).map_or(0, |table| table.rows);
-        if rows != count {
-            found.problem(&name, None, &format!("Table {table} should have {count} rows and has {rows}."));
-        }
-    }
-    Ok(())
-}
 
-fn read_file(entry: &mut TableRows, name: &str, table: &str, bytes: &[u8], index: usize) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut say = |line, message: String| {
-        if problems.len() < LISTED {
-            problems.push(Problem { path: name.to_owned(), line: Some(line), message });
-        }
-    };
-    for row in dump::Rows::new(bytes) {
-        let Some(arguments) = row.arguments else {
-            say(row.line, "The row is cut off.".into());
-            continue;
-        };
-        if row.table != table.as_bytes() {
-            let other = String::from_utf8_lossy(row.table);
-            say(row.line, format!("The row belongs to table {other}, the file to {table}."));
-        }
-        entry.rows += 1;
-        let Some(raw) = literal::argument(arguments, index) else {
-            say(row.line, "The row is cut off.".into());
-            continue;
-        };
-        match (literal::key(raw), &mut entry.keys) {
-            (Some(key), Some(keys)) => {
-                if !keys.insert(hash(&key)) {
-                    say(row.line, format!("The key {key} of table {table} comes twice."));
-                }
+    /// Reads all files on all cores, the largest first, and says what is wrong in the order of the script.
+    fn read(self, mut source: Source, found: &mut Verification) -> Result<(), SnapshotError> {
+        let mut known: BTreeSet<&str> = self.subjects.iter().map(|subject| subject.name).collect();
+        known.extend(["restore.py", MARK]);
+        let others = source.others(&known);
+        let mut order: Vec<usize> = (0..self.subjects.len()).collect();
+        order.sort_by_cached_key(|at| self.subjects.get(*at).map(|file| std::cmp::Reverse(source.size(file.name))));
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Vec::new());
+        let work = || {
+            let mut source = source.clone();
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let one = match (order.get(at), others.get(at.wrapping_sub(order.len()))) {
+                    (Some(file), _) => Done::File(*file, self.scan(*file, &mut source)),
+                    (None, Some(entry)) => match source.check(*entry) {
+                        Some((name, text)) => Done::Damaged(name, text),
+                        None => continue,
+                    },
+                    (None, None) => break,
+                };
+                lock(&done).push(one);
             }
-            (None, keys) => *keys = None,
-            (Some(_), None) => {}
-        }
+        };
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(8);
+        std::thread::scope(|scope| {
+            for _ in 1..threads {
+                scope.spawn(work);
+            }
+            work();
+        });
+        self.conclude(done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner), &mut source, found)
     }
-    problems
+
+    fn scan(&self, file: usize, source: &mut Source) -> Result<Option<Scan>, SnapshotError> {
+        let Some(subject) = self.subjects.get(file) else { return Ok(None) };
+        let Some(mut scan) = source.with(subject.name, |file| subject.scan(file))? else { return Ok(None) };
+        if let Some(table) = self.tables.get(subject.table) {
+            let mut table = lock(table);
+            table.rows.rows += scan.rows;
+            if scan.comparable {
+                let Table { rows, twice } = &mut *table;
+                if let Some(keys) = &mut rows.keys {
+                    twice.extend(keys.add(&mut scan.numbers, &scan.texts));
+                }
+            } else {
+                table.rows.keys = None;
+            }
+        }
+        // Kept no longer than needed: a table may have millions of rows.
+        (scan.numbers, scan.texts) = (Vec::new(), Vec::new());
+        Ok(Some(scan))
+    }
+
+    fn conclude(self, mut done: Vec<Done>, source: &mut Source, found: &mut Verification) -> Result<(), SnapshotError> {
+        done.sort_by_key(|one| match one {
+            Done::File(file, _) => *file,
+            Done::Damaged(..) => usize::MAX,
+        });
+        let mut announced: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+        let (mut missing, mut damaged) = (Vec::new(), Vec::new());
+        let mut doubles = self.doubles(source)?;
+        for one in done {
+            match one {
+                Done::File(file, scan) => {
+                    let Some(subject) = self.subjects.get(file) else { continue };
+                    let Some(scan) = scan? else {
+                        missing.push(subject.name);
+                        continue;
+                    };
+                    if let Some(count) = scan.announced {
+                        announced.insert(subject.table, (count, subject.name));
+                    }
+                    found.problems.extend(scan.problems);
+                    found.problems.append(&mut doubles.remove(&file).unwrap_or_default());
+                }
+                Done::Damaged(name, text) => damaged.push((name, text)),
+            }
+        }
+        if !missing.is_empty() && missing.len() == self.subjects.len() {
+            found.problem("restore.py", None, "It has no row file at all: it was made with --simulate.");
+        } else {
+            for name in missing {
+                found.problem(name, None, "restore.py loads it, but it is missing.");
+            }
+        }
+        for (table, rows) in self.tables {
+            let rows = rows.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).rows;
+            if let Some((count, name)) = announced.get(table).filter(|(count, _)| *count != rows.rows) {
+                let text = format!("Table {table} should have {count} rows and has {}.", rows.rows);
+                found.problem(name, None, &text);
+            }
+            if announced.contains_key(table) || rows.rows > 0 {
+                found.tables.insert(table.to_owned(), rows);
+            }
+        }
+        for (name, text) in damaged {
+            found.problem(&name, None, &text);
+        }
+        Ok(())
+    }
+
+    /// Reads the files of tables with keys that come twice once more, in the order of the script, for their lines.
+    fn doubles(&self, source: &mut Source) -> Result<BTreeMap<usize, Vec<Problem>>, SnapshotError> {
+        let mut found = BTreeMap::new();
+        let mut seen: BTreeMap<&str, HashSet<String>> = BTreeMap::new();
+        for (at, subject) in self.subjects.iter().enumerate() {
+            let Some(table) = self.tables.get(subject.table).map(lock) else { continue };
+            if table.twice.is_empty() || table.rows.keys.is_none() {
+                continue;
+            }
+            let seen = seen.entry(subject.table).or_default();
+            let wanted = |key| table.twice.contains(key);
+            if let Some(problems) = source.with(subject.name, |file| subject.doubles(file, &wanted, seen))? {
+                found.insert(at, problems);
+            }
+        }
+        Ok(found)
+    }
 }
 
-/// Tells whether `dump2py` wrote that it left out the rows; it does so in the first lines.
-fn is_without_data(bytes: &[u8]) -> bool {
-    bytes.split(|byte| *byte == b'\n').take(8).any(|line| line.starts_with(WITHOUT_DATA))
-}
-
-/// Returns the hash by which a key is remembered: 8 bytes a row, whatever its length.
-pub(super) fn hash(key: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl Verification {
