@@ -18,12 +18,18 @@ mod processes;
 mod share;
 mod table;
 mod terminal;
+mod verify;
 
 /// A measurement: its name on the command line, and what runs it.
 type Bench = (&'static str, fn());
 
-const ALL: [Bench; 4] =
-    [("first-frame", first_frame::run), ("lines", lines::run), ("memory", memory::run), ("share", share::run)];
+const ALL: [Bench; 5] = [
+    ("first-frame", first_frame::run),
+    ("lines", lines::run),
+    ("memory", memory::run),
+    ("share", share::run),
+    ("verify", verify::run),
+];
 
 /// How many rounds are measured: what `--rounds=N` says, else as many as usual.
 fn rounds(usual: usize) -> usize {

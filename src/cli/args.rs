@@ -31,7 +31,7 @@ pub enum Command {
     Run(Run),
     /// Look whether everything an upgrade needs is in place. Only reads.
     Check(Output),
-    /// Prove that a snapshot is complete and readable.
+    /// Prove that a snapshot is complete and readable; with --site, that it is what the database holds. Only reads.
     Verify(Verify),
     /// Write a commented lino-upgrade.toml from what was found in the site.
     Init,

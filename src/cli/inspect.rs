@@ -13,7 +13,8 @@ use crate::journal::Journal;
 use crate::procedure::{Level, StepId, StepState};
 use crate::site::{self, Site, Surroundings};
 
-fn find(site: Option<&Path>) -> Result<Site, Report> {
+/// Finds the site that the command line names, or the one around the current directory.
+pub(super) fn find(site: Option<&Path>) -> Result<Site, Report> {
     let cwd = std::env::current_dir()
         .map_err(|error| Report::new(Kind::Environment, format!("The current directory cannot be read: {error}.")))?;
     site::find(site, &cwd, &Surroundings::of_this_process()).map_err(|error| error.tell())

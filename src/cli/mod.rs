@@ -51,10 +51,11 @@ fn dispatch(cli: Cli) -> Result<u8, Report> {
                 .map_err(|error| unprintable(&error))?;
             Ok(0)
         }
-        Some(Command::Verify(args)) => {
+        Some(Command::Verify(args)) => block_on(async move {
             let format = if args.json { Format::Json } else { Format::Text };
-            verify::run(&args.snapshot, format, &mut io::stdout().lock())
-        }
+            let site = site.map(|site| inspect::find(Some(&site))).transpose()?;
+            verify::run(&args.snapshot, site.as_ref(), format, &mut io::stdout().lock()).await
+        }),
         Some(Command::Init) => block_on(async move {
             let text = init::init(site.as_deref()).await?;
             writeln!(io::stdout().lock(), "{text}").map_err(|error| unprintable(&error))?;

@@ -12,4 +12,5 @@ mod site;
 mod tmux;
 mod ui_fake;
 mod upgrade;
+mod verify;
 mod wizard;
