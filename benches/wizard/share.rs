@@ -149,9 +149,10 @@ impl Upgrade {
     }
 }
 
-/// The way back is recorded by the program alone: the script of an operator does not do it.
+/// What the program does in addition is not in the script of an operator: the way back is recorded, and a simulated
+/// dump is written by a script of its own, which a fresh copy of the site does not have.
 fn in_script(ran: &Ran) -> bool {
-    ran.step != "protect"
+    !["protect", "compare"].contains(&ran.step.as_str())
 }
 
 /// Runs the same commands in a fresh copy by a shell script; returns the seconds of each.
@@ -282,7 +283,7 @@ fn show_shares(rounds: &[(Upgrade, Vec<f64>)], totals: &Series) {
             row("CPU of wizard and runner themselves", &own, format!("below 1 %: {}", below(own.ratio(totals), 0.01))),
             row("  of the wizard", &wizard, String::new()),
             row("  of the runner", &runner, String::new()),
-            row("not in the script: the way back, wall", &protect, String::new()),
+            row("not in the script: way back, simulated dump", &protect, String::new()),
             row("not in the script: questions and proofs, wall", &between, String::new()),
             row("  of which the site's Python answering, CPU", &questions, String::new()),
             row("the whole upgrade, wall", &wall, String::new()),

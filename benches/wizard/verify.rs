@@ -75,8 +75,8 @@ fn row(table: &str, key: u64, dice: &mut Dice, into: &mut String) {
             write!(into, "loader.save(create_contacts_person({key},'','{one}','','{other}','{}',None))", dice.below(2) + 1)
         }
         _ => {
-            let text = (0..8).fold(String::new(), |mut text, _| {
-                let _ = write!(text, "{} was here, and so was {}. ", dice.word(), dice.word());
+            let text = (0..4).fold(String::new(), |mut text, _| {
+                let _ = write!(text, "{} was here, and so was {} ({}). ", dice.word(), dice.word(), dice.below(5000));
                 text
             });
             write!(

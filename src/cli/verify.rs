@@ -44,12 +44,11 @@ async fn with_database(path: &Path, site: &Site) -> Result<Verification, Report>
 }
 
 fn text(found: &Verification, site: Option<&Site>, out: &mut dyn Write) -> std::io::Result<()> {
-    let shown = |text: &str| plain(text.as_bytes());
     for problem in &found.problems {
         let line = problem.line.map_or_else(String::new, |line| format!(":{line}"));
-        writeln!(out, "{}{line}: {}", shown(&problem.path), shown(&problem.message))?;
+        writeln!(out, "{}{line}: {}", plain(problem.path.as_bytes()), plain(problem.message.as_bytes()))?;
     }
-    let version = shown(found.source_version.as_deref().unwrap_or("of no version"));
+    let version = plain(found.source_version.as_deref().unwrap_or("of no version").as_bytes());
     writeln!(
         out,
         "{version}: {} tables, {} rows, {} problems",
