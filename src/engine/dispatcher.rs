@@ -180,10 +180,8 @@ impl Dispatcher {
             }
             Wish::OpenShell => self.open_shell().await,
             Wish::Resize { rows, columns } => self.runner.resize(rows, columns).await.map_err(|error| error.tell()),
-            // Nothing asks for it yet.
-            Wish::Renamed { .. } => Ok(()),
-            // This wizard drives already, and leaving ends the loop.
-            Wish::TakeOver | Wish::Leave => Ok(()),
+            // Nothing asks for the first yet; this wizard drives already; leaving ends the loop.
+            Wish::Renamed { .. } | Wish::TakeOver | Wish::Leave => Ok(()),
         }
     }
 

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use zip::ZipArchive;
+use flate2::bufread::DeflateDecoder;
+use zip::{CompressionMethod, ZipArchive};
 
 use super::verify::{Problem, SnapshotError, unreadable};
 
 /// A file of an archive that claims to be larger than this, in bytes, is not unpacked: no row file is.
 const LARGEST: u64 = 8 << 30;
+/// How much of an archive is read at once.
+const INPUT: usize = 64 << 10;
 /// How many times larger than its compressed form an entry may be; Python text is below 200.
 const RATIO: u64 = 1_200;
 
@@ -180,14 +183,21 @@ impl Archive {
     }
 
     fn unpack<T>(&mut self, index: usize, read: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
-        let entry = self.zip.by_index(index).map_err(io::Error::other)?;
+        let entry = self.zip.by_index_raw(index).map_err(io::Error::other)?;
         let size = entry.size();
         if size > LARGEST || size / RATIO > entry.compressed_size().max(1) {
             return Err(io::Error::other("it would become far too large"));
         }
-        let mut limited = entry.take(size + 1);
-        let found = read(&mut limited)?;
-        if limited.limit() == 1 { Ok(found) } else { Err(io::Error::other("its size is not the one announced")) }
+        let (method, checksum) = (entry.compression(), entry.crc32());
+        if method != CompressionMethod::Deflated || entry.encrypted() {
+            drop(entry);
+            // The library knows other methods, and says what it does not know.
+            return whole(self.zip.by_index(index).map_err(io::Error::other)?, size, read);
+        }
+        let packed = BufReader::with_capacity(INPUT, entry);
+        let mut unpacked = Summed { from: DeflateDecoder::new(packed), sum: crc32fast::Hasher::new() };
+        let found = whole(&mut unpacked, size, read)?;
+        if unpacked.sum.finalize() == checksum { Ok(found) } else { Err(io::Error::other("Invalid checksum")) }
     }
 
     fn size(&mut self, name: &str) -> u64 {
@@ -224,6 +234,27 @@ impl Archive {
         let read = |entry: &mut dyn Read| io::copy(entry, &mut io::sink()).map(drop);
         self.unpack(index, read).err().map(|error| (name, format!("It is damaged: {error}.")))
     }
+}
+
+/// Adds up the checksum of what is read.
+struct Summed<R> {
+    from: R,
+    sum: crc32fast::Hasher,
+}
+
+impl<R: Read> Read for Summed<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.from.read(into)?;
+        self.sum.update(into.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}
+
+/// Reads what should have this size to its end.
+fn whole<T>(from: impl Read, size: u64, read: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
+    let mut limited = from.take(size + 1);
+    let found = read(&mut limited)?;
+    if limited.limit() == 1 { Ok(found) } else { Err(io::Error::other("its size is not the one announced")) }
 }
 
 /// Tells whether a name stays inside its directory.

@@ -107,6 +107,7 @@ impl Keys {
     }
 
     /// Adds the keys of a file, which it may reorder; returns those that were there already or come twice in it.
+    #[must_use]
     pub fn add(&mut self, numbers: &mut [i64], texts: &[u64]) -> Self {
         let mut twice = Self::default();
         if !numbers.is_sorted() {

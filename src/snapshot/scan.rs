@@ -8,7 +8,7 @@ use super::verify::{LISTED, Problem};
 use crate::dump::{Heading, Row, Rows, announced, literal};
 
 /// How much is read at once; fits into the cache of a core, so that what was unpacked is read again for nothing.
-const BLOCK: usize = 256 << 10;
+const BLOCK: usize = 1 << 20;
 /// How long a line may be: more could not be kept in memory.
 const LONGEST: usize = 1 << 30;
 /// How the row files of `dump2py --simulate` begin their only statement.
@@ -47,12 +47,12 @@ impl Subject<'_> {
         Problem { path: self.name.to_owned(), line, message: message.into() }
     }
 
-    /// Reads the file to its end.
-    pub fn scan(&self, from: &mut dyn Read) -> io::Result<Scan> {
+    /// Reads the file to its end, by way of `block`.
+    pub fn scan(&self, from: &mut dyn Read, block: &mut Block) -> io::Result<Scan> {
         let mut found = Scan { comparable: true, ..Scan::default() };
         let mut listed = Vec::new();
         let mut valid = true;
-        let mut whole_lines = Lines::new();
+        let mut whole_lines = Lines::new(block);
         let mut head = true;
         let mut line = 0;
         while let Some(block) = whole_lines.next(from)? {
@@ -121,7 +121,8 @@ impl Subject<'_> {
         seen: &mut std::collections::HashSet<String>,
     ) -> io::Result<Vec<Problem>> {
         let mut problems = Vec::new();
-        let mut whole_lines = Lines::new();
+        let mut block = Block::default();
+        let mut whole_lines = Lines::new(&mut block);
         let mut line = 0;
         while let Some(block) = whole_lines.next(from)? {
             let mut rows = Rows::after(block, line);
@@ -144,17 +145,26 @@ impl Subject<'_> {
     }
 }
 
+/// Memory for a block, which several files use one after the other.
+pub(super) struct Block(Vec<u8>);
+
+impl Default for Block {
+    fn default() -> Self {
+        Self(vec![0; BLOCK])
+    }
+}
+
 /// Gives a file in blocks of whole lines; only its last line may have no end.
-struct Lines {
-    buffer: Vec<u8>,
+struct Lines<'a> {
+    buffer: &'a mut Vec<u8>,
     /// What was read and not given yet.
     filled: Range<usize>,
     ended: bool,
 }
 
-impl Lines {
-    fn new() -> Self {
-        Self { buffer: vec![0; BLOCK], filled: 0..0, ended: false }
+impl<'a> Lines<'a> {
+    fn new(block: &'a mut Block) -> Self {
+        Self { buffer: &mut block.0, filled: 0..0, ended: false }
     }
 
     fn next(&mut self, from: &mut dyn Read) -> io::Result<Option<&[u8]>> {
@@ -198,6 +208,8 @@ impl Lines {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -218,7 +230,8 @@ mod tests {
     proptest! {
         #[test]
         fn blocks_are_whole_lines_and_together_the_file(text in "[ab\n]{0,80}", step in 1_usize..9) {
-            let mut lines = Lines { buffer: vec![0; 4], filled: 0..0, ended: false };
+            let mut block = Block(vec![0; 4]);
+            let mut lines = Lines::new(&mut block);
             let mut file = Slow(text.as_bytes(), step);
             let mut all = Vec::new();
             while let Some(block) = lines.next(&mut file).unwrap() {
@@ -233,11 +246,11 @@ mod tests {
     fn a_file_in_blocks_is_read_as_one_in_memory() {
         let mut text = "logger.info(\"Loading 20000 objects to table a_b...\")\n".to_owned();
         for number in 0..20_000 {
-            text.push_str(&format!("loader.save(create_a_b({number},'some text that fills the line'))\n"));
+            writeln!(text, "loader.save(create_a_b({number},'some text that fills the line'))").unwrap();
         }
         text.push_str("loader.save(create_a_b(7,'x'\nloader.save(create_c(8))\n");
         let subject = Subject { name: "a_b.py", table: "a_b", key: 0 };
-        let found = subject.scan(&mut Slow(text.as_bytes(), 1000)).unwrap();
+        let found = subject.scan(&mut Slow(text.as_bytes(), 1000), &mut Block::default()).unwrap();
         assert_eq!((found.rows, found.announced, found.comparable), (20_001, Some(20_000), true));
         assert_eq!(found.numbers.iter().sum::<i64>(), 20_000 * 19_999 / 2 + 8);
         let problems: Vec<_> = found.problems.into_iter().map(|problem| (problem.line, problem.message)).collect();

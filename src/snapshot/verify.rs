@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::archive::Source;
 use super::keys::Keys;
-use super::scan::{Scan, Subject};
+use super::scan::{Block, Scan, Subject};
 use crate::dump::{Load, Script, Tolerated};
 use crate::error::{Kind, Report, Tell};
 
@@ -210,11 +210,11 @@ impl<'a> Reading<'a> {
         let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::new());
         let work = || {
-            let mut source = source.clone();
+            let (mut source, mut block) = (source.clone(), Block::default());
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let one = match (order.get(at), others.get(at.wrapping_sub(order.len()))) {
-                    (Some(file), _) => Done::File(*file, self.scan(*file, &mut source)),
+                    (Some(file), _) => Done::File(*file, self.scan(*file, &mut source, &mut block)),
                     (None, Some(entry)) => match source.check(*entry) {
                         Some((name, text)) => Done::Damaged(name, text),
                         None => continue,
@@ -234,9 +234,9 @@ impl<'a> Reading<'a> {
         self.conclude(done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner), &mut source, found)
     }
 
-    fn scan(&self, file: usize, source: &mut Source) -> Result<Option<Scan>, SnapshotError> {
+    fn scan(&self, file: usize, source: &mut Source, block: &mut Block) -> Result<Option<Scan>, SnapshotError> {
         let Some(subject) = self.subjects.get(file) else { return Ok(None) };
-        let Some(mut scan) = source.with(subject.name, |file| subject.scan(file))? else { return Ok(None) };
+        let Some(mut scan) = source.with(subject.name, |file| subject.scan(file, block))? else { return Ok(None) };
         if let Some(table) = self.tables.get(subject.table) {
             let mut table = lock(table);
             table.rows.rows += scan.rows;
