@@ -1,5 +1,7 @@
 //! The dump script of a snapshot or of a simulated dump, read without its rows.
 
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use super::archive::Source;
@@ -46,8 +48,11 @@ pub fn read_script(path: &Path) -> Result<DumpScript, SnapshotError> {
 }
 
 fn read(path: &Path) -> Result<(PathBuf, Vec<u8>), SnapshotError> {
-    let data = std::fs::metadata(path).map_err(|error| unreadable(path, error))?;
-    if data.is_file() && path.extension().is_some_and(|extension| extension == "py") {
+    let data = std::fs::metadata(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => SnapshotError::NoSnapshot { path: path.to_owned(), text: "it does not exist".into() },
+        _ => unreadable(path, error),
+    })?;
+    if data.is_file() && !is_archive(path)? {
         check_size(path, data.len())?;
         let bytes = std::fs::read(path).map_err(|error| unreadable(path, error))?;
         return Ok((path.to_owned(), bytes));
@@ -63,6 +68,14 @@ fn read(path: &Path) -> Result<(PathBuf, Vec<u8>), SnapshotError> {
     check_size(&script, source.size("restore.py")?.ok_or_else(none)?)?;
     let bytes = source.read("restore.py")?.ok_or_else(none)?;
     Ok((script, bytes))
+}
+
+/// Tells whether a file begins as zip archives do. An edited script may have any name.
+fn is_archive(path: &Path) -> Result<bool, SnapshotError> {
+    let mut begin = Vec::new();
+    let file = File::open(path).map_err(|error| unreadable(path, error))?;
+    file.take(2).read_to_end(&mut begin).map_err(|error| unreadable(path, error))?;
+    Ok(begin == b"PK")
 }
 
 fn check_size(path: &Path, size: u64) -> Result<(), SnapshotError> {
