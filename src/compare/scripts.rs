@@ -152,7 +152,7 @@ fn left_out(old: &Side<'_>, new: &Side<'_>) -> Vec<String> {
     let least = old.models.len().min(new.models.len());
     if common * 4 < least || (least == 0 && old.models.len() != new.models.len()) {
         said.push(format!(
-            "The scripts have {common} models in common, the old one has {} and the new one {}: they are probably dumps of \
+            "Only {common} of the {} models of the old script are among the {} of the new one: they are probably dumps of \
              different applications, so the differences say little.",
             old.models.len(),
             new.models.len()

@@ -15,7 +15,9 @@ pub(super) fn compare(
     found: &mut Vec<Difference>,
 ) {
     let parents = [parent(old), parent(new)];
-    let mut say = Findings { model, table: &old.1.table, languages: &old.0.script.languages, found };
+    let languages = &old.0.script.languages;
+    let choicelists = old.0.choicelists && new.0.choicelists;
+    let mut say = Findings { model, table: &old.1.table, languages, choicelists, found };
     say.place(&old.1.table, &new.1.table);
     say.parents(parents);
     say.fields(old.1, new.1, parents[0] != parents[1]);
@@ -24,7 +26,7 @@ pub(super) fn compare(
 /// Tells whether two functions of one model, of whatever text, mean the same. Edits are not looked at.
 pub(in super::super) fn is_noise(old: &Function, new: &Function) -> bool {
     let mut found = Vec::new();
-    let mut say = Findings { model: "", table: "", languages: &[], found: &mut found };
+    let mut say = Findings { model: "", table: "", languages: &[], choicelists: true, found: &mut found };
     say.place(&old.table, &new.table);
     say.fields(old, new, false);
     let dropped = |function: &Function| -> usize {
@@ -45,6 +47,8 @@ struct Findings<'a> {
     table: &'a str,
     /// The languages of the old script.
     languages: &'a [String],
+    /// Whether both scripts name choicelists.
+    choicelists: bool,
     found: &'a mut Vec<Difference>,
 }
 
@@ -125,7 +129,11 @@ impl Findings<'_> {
 
     fn conversion(&mut self, before: &Parameter, after: &Parameter) {
         let (from, to) = (&before.conversion, &after.conversion);
-        if is_same(from, to) {
+        let unknown = matches!(
+            (from, to),
+            (Conversion::Plain, Conversion::Choice { .. }) | (Conversion::Choice { .. }, Conversion::Plain)
+        );
+        if is_same(from, to) || (unknown && !self.choicelists) {
             return;
         }
         let field = before.name.as_str();

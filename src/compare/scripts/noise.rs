@@ -32,10 +32,10 @@ pub(super) fn compare(old: &Side<'_>, new: &Side<'_>, found: &mut Vec<Difference
     say("The time zone of the settings is another one.", from.time_zone.clone(), to.time_zone.clone());
     say("The versions of plugins differ.", from.other_sources.clone(), to.other_sources.clone());
     say("The scripts import different things.", imports(before), imports(after));
-    say("The loader is made otherwise.", loader(before), loader(after));
-    say("The scripts have different options on the command line.", options(before), options(after));
     say("Only one script ends at once, because it is a simulated dump.", stop(before), stop(after));
     if before.cut_off.is_none() && after.cut_off.is_none() {
+        say("The loader is made otherwise.", loader(before), loader(after));
+        say("The scripts have different options on the command line.", options(before), options(after));
         say(
             "Other models depend on each other in circles, or they are told otherwise.",
             circles(before),
@@ -123,7 +123,7 @@ fn common(
 /// The tables that are split, and into how many row files.
 fn parts(script: &Script) -> HashMap<&str, usize> {
     let mut parts = HashMap::new();
-    for load in script.loads.iter().filter(|load| !load.skipped && load.part.is_some()) {
+    for load in script.loads.iter().filter(|load| load.part.is_some()) {
         *parts.entry(load.table.as_str()).or_insert(0) += 1;
     }
     parts

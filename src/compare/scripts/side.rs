@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::named;
-use crate::dump::{Function, Script};
+use crate::dump::{Conversion, Function, Parameter, Script};
 
 /// A script.
 pub(super) struct Side<'a> {
@@ -13,6 +13,8 @@ pub(super) struct Side<'a> {
     pub script: &'a Script,
     /// The models that it looks up or builds.
     pub models: BTreeSet<&'a str>,
+    /// Whether it names choicelists: before 2016 no script did.
+    pub choicelists: bool,
     names: HashMap<&'a str, &'a str>,
     functions: BTreeMap<&'a str, &'a Function>,
 }
@@ -22,7 +24,10 @@ impl<'a> Side<'a> {
         let names: HashMap<&str, &str> =
             script.models.iter().map(|model| (model.variable.as_str(), model.name.as_str())).collect();
         let models: BTreeSet<&str> = script.models.iter().map(|model| model.name.as_str()).collect();
-        let mut side = Self { word, script, models, names, functions: BTreeMap::new() };
+        let choice = |parameter: &Parameter| matches!(parameter.conversion, Conversion::Choice { .. });
+        let choicelists =
+            !script.python2 || script.functions.iter().flat_map(|function| &function.parameters).any(choice);
+        let mut side = Self { word, script, models, choicelists, names, functions: BTreeMap::new() };
         let tables: HashMap<String, &str> =
             side.models.iter().map(|model| (model.replace('.', "_").to_lowercase(), *model)).collect();
         for function in side.whole_functions() {

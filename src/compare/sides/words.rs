@@ -76,6 +76,11 @@ impl Default for Marks {
 }
 
 impl Marks {
+    #[cfg(test)]
+    pub const fn of_budget(left: usize) -> Self {
+        Self { left }
+    }
+
     /// Returns both lines in pieces.
     pub fn of(&mut self, old: &str, new: &str) -> (Pieces, Pieces) {
         let length = old.len() + new.len();
