@@ -35,7 +35,7 @@ pub(super) fn write(out: &mut dyn Write, look: &Look, sides: &Sides) -> io::Resu
         }
     }
     writeln!(page.out)?;
-    page.fold(&format!("{equal} equal parts of the scripts, and {noise} that differ only in noise, are not shown"))
+    page.fold(&format!("{equal} equal parts and {noise} that differ only in noise are not shown"))
 }
 
 struct Page<'a> {
@@ -179,7 +179,9 @@ enum Side {
 
 /// Returns how the pieces of a line look that are the same on the other side, and those that differ.
 fn roles(pair: &Pair, side: Side) -> [Role; 2] {
-    let alone = pair.old.is_none() || pair.new.is_none();
+    let line = if matches!(side, Side::Old) { &pair.old } else { &pair.new };
+    // A line that differs as a whole needs no marks within.
+    let alone = line.as_ref().is_none_or(|line| line.pieces.iter().all(|(_, differs)| *differs));
     match side {
         _ if pair.is_equal() => [Role::Text, Role::Text],
         Side::Old if alone => [Role::Old, Role::Old],

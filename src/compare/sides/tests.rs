@@ -112,7 +112,7 @@ fn a_changed_function_is_marked_to_the_word() {
                 "89 def create_contacts_partner(id, name, country_id, [remarks]):".to_owned(),
                 "89 def create_contacts_partner(id, name, country_id, [notes]):".to_owned()
             ),
-            ("94 [    kw.update(remarks=remarks)]".to_owned(), "94 [    kw.update(notes=notes)]".to_owned()),
+            ("94     kw.update([remarks]=[remarks])".to_owned(), "94     kw.update([notes]=[notes])".to_owned()),
         ]
     );
 }

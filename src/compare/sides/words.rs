@@ -7,8 +7,10 @@ use similar::{Algorithm, DiffTag, TextDiff};
 
 /// Longer lines, in bytes, are only compared from their beginning and from their end.
 pub(super) const LONGEST: usize = 20_000;
-/// How alike lines must be, from 0 to 100, to have their words compared.
+/// How alike lines must be, from 0 to 100, to be put beside each other among others.
 pub(super) const ALIKE: usize = 60;
+/// How alike two lines that stand beside each other must be to have their words marked: else marks only confuse.
+const MARKED: usize = 30;
 /// How long the words of two lines may be searched.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// Bytes of lines whose words are compared in one section; the rest is compared like the longest lines.
@@ -88,7 +90,7 @@ impl Marks {
             return ends(old, new);
         }
         self.left -= length;
-        if Words::new(old).likeness(&Words::new(new)) < ALIKE {
+        if Words::new(old).likeness(&Words::new(new)) < MARKED {
             return (whole(old), whole(new));
         }
         by_word(old, new)
