@@ -117,11 +117,20 @@ impl Source {
         }
     }
 
-    /// Returns the size of a file in bytes, as far as it is known without reading it.
-    pub fn size(&mut self, name: &str) -> u64 {
+    /// Returns the size of a file in bytes, as the directory or the archive tells it; none when it is not there.
+    pub fn size(&mut self, name: &str) -> Result<Option<u64>, SnapshotError> {
         match self {
-            Self::Directory(dir) => std::fs::metadata(dir.join(name)).map(|data| data.len()).unwrap_or_default(),
-            Self::Archive(archive) => archive.size(name),
+            Self::Directory(dir) => match std::fs::metadata(dir.join(name)) {
+                Ok(data) => Ok(Some(data.len())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(unreadable(&dir.join(name), error)),
+            },
+            Self::Archive(archive) => {
+                let full = format!("{}{name}", archive.prefix);
+                let Some(index) = archive.zip.index_for_name(&full) else { return Ok(None) };
+                let entry = archive.zip.by_index_raw(index).map_err(|error| unreadable(&archive.path, error))?;
+                Ok(Some(entry.size()))
+            }
         }
     }
 
@@ -198,12 +207,6 @@ impl Archive {
         let mut unpacked = Summed { from: DeflateDecoder::new(packed), sum: crc32fast::Hasher::new() };
         let found = whole(&mut unpacked, size, read)?;
         if unpacked.sum.finalize() == checksum { Ok(found) } else { Err(io::Error::other("Invalid checksum")) }
-    }
-
-    fn size(&mut self, name: &str) -> u64 {
-        let index = self.zip.index_for_name(&format!("{}{name}", self.prefix));
-        let entry = index.and_then(|index| self.zip.by_index_raw(index).ok());
-        entry.map_or(0, |entry| entry.size())
     }
 
     fn others(&mut self, files: &BTreeSet<&str>) -> Vec<usize> {

@@ -5,9 +5,11 @@ mod database;
 mod keys;
 pub mod protect;
 mod scan;
+mod script;
 mod verify;
 
 pub use archive::same_as_directory;
 pub use database::compare_with_database;
 pub use keys::{Key, Keys};
+pub use script::{DumpScript, read_script};
 pub use verify::{MARK, Problem, SnapshotError, TableRows, Verification, verify};

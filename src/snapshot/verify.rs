@@ -206,7 +206,9 @@ impl<'a> Reading<'a> {
         known.extend(["restore.py", MARK]);
         let others = source.others(&known);
         let mut order: Vec<usize> = (0..self.subjects.len()).collect();
-        order.sort_by_cached_key(|at| self.subjects.get(*at).map(|file| std::cmp::Reverse(source.size(file.name))));
+        order.sort_by_cached_key(|at| {
+            self.subjects.get(*at).map(|file| std::cmp::Reverse(source.size(file.name).ok().flatten()))
+        });
         let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::new());
         let work = || {

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod catalogue;
+mod compare;
 mod demo;
 mod getlino;
 mod runner;
