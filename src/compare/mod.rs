@@ -7,8 +7,10 @@
 
 pub mod catalogue;
 mod column_type;
+pub mod count;
 mod difference;
 mod evidence;
+pub mod judge;
 pub mod migrator;
 mod model;
 pub mod models;
@@ -19,4 +21,4 @@ pub use catalogue::Catalogue;
 pub use column_type::ColumnType;
 pub use difference::{Change, Class, Difference, Guess, Question, Rows, Subject};
 pub use evidence::{Effect, Evidence, Example, Found, Renaming, Source, Touched, Verdict};
-pub use model::{Field, Model, Models};
+pub use model::{Field, Model, Models, Validator};
