@@ -266,7 +266,9 @@ impl Asked {
                 self.doubtful += 1;
                 self.doubt = Some(why);
             }
-            Answer::Broken => self.trouble = Some(format!("line {} of {} cannot be read", row.line, here.file)),
+            Answer::Broken => {
+                self.trouble.get_or_insert_with(|| format!("line {} of {} cannot be read", row.line, here.file));
+            }
         }
     }
 
