@@ -180,6 +180,14 @@ pub enum Change {
         /// After.
         to: Option<String>,
     },
+    /// The scripts say it in other words; as noise that means nothing, else somebody edited one of them. None is on the
+    /// side that does not say it.
+    Written {
+        /// In the old script.
+        from: Option<String>,
+        /// In the new script.
+        to: Option<String>,
+    },
     /// A language more.
     LanguageAdded(String),
     /// A language less.

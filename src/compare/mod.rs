@@ -1,7 +1,7 @@
 //! What a new version of the site's code changes for its database: differences, their classes, and what to count.
 //!
-//! Each source has its file: [`models`] before and after, the database's [`catalogue`], the [`migrator`]. They find;
-//! none of them decides alone. Nothing here reads a file or a database.
+//! Each source has its file: the dump [`scripts`], the [`models`] before and after, the database's [`catalogue`], the
+//! [`migrator`]. They find; none of them decides alone. [`sides`] shows two scripts beside each other. Nothing here reads a file or a database.
 
 #![allow(clippy::doc_markdown, reason = "SQLite, PostgreSQL, MySQL and MariaDB are names, not code")]
 
@@ -10,7 +10,9 @@ mod column_type;
 pub mod count;
 mod difference;
 mod evidence;
+mod guessing;
 pub mod judge;
+mod languages;
 pub mod migrator;
 mod model;
 pub mod models;

@@ -2,8 +2,17 @@
 //!
 //! Aligning the parts is done at once; the lines of a part only when somebody looks at it.
 
+mod lines;
+mod sections;
+mod text;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
+use self::text::Text;
 use crate::dump::Script;
 
 /// What a part of a script is.
@@ -16,7 +25,7 @@ pub enum Part {
         /// The model, `tickets.Ticket`; none when the function does not say.
         model: Option<String>,
     },
-    /// Anything else; the text names it: `heading`, `models`, `load order`, `end`.
+    /// Anything else; the text names it: `heading`, `models`, `cycles`, `load order`, `end`.
     Other(&'static str),
 }
 
@@ -81,31 +90,23 @@ impl Pair {
 pub struct Sides {
     /// Their parts, in the order in which they are shown: that of the new script, with what is gone at its old place.
     pub sections: Vec<Section>,
-    old: Vec<String>,
-    new: Vec<String>,
+    old: Text,
+    new: Text,
 }
 
 impl Sides {
     /// Aligns two scripts, which were read from these texts.
     #[must_use]
     pub fn new(old: (&str, &Script), new: (&str, &Script)) -> Self {
-        let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-        let (old, new) = (lines(old.0), lines(new.0));
-        let state = if old == new { State::Equal } else { State::Changed };
-        let whole = Section { part: Part::Other("script"), state, old: 0..old.len(), new: 0..new.len() };
-        Self { sections: vec![whole], old, new }
+        let (old_text, new_text) = (Text::new(old.0), Text::new(new.0));
+        let sections = sections::align((&old_text, old.1), (&new_text, new.1));
+        Self { sections, old: old_text, new: new_text }
     }
 
     /// Returns the lines of a section side by side; none for an index beyond the last section.
     #[must_use]
     pub fn pairs(&self, section: usize) -> Vec<Pair> {
         let Some(section) = self.sections.get(section) else { return Vec::new() };
-        let side = |lines: &[String], range: &Range<usize>| -> Vec<Line> {
-            let numbered = lines.iter().enumerate().take(range.end).skip(range.start);
-            numbered.map(|(at, text)| Line { number: at + 1, pieces: vec![(text.clone(), true)] }).collect()
-        };
-        let old = side(&self.old, &section.old).into_iter().map(|line| Pair { old: Some(line), new: None });
-        let new = side(&self.new, &section.new).into_iter().map(|line| Pair { old: None, new: Some(line) });
-        old.chain(new).collect()
+        lines::pairs((&self.old, &section.old), (&self.new, &section.new))
     }
 }

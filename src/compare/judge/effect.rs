@@ -34,6 +34,7 @@ pub fn of(ground: &Ground<'_>, difference: &Difference, touched: &Touched, count
             if languages > 1 { stops() } else { Effect::Loads }
         }
         Change::Added if difference.questions.is_empty() => Effect::Loads,
+        Change::Written { .. } if *touched != Touched::Rows(0) => Effect::Unknown,
         change => match touched {
             Touched::Rows(0) => Effect::Loads,
             Touched::Unknown(_) => Effect::Unknown,

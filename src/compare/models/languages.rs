@@ -1,6 +1,6 @@
 //! Languages that the site gains or loses: each has a column in every babel field.
 
-use super::super::difference::{Change, Class, Difference, Question, Rows, Subject};
+use super::super::difference::{Difference, Question, Rows};
 use super::{Field, Model, Models};
 
 /// Whether the languages of the site changed.
@@ -33,43 +33,16 @@ pub(super) fn explains(told: Languages, former: &Model, model: &Model, field: &F
 }
 
 pub(super) fn compare(before: &Models, after: &Models) -> Vec<Difference> {
-    let mut found = Vec::new();
     if changed(before, after) == Languages::AsBefore {
-        return found;
+        return Vec::new();
     }
-    for language in after.languages.iter().filter(|language| !before.languages.contains(language)) {
-        found.push(Difference {
-            class: Class::Additive,
-            subject: Subject::Site,
-            change: Change::LanguageAdded(language.clone()),
-            sentence: format!("The site gains the language {language}: each translated field has a column more."),
-            questions: Vec::new(),
-        });
-    }
-    for language in before.languages.iter().filter(|language| !after.languages.contains(language)) {
-        found.push(Difference {
-            class: Class::Destructive,
-            subject: Subject::Site,
-            change: Change::LanguageRemoved(language.clone()),
-            sentence: format!("The site loses the language {language}: the texts in that language have no place."),
-            questions: translations(before, language),
-        });
-    }
-    if let (Some(from), Some(to)) = (before.languages.first(), after.languages.first())
-        && from != to
-    {
-        found.push(Difference {
-            class: Class::DataDependent,
-            subject: Subject::Site,
-            change: Change::MainLanguage { from: from.clone(), to: to.clone() },
-            sentence: format!(
-                "The main language of the site is {to} instead of {from}: texts move to other columns, which only a \
-                 restore does."
-            ),
-            questions: babel_fields(before).map(|(table, field)| question(table, &field.attname)).collect(),
-        });
-    }
-    found
+    let all = || babel_fields(before).map(|(table, field)| question(table, &field.attname)).collect();
+    super::super::languages::compare(
+        &before.languages,
+        &after.languages,
+        |language| translations(before, language),
+        all,
+    )
 }
 
 fn babel_fields(models: &Models) -> impl Iterator<Item = (&str, &Field)> {
