@@ -4,6 +4,7 @@ mod architecture;
 mod catalogue;
 mod demo;
 mod getlino;
+mod matrix;
 mod runner;
 mod servers;
 mod shop;
