@@ -184,7 +184,7 @@ impl<'a> Counter<'a> {
             for row in dump::Rows::new(bytes) {
                 match cell.value(&row) {
                     Ok(value) => target.values.extend(test::text(&value).map(|text| test::hash([text.as_ref()]))),
-                    Err(_) => target.trouble = Some(format!("not every {column} of the table {table} can be read")),
+                    Err(()) => target.trouble = Some(format!("not every {column} of the table {table} can be read")),
                 }
             }
         }

@@ -146,7 +146,7 @@ impl Evidence {
         let said = said(sources, &merged);
         let mut found: Vec<Found> =
             merged.into_iter().zip(counts).map(|(merged, count)| settle(sources, merged, count)).collect();
-        found.extend(sources.course.as_ref().ok().and_then(|course| of_migrator(course)));
+        found.extend(sources.course.as_ref().ok().and_then(of_migrator));
         found.sort_by(|one, other| {
             let place = |found: &Found| {
                 let (first, second) = found.difference.subject.place();
@@ -283,13 +283,18 @@ fn of_migrator(course: &Course) -> Option<Found> {
 
 /// What each source says in general.
 fn said(sources: &Sources, merged: &[Merged]) -> Vec<(Source, String)> {
-    let count = |source: Source| merged.iter().filter(|merged| merged.sources.contains(&source)).count();
-    let differ = |number: usize| match number {
-        0 => "no difference".to_owned(),
-        1 => "one difference".to_owned(),
-        number => format!("{number} differences"),
+    let found = |source: Source| {
+        let mine = || merged.iter().filter(|merged| merged.sources.contains(&source));
+        let noise = mine().filter(|merged| merged.difference.class == Class::Noise).count();
+        match (mine().count(), noise) {
+            (0, _) => "no difference".to_owned(),
+            (1, 0) => "one difference".to_owned(),
+            (1, _) => "one difference, which is noise".to_owned(),
+            (number, 0) => format!("{number} differences"),
+            (number, noise) if noise == number => format!("{number} differences, all of them noise"),
+            (number, noise) => format!("{number} differences, {noise} of them noise"),
+        }
     };
-    let found = |source: Source| differ(count(source));
     let scripts = sources.scripts.as_ref().map_or_else(Clone::clone, |_| {
         format!("Between the dump script of the snapshot and the simulated one: {}.", found(Source::Scripts))
     });
@@ -308,7 +313,7 @@ fn said(sources: &Sources, merged: &[Merged]) -> Vec<(Source, String)> {
             found(Source::Catalogue)
         )
     });
-    let migrator = sources.course.as_ref().map_or_else(Clone::clone, |course| course.sentence());
+    let migrator = sources.course.as_ref().map_or_else(Clone::clone, Course::sentence);
     vec![
         (Source::Scripts, scripts),
         (Source::Models, models),

@@ -13,4 +13,5 @@ mod site;
 mod tmux;
 mod ui_fake;
 mod upgrade;
+mod verdict;
 mod wizard;

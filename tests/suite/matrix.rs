@@ -83,11 +83,12 @@ const KINDS: [Kind; 52] = [
     ("broken_migrator", &[("MIGR", "nowhere.Migrator")], Decide),
 ];
 
-/// Where the restore does what nobody could foretell, and why.
-const UNFORESEEN: [(&str, &str); 2] = [
-    ("strict_code", "a rule in the code of full_clean(); the database may stay as it is all the same"),
-    ("value_strict", "a validator that only a rehearsal can ask"),
-];
+/// SQLite keeps digits in no column, so that the database may stay as it is.
+const ON_SQLITE: [(&str, Verdict); 1] = [("fewer_digits", Skip)];
+
+/// Where the restore does what nobody can foretell, and why.
+const UNFORESEEN: [(&str, &str); 1] =
+    [("strict_code", "a rule in the code of full_clean(); the database may stay as it is all the same")];
 
 const MIGRATOR: &str = "from lino.utils.dpy import Migrator as Base, override\n\n\
     class Migrator(Base):\n    def migrate_from_1_0(self, globals_dict):\n        \"Forgets the values.\"\n\
@@ -319,15 +320,15 @@ async fn is_foretold(engine: &'static str, kinds: &[Kind]) -> String {
         let happened = happened(&reading, file);
         let foretold = foretold(&evidence, &order);
         writeln!(text, "{}: {}  → {happened:?}\n", kind.0, told(&evidence)).unwrap();
-        if evidence.verdict != kind.2 {
-            wrong.push(format!("{}: {:?} instead of {:?}", kind.0, evidence.verdict, kind.2));
+        let special = ON_SQLITE.iter().find(|(name, _)| engine == "sqlite" && *name == kind.0);
+        let verdict = special.map_or(kind.2, |(_, verdict)| *verdict);
+        if evidence.verdict != verdict {
+            wrong.push(format!("{}: {:?} instead of {verdict:?}", kind.0, evidence.verdict));
         }
         let unforeseen = UNFORESEEN.iter().any(|(name, _)| *name == kind.0);
-        if foretold.as_ref().is_some_and(|foretold| *foretold != happened) != unforeseen
-            && (foretold.is_some() || !unforeseen)
-            && foretold.is_some()
-        {
-            wrong.push(format!("{}: foretold {foretold:?}, happened {happened:?}", kind.0));
+        let known = foretold.is_none_or(|foretold| foretold == happened);
+        if !known && !unforeseen {
+            wrong.push(format!("{}: {happened:?} was not foretold", kind.0));
         }
     }
     assert_eq!(wrong, Vec::<String>::new(), "{text}");

@@ -102,14 +102,13 @@ impl Fits {
             Self::Float => match value {
                 Value::Int(_) | Value::Float(_) | Value::Bool(_) => Answer::No,
                 Value::Text(text) if Number::read(text).is_some() => Answer::No,
-                Value::Text(text) if text.chars().any(|letter| letter.is_numeric()) => Answer::Doubt(BY_REHEARSAL),
+                Value::Text(text) if text.chars().any(char::is_numeric) => Answer::Doubt(BY_REHEARSAL),
                 Value::Text(text) => (!is_special(text)).into(),
                 _ => Answer::Yes,
             },
             Self::Decimal(size) => match (number(value), size, value) {
                 (Some(number), Some((digits, places)), _) => (!number.has_at_most(*digits, *places)).into(),
-                (Some(_), None, _) => Answer::Doubt(BY_REHEARSAL),
-                (None, _, Value::Float(_)) => Answer::Doubt(BY_REHEARSAL),
+                (Some(_), None, _) | (None, _, Value::Float(_)) => Answer::Doubt(BY_REHEARSAL),
                 (None, _, Value::Text(text)) if text.chars().any(|c| c == '_' || (c.is_numeric() && !c.is_ascii())) => {
                     Answer::Doubt(BY_REHEARSAL)
                 }

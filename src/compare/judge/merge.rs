@@ -1,6 +1,6 @@
 //! What several sources say of the same thing, told once: by the models where they say it, for they say most.
 
-use super::super::difference::{Class, Difference, Question, Rows, Subject};
+use super::super::difference::{Change, Class, Difference, Question, Rows, Subject};
 use super::super::evidence::Source;
 use super::Sources;
 use super::ground::{named, with_table};
@@ -71,7 +71,8 @@ fn add(sources: &Sources, all: &mut Vec<(Vec<Key>, Merged)>, source: Source, dif
     }
     let new = alone(source, difference);
     known.in_database |= new.in_database;
-    if new.difference.class > known.difference.class {
+    // That a column has to go is explained by what is known: its values move, or are told of already.
+    if new.difference.class > known.difference.class && new.difference.change != Change::Removed {
         known.difference.class = new.difference.class;
         if known.difference.questions.is_empty() {
             known.difference.questions = new.difference.questions;

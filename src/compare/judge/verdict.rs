@@ -14,7 +14,7 @@ impl Evidence {
                 advise(renaming, found);
             }
         }
-        let in_the_way = self.found.iter().any(|found| found.is_in_the_way());
+        let in_the_way = self.found.iter().any(Found::is_in_the_way);
         self.verdict = match (in_the_way, self.found.is_empty() && self.left_out.is_empty()) {
             (true, _) => Verdict::Decide,
             (false, true) => Verdict::Skip,
