@@ -10,6 +10,7 @@
     reason = "a measurement stops at the first surprise, and prints what it found"
 )]
 
+mod compare;
 mod first_frame;
 mod lines;
 mod memory;
@@ -22,8 +23,13 @@ mod terminal;
 /// A measurement: its name on the command line, and what runs it.
 type Bench = (&'static str, fn());
 
-const ALL: [Bench; 4] =
-    [("first-frame", first_frame::run), ("lines", lines::run), ("memory", memory::run), ("share", share::run)];
+const ALL: [Bench; 5] = [
+    ("first-frame", first_frame::run),
+    ("lines", lines::run),
+    ("memory", memory::run),
+    ("share", share::run),
+    ("compare", compare::run),
+];
 
 /// How many rounds are measured: what `--rounds=N` says, else as many as usual.
 fn rounds(usual: usize) -> usize {

@@ -31,6 +31,8 @@ pub enum Command {
     Run(Run),
     /// Look whether everything an upgrade needs is in place. Only reads.
     Check(Output),
+    /// Compare two dump scripts: what differs between two versions, and where.
+    Compare(Compare),
     /// Prove that a snapshot is complete and readable.
     Verify(Verify),
     /// Write a commented lino-upgrade.toml from what was found in the site.
@@ -109,6 +111,24 @@ pub struct Output {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `compare`.
+#[derive(Debug, Args)]
+pub struct Compare {
+    /// The dump of the old version: a dump directory, its restore.py, or a snapshot.zip.
+    pub old: PathBuf,
+    /// The dump of the new version, real or simulated.
+    pub new: PathBuf,
+    /// Print JSON.
+    #[arg(long, conflicts_with = "text")]
+    pub json: bool,
+    /// Print text, side by side when the terminal has 100 columns (the default).
+    #[arg(long)]
+    pub text: bool,
+    /// Without colours, also on a terminal.
+    #[arg(long)]
+    pub no_color: bool,
 }
 
 /// Options of `verify`.

@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand; this one parses, dispatches and turns errors into exit statuses.
 
 mod args;
+mod compare;
 pub mod demo;
 pub mod init;
 mod inspect;
@@ -51,6 +52,7 @@ fn dispatch(cli: Cli) -> Result<u8, Report> {
                 .map_err(|error| unprintable(&error))?;
             Ok(0)
         }
+        Some(Command::Compare(args)) => compare::run(&args, &mut io::stdout().lock()),
         Some(Command::Verify(args)) => {
             let format = if args.json { Format::Json } else { Format::Text };
             verify::run(&args.snapshot, format, &mut io::stdout().lock())

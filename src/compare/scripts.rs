@@ -113,6 +113,9 @@ fn guesses(old: &Side<'_>, new: &Side<'_>) -> Vec<Guess> {
     let mut guesses = guessing::models(&missing(old, new), &missing(new, old));
     for model in old.models.intersection(&new.models) {
         let (Some(former), Some(function)) = (old.function(model), new.function(model)) else { continue };
+        if functions::has_same_fields(former, function) {
+            continue;
+        }
         let missing = |these: &Function, from: &Function| -> Vec<Candidate> {
             let known: BTreeSet<&str> = from.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
             let fields = these.parameters.iter().filter(|parameter| !known.contains(parameter.name.as_str()));

@@ -68,6 +68,23 @@ impl Source {
         }
     }
 
+    /// Returns the size of a file in bytes, as the directory or the archive tells it; none when it is not there.
+    pub fn size(&mut self, name: &str) -> Result<Option<u64>, SnapshotError> {
+        match self {
+            Self::Directory(dir) => match std::fs::metadata(dir.join(name)) {
+                Ok(data) => Ok(Some(data.len())),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(unreadable(&dir.join(name), error)),
+            },
+            Self::Archive(archive) => {
+                let full = format!("{}{name}", archive.prefix);
+                let Some(index) = archive.zip.index_for_name(&full) else { return Ok(None) };
+                let entry = archive.zip.by_index_raw(index).map_err(|error| unreadable(&archive.path, error))?;
+                Ok(Some(entry.size()))
+            }
+        }
+    }
+
     /// Reads everything else in an archive to its end, so that every checksum was checked; names what is damaged.
     pub fn damaged(&mut self) -> Vec<(String, String)> {
         match self {

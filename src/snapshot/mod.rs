@@ -4,8 +4,10 @@ mod archive;
 pub mod count;
 mod database;
 pub mod protect;
+mod script;
 mod verify;
 
 pub use archive::same_as_directory;
 pub use database::compare_with_database;
+pub use script::{DumpScript, read_script};
 pub use verify::{MARK, Problem, SnapshotError, TableRows, Verification, verify};

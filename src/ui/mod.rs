@@ -27,7 +27,7 @@ mod style;
 mod terminal;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 mod update;
 mod widgets;
 

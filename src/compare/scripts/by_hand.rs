@@ -1,6 +1,6 @@
 //! What somebody has edited in one of the scripts. It is named with its lines; what it does to rows nobody can tell here.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::difference::{Change, Class, Difference, Question, Rows, Subject};
 use super::noise::is_ours;
@@ -56,16 +56,18 @@ fn change(side: &Side<'_>, text: &str) -> Change {
     if side.word == "old" { Change::Written { from: text, to: None } } else { Change::Written { from: None, to: text } }
 }
 
+/// The tables whose rows it loads, or would if the database had let it.
+fn loaded(script: &Script) -> HashSet<&str> {
+    let live = script.loads.iter().filter(|load| !load.skipped).map(|load| load.table.as_str());
+    live.chain(script.tolerated.iter().map(|tolerated| tolerated.table.as_str())).collect()
+}
+
 /// Tables that only this script does not load although it has a create function for them.
 fn loads(side: &Side<'_>, other: &Side<'_>, found: &mut Vec<Difference>) {
     if !side.has_all_loads() || !other.has_all_loads() {
         return;
     }
-    let loaded = |side: &Side<'_>| -> BTreeSet<String> {
-        let live = side.script.loads.iter().filter(|load| !load.skipped).map(|load| load.table.clone());
-        live.chain(side.script.tolerated.iter().map(|tolerated| tolerated.table.clone())).collect()
-    };
-    let (mine, theirs) = (loaded(side), loaded(other));
+    let (mine, theirs) = (loaded(side.script), loaded(other.script));
     let mut skipped: BTreeMap<&str, Vec<Lines>> = BTreeMap::new();
     for load in side.script.loads.iter().filter(|load| load.skipped) {
         skipped.entry(load.table.as_str()).or_default().push(load.lines);

@@ -1,6 +1,6 @@
 //! What differs between two scripts and means nothing for the rows: versions, imports, order, how files are cut.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::super::difference::{Change, Class, Difference, Subject};
 use super::named;
@@ -111,30 +111,32 @@ fn common(
     list: impl for<'a> Fn(&'a Script) -> Vec<&'a str>,
 ) -> (Option<String>, Option<String>) {
     let (from, to) = (list(before), list(after));
-    let both = {
-        let (from, to): (BTreeSet<&str>, BTreeSet<&str>) =
-            (from.iter().copied().collect(), to.iter().copied().collect());
-        from.intersection(&to).map(|name| (*name).to_owned()).collect::<BTreeSet<String>>()
-    };
-    let said = |names: Vec<&str>| joined(names.into_iter().filter(|name| both.contains(*name)));
-    (said(from), said(to))
+    if from == to {
+        return (None, None);
+    }
+    let (mine, theirs): (HashSet<&str>, HashSet<&str>) = (from.iter().copied().collect(), to.iter().copied().collect());
+    let said =
+        |names: &[&str], known: &HashSet<&str>| joined(names.iter().copied().filter(|name| known.contains(*name)));
+    (said(&from, &theirs), said(&to, &mine))
+}
+
+/// The tables that are split, and into how many row files.
+fn parts(script: &Script) -> HashMap<&str, usize> {
+    let mut parts = HashMap::new();
+    for load in script.loads.iter().filter(|load| !load.skipped && load.part.is_some()) {
+        *parts.entry(load.table.as_str()).or_insert(0) += 1;
+    }
+    parts
 }
 
 /// Tables whose number of rows has crossed 50,000 are written to several files.
 fn split(before: &Script, after: &Script, say: &mut impl FnMut(&str, Option<String>, Option<String>)) {
-    let files = |script: &Script| -> BTreeMap<String, usize> {
-        let mut files = BTreeMap::new();
-        for load in script.loads.iter().filter(|load| !load.skipped) {
-            // One file with a number is another name than one without.
-            *files.entry(load.table.clone()).or_insert(0) += 1 + usize::from(load.part == Some(1));
-        }
-        files
-    };
-    let (from, to) = (files(before), files(after));
-    let others: Vec<&str> = from
-        .iter()
-        .filter(|(table, count)| to.get(*table).is_some_and(|other| other != *count))
-        .map(|(table, _)| table.as_str())
+    let (from, to) = (parts(before), parts(after));
+    let loads = |script: &Script, table: &str| script.loads.iter().any(|load| !load.skipped && load.table == table);
+    let tables: BTreeSet<&str> = from.keys().chain(to.keys()).copied().collect();
+    let others: Vec<&str> = tables
+        .into_iter()
+        .filter(|table| from.get(table) != to.get(table) && loads(before, table) && loads(after, table))
         .collect();
     if !others.is_empty() {
         let sentence = format!("The rows of {} are in other row files.", named(&others));

@@ -27,8 +27,8 @@ type Key<'a> = (&'a str, Option<usize>);
 
 pub(super) fn align(old: (&Text, &Script), new: (&Text, &Script)) -> Vec<Section> {
     let (mine, theirs) = (cut(old.0, old.1), cut(new.0, new.1));
-    let partners = partners((&mine, old.1), (&theirs, new.1));
     let judge = Judge::new(old, new);
+    let partners = partners(&mine, &theirs, &judge.names);
     let mut sections = Vec::with_capacity(mine.len() + theirs.len());
     // What is gone stands behind what it stood behind in the old script.
     let mut gone: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
@@ -106,18 +106,17 @@ fn keys<'a>(cuts: &[Cut<'a>]) -> Vec<Key<'a>> {
 }
 
 /// Finds for each section of the old script the one of the new script: by table, then by model.
-fn partners(old: (&[Cut<'_>], &Script), new: (&[Cut<'_>], &Script)) -> Vec<Option<usize>> {
-    let mut free: HashMap<Key<'_>, usize> = keys(new.0).into_iter().enumerate().map(|(at, key)| (key, at)).collect();
-    let mut partners: Vec<Option<usize>> = keys(old.0).into_iter().map(|key| free.remove(&key)).collect();
-    let names = [names(old.1), names(new.1)];
+fn partners(old: &[Cut<'_>], new: &[Cut<'_>], [before, after]: &[Names<'_>; 2]) -> Vec<Option<usize>> {
+    let mut free: HashMap<Key<'_>, usize> = keys(new).into_iter().enumerate().map(|(at, key)| (key, at)).collect();
+    let mut partners: Vec<Option<usize>> = keys(old).into_iter().map(|key| free.remove(&key)).collect();
     let mut by_model: HashMap<&str, usize> = HashMap::new();
     for at in free.into_values() {
-        if let Some(model) = new.0.get(at).and_then(|cut| model(cut, &names[1])) {
+        if let Some(model) = new.get(at).and_then(|cut| model(cut, after)) {
             by_model.insert(model, at);
         }
     }
-    for (cut, partner) in old.0.iter().zip(&mut partners).filter(|(_, partner)| partner.is_none()) {
-        *partner = model(cut, &names[0]).and_then(|model| by_model.remove(model));
+    for (cut, partner) in old.iter().zip(&mut partners).filter(|(_, partner)| partner.is_none()) {
+        *partner = model(cut, before).and_then(|model| by_model.remove(model));
     }
     partners
 }

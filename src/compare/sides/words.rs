@@ -8,7 +8,7 @@ use similar::{Algorithm, DiffTag, TextDiff};
 /// Longer lines, in bytes, are only compared from their beginning and from their end.
 pub(super) const LONGEST: usize = 20_000;
 /// How alike lines must be, from 0 to 100, to have their words compared.
-pub(super) const ALIKE: usize = 50;
+pub(super) const ALIKE: usize = 60;
 /// How long the words of two lines may be searched.
 const PATIENCE: Duration = Duration::from_millis(20);
 /// Bytes of lines whose words are compared in one section; the rest is compared like the longest lines.
