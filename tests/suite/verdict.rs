@@ -5,9 +5,11 @@
 use std::io::{BufRead, BufReader};
 
 use lino_upgrade::compare::{Evidence, Verdict};
+use lino_upgrade::engine::{Attendance, Event, Handle, Keys, Options, Wish, open};
+use lino_upgrade::procedure::StepId;
 use serde_json::Value;
 
-use crate::shop::{Shop, WHOLE, all, ended};
+use crate::shop::{PROGRAM, Shop, WHOLE, all, ended};
 
 /// How the steps end when the restore is skipped.
 fn without_restore() -> Vec<(String, String)> {
@@ -103,4 +105,85 @@ fn rows_in_the_way_are_for_a_person_to_decide_who_may_act_against_the_evidence()
     assert_eq!(shop.goods(), before);
     let expected = "compare compare.verdict s\ncompare compare.overruled skip\ndecide decide\n";
     assert_eq!(decisions(&shop), expected);
+}
+
+/// A wizard without a screen: it answers as recommended, and does what `each` wants after each event, until that
+/// returns false.
+async fn drive(shop: &Shop, mut each: impl FnMut(&Event, &Handle) -> bool) {
+    let options = Options {
+        site: Some(shop.dir.clone()),
+        cwd: shop.dir.clone(),
+        attendance: Attendance::Headless,
+        exe: Some(PROGRAM.into()),
+    };
+    let mut handle = open(options);
+    while let Some(event) = handle.events.recv().await {
+        if let Event::Asked { ask } = &event
+            && let Some(key) = ask.recommended
+        {
+            handle.wish(Wish::Choose { question: ask.question.clone(), key });
+        }
+        if let Event::InputAwaited { certain: true, .. } = &event {
+            handle.wish(Wish::Type(Keys::new(*b"y")));
+        }
+        if !each(&event, &handle) {
+            break;
+        }
+    }
+    handle.wish(Wish::Leave);
+    while handle.events.recv().await.is_some() {}
+}
+
+#[tokio::test]
+async fn what_is_said_of_a_renaming_is_judged_kept_and_told_again() {
+    let shop = Shop::of_one_lino("rename_email");
+    assert_eq!(shop.upgrade().0, Some(3));
+    let remedy = |evidence: &Evidence| evidence.found[0].remedy.clone().unwrap();
+    let mut seen = Vec::new();
+    drive(&shop, |event, handle| {
+        let Event::Compared { evidence, .. } = event else { return true };
+        if seen.is_empty() {
+            handle.wish(Wish::Renamed { index: 0, renamed: Some(true) });
+        }
+        seen.push((evidence.renamings[0].decided, remedy(evidence)));
+        seen.len() < 2
+    })
+    .await;
+    drive(&shop, |event, _| {
+        let Event::Compared { evidence, .. } = event else { return true };
+        seen.push((evidence.renamings[0].decided, remedy(evidence)));
+        false
+    })
+    .await;
+    assert_eq!(seen.iter().map(|(decided, _)| *decided).collect::<Vec<_>>(), [None, Some(true), Some(true)]);
+    assert!(seen[0].1.starts_with("To drop the values") && seen[1].1.starts_with("Write `e_mail=email` instead"));
+    assert_eq!(seen[2].1, seen[1].1);
+    let expected = "compare compare.renamed renamed: shop.Partner.email → shop.Partner.e_mail\ndecide decide\n";
+    assert_eq!(decisions(&shop), expected);
+}
+
+#[tokio::test]
+async fn a_restore_that_may_be_skipped_can_be_wanted_and_this_is_recorded() {
+    let shop = Shop::of_one_lino("");
+    let before = shop.goods();
+    let mut begun = false;
+    let mut ends = Vec::new();
+    drive(&shop, |event, handle| {
+        match event {
+            Event::PlanMade { .. } if !begun => {
+                begun = true;
+                handle.wish(Wish::Continue);
+            }
+            Event::StepStarted { step: StepId::Compare, .. } => handle.wish(Wish::PauseAfterStep),
+            Event::Rested { .. } => handle.wish(Wish::Run(StepId::Restore)),
+            Event::StepEnded { step, state, .. } => ends.push((step.to_string(), state.word().to_owned())),
+            _ => {}
+        }
+        !matches!(event, Event::RunEnded { .. })
+    })
+    .await;
+    assert_eq!(ends, all(&WHOLE));
+    assert_eq!(decisions(&shop), "restore compare.overruled restore\nskip\n");
+    shop.unrepair();
+    assert_eq!(shop.goods(), before);
 }

@@ -8,6 +8,9 @@ use super::*;
 use crate::compare::{Question, Rows};
 
 const OLD: &str = "\
+#!/usr/bin/env python
+# -*- coding: UTF-8 -*-
+# This is a Python dump created using dump2py.
 SOURCE_VERSION = '1.0'
 shop_Partner = resolve_model(\"shop.Partner\")
 shop_Setting = resolve_model(\"shop.Setting\")
@@ -28,6 +31,11 @@ def create_shop_setting(id, name):
 def main(args):
     execfile(\"shop_partner.py\", *args)
     execfile(\"shop_setting.py\", *args)
+    loader.finalize()
+
+if __name__ == '__main__':
+    args = parser.parse_args()
+    main(args)
 ";
 
 fn field(name: &str, kind: &str) -> Field {
