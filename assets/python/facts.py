@@ -263,6 +263,13 @@ def version_returned(method):
     return versions[0] if len(versions) == 1 and isinstance(versions[0], str) else None
 
 
+def functions_named(method):
+    """Returns the tables whose create functions the source of a step names."""
+    import inspect
+
+    return sorted(set(re.findall(r"\bcreate_(\w+)", inspect.getsource(method))))
+
+
 def migrator_facts(site):
     name = getattr(site, "migration_class", None)
     facts = {
@@ -286,7 +293,10 @@ def migrator_facts(site):
         for version in facts["migrate_from"]:
             method = getattr(migrator, prefix + version.replace(".", "_"))
             to = attempt(version_returned, method)
-            facts["migrations"].append({"from": version, "to": to, "doc": text_or_none(method.__doc__)})
+            creates = attempt(functions_named, method) or []
+            facts["migrations"].append(
+                {"from": version, "to": to, "doc": text_or_none(method.__doc__), "creates": creates}
+            )
     except Exception as cause:
         facts["migration_error"] = scrub("%s: %s" % (type(cause).__name__, cause))
     return facts
@@ -473,6 +483,33 @@ def default_facts(field):
     return scrub(re.sub(r" at 0x[0-9a-f]+", "", text)[:200])
 
 
+def validator_facts(field):
+    """Returns the validators given to this field; those of its class are known by the class."""
+    found = []
+    for validator in getattr(field, "_validators", None) or ():
+        if isinstance(validator, type) or not hasattr(type(validator), "__module__"):
+            continue
+        plain_function = hasattr(validator, "__qualname__")
+        named = validator if plain_function else type(validator)
+        arguments = ""
+        if hasattr(validator, "limit_value"):
+            limit = validator.limit_value
+            arguments = str(limit() if callable(limit) else limit)
+        elif hasattr(validator, "regex"):
+            pattern = validator.regex
+            arguments = repr(getattr(pattern, "pattern", pattern))
+            if getattr(validator, "inverse_match", False):
+                arguments += ", inverse"
+        elif hasattr(validator, "deconstruct"):
+            args, kwargs = validator.deconstruct()[1:]
+            kwargs = {name: value for name, value in kwargs.items() if name not in ("message", "code")}
+            parts = [repr(arg) for arg in args] + ["%s=%r" % pair for pair in sorted(kwargs.items())]
+            arguments = ", ".join(parts)
+        arguments = scrub(re.sub(r" at 0x[0-9a-f]+", "", arguments)[:200])
+        found.append({"class": "%s.%s" % (named.__module__, named.__qualname__), "arguments": arguments})
+    return found
+
+
 def field_facts(field, connection):
     choicelist, choices = choice_facts(field)
     remote = getattr(field, "remote_field", None)
@@ -507,6 +544,8 @@ def field_facts(field, connection):
         "default": default_facts(field),
         "target": target,
         "target_column": target_column,
+        "auto_now": bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)),
+        "validators": attempt(validator_facts, field) or [],
         "db_constraint": getattr(field, "db_constraint", None) if remote else None,
         "on_delete": on_delete,
         "babel": babel,

@@ -132,6 +132,15 @@ pub enum Change {
         /// After.
         to: Option<String>,
     },
+    /// Other validators, which refuse values.
+    Validators {
+        /// Those that are new.
+        added: Vec<String>,
+        /// Those that are gone.
+        removed: Vec<String>,
+    },
+    /// The application's migrator changes rows on their way.
+    Migrates,
     /// Another class of field, which may refuse other values.
     Class {
         /// Before.
@@ -220,6 +229,12 @@ pub enum Rows {
     MoreDigits(String, u64, u64),
     /// Those with a value in this column that is none of these.
     NotIn(String, Vec<String>),
+    /// Those with fewer letters in this column, but with some.
+    ShorterThan(String, u64),
+    /// Those with a smaller number in this column.
+    Below(String, String),
+    /// Those with a greater number in this column.
+    Above(String, String),
     /// Those that have the same values in these columns as another row.
     Duplicates(Vec<String>),
     /// Those with a value that this type of column or class of field would not take.

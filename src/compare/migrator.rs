@@ -4,8 +4,10 @@
 //! is exactly that of the dump's version runs, and tells the version for the next look-up, until there is no step of
 //! that name. Versions in between are never matched. That no step runs proves nothing: most applications have none.
 
+use serde::{Deserialize, Serialize};
+
 /// The migrator of the new version.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Migrator {
     /// Its class; none when the application has no migrator.
     pub class: Option<String>,
@@ -16,7 +18,8 @@ pub struct Migrator {
 }
 
 /// A step, in Python a method `migrate_from_…`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Step {
     /// Version that it migrates from, with dots.
     pub from: String,
@@ -24,6 +27,8 @@ pub struct Step {
     pub to: Option<String>,
     /// What its author says of it.
     pub doc: Option<String>,
+    /// Tables whose create functions its source names.
+    pub creates: Vec<String>,
 }
 
 /// What the migrator does for a jump.
@@ -148,7 +153,7 @@ mod tests {
     use super::*;
 
     fn step(from: &str, to: &str) -> Step {
-        Step { from: from.into(), to: Some(to.into()), doc: None }
+        Step { from: from.into(), to: Some(to.into()), ..Step::default() }
     }
 
     fn course(steps: &[Step], old: &str, new: &str) -> Course {

@@ -7,9 +7,11 @@
 
 pub mod catalogue;
 mod column_type;
+pub mod count;
 mod difference;
 mod evidence;
 mod guessing;
+pub mod judge;
 mod languages;
 pub mod migrator;
 mod model;
@@ -21,4 +23,4 @@ pub use catalogue::Catalogue;
 pub use column_type::ColumnType;
 pub use difference::{Change, Class, Difference, Guess, Question, Rows, Subject};
 pub use evidence::{Effect, Evidence, Example, Found, Renaming, Source, Touched, Verdict};
-pub use model::{Field, Model, Models};
+pub use model::{Field, Model, Models, Validator};

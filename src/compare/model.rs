@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The models of a site in one of its versions.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Models {
     /// Languages of the site, first the main one.
     pub languages: Vec<String>,
@@ -94,10 +94,31 @@ pub struct Field {
     pub db_constraint: Option<bool>,
     /// What becomes of the row when the target is deleted.
     pub on_delete: Option<String>,
+    /// Whether Django itself writes the time of creation or of the last change.
+    pub auto_now: bool,
+    /// Validators that were given to the field, besides those of its class.
+    pub validators: Vec<Validator>,
     /// Whether it has one column per language.
     pub babel: bool,
     /// The babel field whose translation it is.
     pub babel_of: Option<String>,
+}
+
+/// A validator that was given to a field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Validator {
+    /// Its class, or the function.
+    pub class: String,
+    /// What it was made with, as a text; a limit alone for those that have one.
+    pub arguments: String,
+}
+
+impl std::fmt::Display for Validator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = self.class.rsplit('.').next().unwrap_or_default();
+        write!(f, "{name}({})", self.arguments)
+    }
 }
 
 impl Model {

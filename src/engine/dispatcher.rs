@@ -18,6 +18,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::clock::now;
 use super::context::{Asks, Attendance, Context, Ends, append_line, command_environment, lock};
+use super::evidence::Overruling;
 use super::record::Records;
 use super::start::Seat;
 use super::{Cancel, Event, NoticeLevel, Outcome, Wish, learning, steps};
@@ -121,11 +122,11 @@ impl Dispatcher {
         taken_over.map(|driver| Seat { runner: self.runner, runner_events: self.runner_events, driver: Some(driver) })
     }
 
-    fn tell(&self, event: Event) {
+    pub(super) fn tell(&self, event: Event) {
         let _ = self.events.send(event);
     }
 
-    fn notice(&self, level: NoticeLevel, text: impl Into<String>) {
+    pub(super) fn notice(&self, level: NoticeLevel, text: impl Into<String>) {
         self.tell(Event::Noticed { level, text: text.into() });
     }
 
@@ -180,8 +181,9 @@ impl Dispatcher {
             }
             Wish::OpenShell => self.open_shell().await,
             Wish::Resize { rows, columns } => self.runner.resize(rows, columns).await.map_err(|error| error.tell()),
-            // Nothing asks for the first yet; this wizard drives already; leaving ends the loop.
-            Wish::Renamed { .. } | Wish::TakeOver | Wish::Leave => Ok(()),
+            Wish::Renamed { index, renamed } => self.renamed(index, renamed).await,
+            // This wizard drives already, and leaving ends the loop.
+            Wish::TakeOver | Wish::Leave => Ok(()),
         }
     }
 
@@ -289,6 +291,7 @@ impl Dispatcher {
             self.notice(NoticeLevel::Warning, "Earlier steps come first; skip them if they are not needed.");
             return Ok(());
         }
+        self.wanted(step).await?;
         self.going = true;
         self.start(step).await
     }
@@ -306,6 +309,7 @@ impl Dispatcher {
             .decide(self.run, step, "step.skip", "skip", "operator", now())
             .await
             .map_err(|error| error.tell())?;
+        self.overrule(step, Overruling::Skip).await?;
         self.record_skip(step, "left out by the operator".into()).await?;
         self.rest(Outcome::Interrupted, format!("{} was left out.", step.title()));
         Ok(())

@@ -7,6 +7,7 @@ mod clock;
 mod context;
 mod dispatcher;
 mod event;
+mod evidence;
 mod learning;
 mod lines;
 mod packages;

@@ -149,6 +149,7 @@ impl Place {
             state_dir: self.site.state_dir.clone(),
         });
         let _ = self.events.send(Event::DownSince { at: lock(&dispatcher.knowledge).down_since });
+        dispatcher.tell_evidence().await?;
         take_up(&mut dispatcher, &opened.attempts).await?;
         dispatcher.plan();
         ask_in_background(Arc::clone(&self.site), facts_out);

@@ -79,6 +79,9 @@ async fn show(journal: &Journal, events: &mpsc::UnboundedSender<Event>, opened: 
     let records = Records::from_attempts(&attempts);
     let _ = events.send(Event::DownSince { at: knowledge.down_since });
     let _ = events.send(Event::PlanMade { steps: records.plan(&knowledge) });
+    if let Some(compared) = super::evidence::compared(journal, run.id, knowledge.dump_scripts.clone()).await? {
+        let _ = events.send(compared);
+    }
     for running in attempts.into_iter().filter(|attempt| attempt.state.is_none()) {
         let _ = events.send(Event::StepStarted {
             step: running.step,

@@ -9,7 +9,7 @@ mod write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use rows::{AttemptRow, CommandRow, RunRow};
+pub use rows::{AttemptRow, CommandRow, DecisionRow, RunRow};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row, SqliteConnection};
 use thiserror::Error;
@@ -18,10 +18,13 @@ use tokio::sync::Mutex;
 use crate::error::{Kind, Report, Tell};
 
 /// The format that this program writes, kept in the file's `user_version`.
-pub const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 2;
 
 /// What brings a journal to the next format: the first makes a new one.
-const MIGRATIONS: [&str; 1] = [include_str!("../../assets/migrations/0001_journal.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../assets/migrations/0001_journal.sql"),
+    include_str!("../../assets/migrations/0002_evidence.sql"),
+];
 
 /// What can go wrong with the journal.
 #[derive(Debug, Error)]

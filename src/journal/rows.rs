@@ -7,6 +7,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::{Journal, JournalError};
+use crate::compare::Evidence;
 use crate::procedure::{Finding, StepId, StepState};
 use crate::runner::Ended;
 
@@ -56,6 +57,21 @@ pub struct AttemptRow {
     pub state: Option<StepState>,
     /// What it found.
     pub findings: Vec<Finding>,
+}
+
+/// A choice that somebody made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecisionRow {
+    /// The step it belongs to.
+    pub step: String,
+    /// The question.
+    pub question: String,
+    /// The choice.
+    pub choice: String,
+    /// Who chose: `operator`, `--yes`.
+    pub decided_by: String,
+    /// Seconds since 1970.
+    pub at: i64,
 }
 
 /// One command of an attempt.
@@ -121,6 +137,38 @@ impl Journal {
         let Some(row) = row else { return Ok(None) };
         let text: String = row.try_get("value").map_err(|error| self.unusable(error))?;
         serde_json::from_str(&text).map(Some).map_err(|error| self.damaged(format!("fact {name}: {error}")))
+    }
+
+    /// Returns the newest evidence of a run.
+    pub async fn evidence(&self, run: i64) -> Result<Option<Evidence>, JournalError> {
+        let row = sqlx::query("select json from evidence where run = ? order by id desc limit 1")
+            .bind(run)
+            .fetch_optional(&mut *self.connection.lock().await)
+            .await
+            .map_err(|error| self.unusable(error))?;
+        let Some(row) = row else { return Ok(None) };
+        let text: String = row.try_get("json").map_err(|error| self.unusable(error))?;
+        serde_json::from_str(&text).map(Some).map_err(|error| self.damaged(format!("evidence: {error}")))
+    }
+
+    /// Returns the decisions of a run, in order.
+    pub async fn decisions(&self, run: i64) -> Result<Vec<DecisionRow>, JournalError> {
+        let rows =
+            sqlx::query("select step, question, choice, decided_by, at from decisions where run = ? order by id")
+                .bind(run)
+                .fetch_all(&mut *self.connection.lock().await)
+                .await
+                .map_err(|error| self.unusable(error))?;
+        let decision = |row: &SqliteRow| {
+            Ok(DecisionRow {
+                step: row.try_get("step")?,
+                question: row.try_get("question")?,
+                choice: row.try_get("choice")?,
+                decided_by: row.try_get("decided_by")?,
+                at: row.try_get("at")?,
+            })
+        };
+        rows.iter().map(decision).collect::<Result<_, _>>().map_err(|error| self.unusable(error))
     }
 
     /// Returns how long the last successful attempt of `step` took in an earlier run: seconds, and when it began.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use assert_fs::TempDir;
 
 use super::*;
+use crate::compare::{Evidence, Verdict};
 use crate::procedure::{Finding, StepId, StepState};
 use crate::runner::Ended;
 
@@ -75,18 +76,74 @@ async fn an_ended_run_is_not_offered_again_and_gives_the_forecast() {
     assert_eq!(journal.last_duration(StepId::Pull, next).await.unwrap(), None);
 }
 
+fn evidence(verdict: Verdict, sentence: &str) -> Evidence {
+    Evidence {
+        versions: [Some("1.0".into()), Some("2.0".into())],
+        verdict,
+        sentence: sentence.into(),
+        found: Vec::new(),
+        noise: Vec::new(),
+        renamings: Vec::new(),
+        said: Vec::new(),
+        left_out: vec!["The catalogue could not be read.".into()],
+    }
+}
+
+#[tokio::test]
+async fn a_journal_of_the_first_format_is_brought_to_the_second_and_keeps_what_it_had() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("journal.sqlite");
+    let mut old = SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+    let script = format!("{}; pragma user_version = 1", include_str!("../../assets/migrations/0001_journal.sql"));
+    sqlx::raw_sql(sqlx::AssertSqlSafe(script)).execute(&mut old).await.unwrap();
+    sqlx::raw_sql("insert into runs (mode, operator, started) values ('wizard', 'anna', 100)")
+        .execute(&mut old)
+        .await
+        .unwrap();
+    drop(old);
+    let journal = open(&dir).await;
+    let run = journal.unfinished_run().await.unwrap().unwrap();
+    assert_eq!((run.id, run.operator.as_str()), (1, "anna"));
+    assert_eq!(journal.evidence(1).await.unwrap(), None);
+    journal.keep_evidence(1, &evidence(Verdict::Restore, "x"), 101).await.unwrap();
+    drop(journal);
+    assert_eq!(open(&dir).await.evidence(1).await.unwrap(), Some(evidence(Verdict::Restore, "x")));
+}
+
+#[tokio::test]
+async fn the_newest_evidence_counts_and_decisions_stand_beside_it() {
+    let dir = TempDir::new().unwrap();
+    let journal = open(&dir).await;
+    let run = journal.begin_run("wizard", "anna", 100).await.unwrap();
+    let other = journal.begin_run("wizard", "anna", 100).await.unwrap();
+    journal.keep_evidence(run, &evidence(Verdict::Skip, "first"), 101).await.unwrap();
+    journal.keep_evidence(run, &evidence(Verdict::Decide, "second"), 102).await.unwrap();
+    journal.decide(run, StepId::Restore, "compare.overruled", "skip", "operator", 103).await.unwrap();
+    assert_eq!(journal.evidence(run).await.unwrap(), Some(evidence(Verdict::Decide, "second")));
+    assert_eq!(journal.evidence(other).await.unwrap(), None);
+    let decision = DecisionRow {
+        step: "restore".into(),
+        question: "compare.overruled".into(),
+        choice: "skip".into(),
+        decided_by: "operator".into(),
+        at: 103,
+    };
+    assert_eq!(journal.decisions(run).await.unwrap(), [decision]);
+    assert_eq!(journal.decisions(other).await.unwrap(), []);
+}
+
 #[tokio::test]
 async fn a_journal_of_a_newer_format_is_refused_and_left_alone() {
     let dir = TempDir::new().unwrap();
     let journal = open(&dir).await;
-    sqlx::raw_sql("pragma user_version = 2").execute(&mut *journal.connection.lock().await).await.unwrap();
+    sqlx::raw_sql("pragma user_version = 3").execute(&mut *journal.connection.lock().await).await.unwrap();
     let path = journal.path().to_owned();
     drop(journal);
     let before = std::fs::read(&path).unwrap();
     let error = Journal::open(&path).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("the journal {} has format 2, this program knows formats up to 1", path.display())
+        format!("the journal {} has format 3, this program knows formats up to 2", path.display())
     );
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }

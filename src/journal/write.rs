@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::{Journal, JournalError};
+use crate::compare::Evidence;
 use crate::procedure::{Finding, StepId, StepState};
 use crate::runner::Ended;
 
@@ -188,6 +189,21 @@ impl Journal {
             .bind(name)
             .bind(value)
             .bind(now)
+            .execute(&mut *self.connection.lock().await)
+            .await
+            .map(drop)
+            .map_err(|error| self.unusable(error))
+    }
+
+    /// Keeps the evidence for a verdict. Older evidence of the run stays.
+    pub async fn keep_evidence(&self, run: i64, evidence: &Evidence, now: i64) -> Result<(), JournalError> {
+        let json = self.json(evidence)?;
+        let verdict = serde_json::to_value(evidence.verdict).map_err(|error| self.damaged(error.to_string()))?;
+        sqlx::query("insert into evidence (run, at, verdict, json) values (?, ?, ?, ?)")
+            .bind(run)
+            .bind(now)
+            .bind(verdict.as_str().unwrap_or_default().to_owned())
+            .bind(json)
             .execute(&mut *self.connection.lock().await)
             .await
             .map(drop)

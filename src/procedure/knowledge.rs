@@ -45,6 +45,9 @@ pub struct PackageChange {
     pub new: Option<String>,
 }
 
+/// The question under which the journal keeps that the operator acted against the verdict.
+pub const OVERRULED: &str = "compare.overruled";
+
 /// What the comparison says about the restore.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
@@ -176,6 +179,9 @@ impl Knowledge {
             StepId::BuildIndexes => match self.uses_index {
                 Some(false) => Some("this site uses no index".into()),
                 _ if unchanged && !restored => Some("no package changed".into()),
+                _ if !restored && matches!(self.verdict, Some(Verdict::Skip { .. })) => {
+                    Some("the database is as before".into())
+                }
                 _ => None,
             },
             StepId::CollectStatic => match self.static_to_copy {

@@ -162,6 +162,8 @@ pub struct MigrationFacts {
     pub to: Option<String>,
     /// What its author says of it.
     pub doc: Option<String>,
+    /// Tables whose create functions its source names.
+    pub creates: Vec<String>,
 }
 
 /// Which optional steps make sense.
@@ -201,7 +203,12 @@ impl Facts {
     /// Returns the migrator of this version of the site.
     #[must_use]
     pub fn migrator(&self) -> Migrator {
-        let step = |step: &MigrationFacts| Step { from: step.from.clone(), to: step.to.clone(), doc: step.doc.clone() };
+        let step = |step: &MigrationFacts| Step {
+            from: step.from.clone(),
+            to: step.to.clone(),
+            doc: step.doc.clone(),
+            creates: step.creates.clone(),
+        };
         Migrator {
             class: self.site.migration_class.clone(),
             error: self.site.migration_error.clone(),

@@ -1,6 +1,7 @@
 //! Snapshots on disk: directories and archives, read and verified. Decides nothing about the procedure.
 
 mod archive;
+pub mod count;
 mod database;
 mod keys;
 pub mod protect;

@@ -253,6 +253,7 @@ async fn the_steps_of_a_migrator_are_read_from_its_source() {
         from: from.into(),
         to: to.map(Into::into),
         doc: doc.map(Into::into),
+        creates: Vec::new(),
     };
     let first = step("1.0", Some("1.5"), Some("Renames."));
     let second = step("1.5", None, None);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::catalogue::change_of_type;
 use super::super::column_type::ColumnType;
 use super::super::difference::{Change, Class, Difference, Rows, Subject};
+use super::super::model::Validator;
 use super::{Field, Model, Models, difference, named};
 
 /// Classes that take whatever their column takes. Others validate more.
@@ -28,7 +29,7 @@ const LENIENT: [&str; 14] = [
 pub(super) fn added(model: &Model, field: &Field) -> Difference {
     let subject = Subject::Field(model.model.clone(), field.name.clone());
     // An empty text is what Django writes into a text field that nobody filled.
-    let may_be_empty = !refuses_empty(field) && (field.null || is_text(field));
+    let may_be_empty = !refuses_empty(field) && (field.null || is_text(field) || field.auto_now);
     if !may_be_empty && !field.has_default && !field.primary_key {
         let text = "is new and must not be empty, and the rows of today have no value for it";
         return difference(Class::DataDependent, subject, Change::Added, text, (&model.table, vec![Rows::All]));
@@ -68,6 +69,7 @@ pub(super) fn compare(model: &Model, (before, after): (&Field, &Field), models: 
     say.choices();
     say.translation();
     say.class();
+    say.validators();
     say.the_rest();
 }
 
@@ -118,7 +120,10 @@ impl Findings<'_> {
     fn kind(&mut self) {
         let (Some(from), Some(to)) = (&self.before.db_type, &self.after.db_type) else { return };
         let from = ColumnType::read(from, self.before.db_check.as_deref());
-        let to = ColumnType::read(to, self.after.db_check.as_deref());
+        let mut to = ColumnType::read(to, self.after.db_check.as_deref());
+        if to.name == "numeric" && from.name != to.name {
+            to.arguments = self.after.max_digits.into_iter().chain(self.after.decimal_places).collect();
+        }
         // Digits are told by the fields themselves: SQLite does not know them.
         if from == to || (from.name == "numeric" && to.name == "numeric") {
             return;
@@ -236,6 +241,27 @@ impl Findings<'_> {
         }
     }
 
+    fn validators(&mut self) {
+        let names = |of: &Field, but: &Field| -> Vec<String> {
+            let known: BTreeSet<String> = but.validators.iter().map(ToString::to_string).collect();
+            of.validators.iter().map(ToString::to_string).filter(|name| !known.contains(name)).collect()
+        };
+        let (added, removed) = (names(self.after, self.before), names(self.before, self.after));
+        if added.is_empty() && removed.is_empty() {
+            return;
+        }
+        let change = Change::Validators { added: added.clone(), removed };
+        if added.is_empty() {
+            self.push(Class::Noise, change, "is validated less", vec![]);
+            return;
+        }
+        let column = self.attribute();
+        let new = self.after.validators.iter().filter(|validator| added.contains(&validator.to_string()));
+        let rows = new.map(|validator| refused(&column, validator)).collect();
+        let text = format!("is validated by {}, which may refuse values", added.join(", "));
+        self.push(Class::DataDependent, change, &text, rows);
+    }
+
     fn the_rest(&mut self) {
         let (before, after) = (self.before, self.after);
         if before.has_default != after.has_default || before.default != after.default {
@@ -252,6 +278,20 @@ impl Findings<'_> {
             let change = Change::Place { from: name(before), to: name(after) };
             self.push(Class::Additive, change, &text, vec![]);
         }
+    }
+}
+
+/// Asks for the rows that a validator refuses.
+fn refused(column: &str, validator: &Validator) -> Rows {
+    let column = column.to_owned();
+    let limit = validator.arguments.clone();
+    let name = validator.class.rsplit('.').next().unwrap_or_default();
+    match (name, limit.parse::<u64>()) {
+        ("MinValueValidator", _) => Rows::Below(column, limit),
+        ("MaxValueValidator", _) => Rows::Above(column, limit),
+        ("MinLengthValidator", Ok(length)) => Rows::ShorterThan(column, length),
+        ("MaxLengthValidator", Ok(length)) => Rows::LongerThan(column, length),
+        _ => Rows::Unfit(column, validator.class.clone()),
     }
 }
 

@@ -15,7 +15,7 @@ pub use check::{line as checklist_line, look};
 
 use super::context::{CommandEnd, Context};
 use super::dispatcher::StepEnd;
-use crate::error::Report;
+use crate::error::{Kind, Report};
 use crate::messages::{Judgement, Reading};
 use crate::procedure::{Finding, Level, StepId, StepState};
 
@@ -61,6 +61,13 @@ impl StepEnd {
         self.findings.extend(findings);
         self
     }
+}
+
+/// Does work that reads much on a thread of its own.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Report> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| Report::new(Kind::Failed, format!("Reading was broken off: {error}.")))
 }
 
 /// Turns findings into the end of a step: one obstacle fails it.

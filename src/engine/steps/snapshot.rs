@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::super::StepEnd;
 use super::super::context::{Command, Context};
-use super::{done, failed, unfinished};
+use super::compare::{DESCRIBED, describe};
+use super::{blocking, done, failed, unfinished};
 use crate::error::{Kind, Report, Tell};
 use crate::messages::CommandKind;
 use crate::procedure::Finding;
@@ -56,6 +57,11 @@ pub async fn verify(context: &Context) -> Result<StepEnd, Report> {
     let dir = site.dir.join(&site.config.snapshot.directory);
     let archive = site.dir.join("snapshot.zip");
     let facts = site::facts::ask(site).await.map_err(|error| error.tell())?;
+    // After `pull` these would be facts of the new version.
+    if context.known().packages_changed.is_none() {
+        let now = super::super::clock::now();
+        context.journal.record(context.run, DESCRIBED, &describe(&facts), now).await.map_err(|error| error.tell())?;
+    }
     let keys: BTreeMap<String, String> =
         facts.dumped_models().map(|model| (model.table.clone(), model.pk.clone())).collect();
     context.progress(0, None, "reading the snapshot");
@@ -126,12 +132,6 @@ fn stamp(path: &Path) -> Result<(u64, i64), Report> {
         Report::new(Kind::Failed, format!("{} cannot be read: {error}.", path.display()))
             .next("Make the snapshot again.")
     })
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Report> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Report::new(Kind::Failed, format!("Reading was broken off: {error}.")))
 }
 
 /// Records the way back: database, environment, packages.

@@ -1,5 +1,7 @@
 """The models of the shop: one of each kind that a dump treats differently."""
 
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.exceptions import ValidationError
 from django.db import models
 from lino.api import dd
 from lino.mixins import BabelNamed
@@ -27,7 +29,7 @@ if changed("new_state"):
     add("40", "Cancelled", "cancelled")
 
 
-class Country(BabelNamed):
+class Country(dd.Model if changed("untranslated") else BabelNamed):
     """Its primary key is a text."""
 
     class Meta:
@@ -36,6 +38,8 @@ class Country(BabelNamed):
         verbose_name_plural = "Countries"
 
     isocode = models.CharField(max_length=4, primary_key=True)
+    if changed("untranslated"):
+        name = models.CharField(max_length=200)
 
 
 if not changed("category_gone"):
@@ -60,10 +64,25 @@ class Setting(dd.Model):
             db_table = "shop_option"
 
     name = models.CharField(max_length=40, unique=changed("setting_unique"))
-    value = models.CharField(max_length=80, blank=True)
+    if changed("translated"):
+        value = dd.BabelCharField(max_length=80, blank=True)
+    elif changed("value_number"):
+        value = models.IntegerField(blank=True, null=True)
+    elif changed("value_strict"):
+        value = models.CharField(
+            max_length=80, blank=True, validators=[RegexValidator("^[0-9]{2}$")])
+    elif changed("value_optional"):
+        value = models.CharField(max_length=80, blank=True, null=True)
+    elif not changed("value_gone"):
+        value = models.CharField(max_length=80, blank=True)
 
     def __str__(self):
         return self.name
+
+    def full_clean(self, *args, **kwargs):
+        super().full_clean(*args, **kwargs)
+        if changed("strict_code") and self.name == "setting3":
+            raise ValidationError("There is no setting3 any more.")
 
 
 class Partner(dd.Model):
@@ -103,7 +122,7 @@ class Person(dd.Model if changed("partner_gone") else Partner):
         verbose_name = "Person"
         verbose_name_plural = "Persons"
 
-    first_name = models.CharField(max_length=40, blank=True)
+    first_name = models.CharField(max_length=2 if changed("short_first_name") else 40, blank=True)
     birth_date = models.DateField(blank=True, null=True)
 
 
@@ -124,6 +143,12 @@ class Product(BabelNamed):
         weight = models.PositiveIntegerField(blank=True, null=True)
     elif changed("weight_date"):
         weight = models.DateField(blank=True, null=True)
+    elif changed("weight_decimal"):
+        weight = models.DecimalField(max_digits=6, decimal_places=2, blank=True, null=True)
+    elif changed("heavy"):
+        weight = models.IntegerField(blank=True, null=True, validators=[MinValueValidator(10)])
+    elif changed("light"):
+        weight = models.IntegerField(blank=True, null=True, validators=[MaxValueValidator(1000)])
     else:
         weight = models.IntegerField(blank=True, null=True)
     active = models.BooleanField(default=not changed("new_default"))
@@ -141,10 +166,20 @@ class Sale(UserAuthored):
 
     partner = dd.ForeignKey("shop.Person" if changed("other_target") else "shop.Partner")
     product = dd.ForeignKey("shop.Product")
-    date = models.DateField()
-    at = models.DateTimeField()
-    quantity = models.DecimalField(max_digits=8, decimal_places=2)
-    amount = models.DecimalField(max_digits=10, decimal_places=2)
+    if changed("other_order"):
+        at = models.DateTimeField()
+        date = models.DateField()
+    else:
+        date = models.DateField()
+        at = models.DateTimeField()
+    if changed("whole_quantity"):
+        quantity = models.IntegerField()
+    else:
+        quantity = models.DecimalField(max_digits=8, decimal_places=2)
+    if changed("whole_amount"):
+        amount = models.IntegerField()
+    else:
+        amount = models.DecimalField(max_digits=10, decimal_places=2)
     state = States.field(default="draft")
     memo = models.TextField(blank=not changed("memo_required"))
 
@@ -160,7 +195,9 @@ class Note(Controllable):
         verbose_name = "Note"
         verbose_name_plural = "Notes"
 
-    text = models.TextField(blank=True)
+    text = models.TextField(blank=not changed("text_required"))
+    if changed("remembered"):
+        created = models.DateTimeField(auto_now_add=True)
 
     def __str__(self):
         return "Note {}".format(self.pk)
@@ -190,10 +227,13 @@ class Book(dd.Model):
 
     class Meta:
         app_label = "shop"
-        verbose_name = "Book"
+        verbose_name = "Volume" if changed("other_words") else "Book"
         verbose_name_plural = "Books"
+        ordering = ["title"] if changed("other_words") else []
 
-    title = models.CharField(max_length=80)
+    title = models.CharField(
+        "Name" if changed("other_words") else "Title", max_length=80,
+        db_column="name" if changed("other_column") else None)
     if changed("unloved"):
         author = dd.ForeignKey("shop.Author", blank=True, null=True)
     elif changed("on_delete"):

@@ -20,6 +20,8 @@ bigger_weight     Product.weight may be a big number
 country_required  Partner.country may not be empty
 email_field       Partner.email must be an e-mail address
 fewer_digits      Product.price has one digit less before the point
+heavy             Product.weight must be 10 or more
+light             Product.weight must be 1000 or less
 long_name         Partner.name may be longer
 memo_required     Sale.memo may not be empty
 new_default       Product.active is false where nothing is said
@@ -27,15 +29,31 @@ new_model         the model Invoice
 new_state         Sale.state may be "Cancelled"
 no_registered     Sale.state may not be "Registered"
 on_delete         a book outlives its author
+other_column      Book.title is in another column
+other_order       two fields of Sale change places
 other_target      Sale.partner points to a Person
+other_words       Book is called and sorted otherwise
 partner_gone      Person has no parent
 positive_weight   Product.weight may not be negative
+remembered        a note knows when it was made
 rename_email      Partner.email is called ``e_mail``
 sale_unique       no two sales of a partner on one day
 setting_unique    no two settings of one name
+short_first_name  Person.first_name is shorter; nobody validates it
 short_name        Partner.name is shorter
+strict_code       Setting refuses a name in its code
+text_required     Note.text may not be empty, and is nowhere
+translated        Setting.value has one text per language
 unloved           Book.author may be empty
+untranslated      Country.name has one text for all languages
+value_gone        Setting loses its value
+value_number      Setting.value is a number
+value_optional    Setting.value may be NULL
+value_strict      Setting.value must be two digits
 weight_date       Product.weight is a date
+weight_decimal    Product.weight is a decimal number
+whole_amount      Sale.amount has no cents
+whole_quantity    Sale.quantity is a whole number
 
 To add a change, name it here and ask ``changed(NAME)`` where the model differs.
 """
@@ -54,6 +72,8 @@ KNOWN = {
     "country_required",
     "email_field",
     "fewer_digits",
+    "heavy",
+    "light",
     "long_name",
     "memo_required",
     "new_default",
@@ -61,15 +81,31 @@ KNOWN = {
     "new_state",
     "no_registered",
     "on_delete",
+    "other_column",
+    "other_order",
     "other_target",
+    "other_words",
     "partner_gone",
     "positive_weight",
+    "remembered",
     "rename_email",
     "sale_unique",
     "setting_unique",
+    "short_first_name",
     "short_name",
+    "strict_code",
+    "text_required",
+    "translated",
     "unloved",
+    "untranslated",
+    "value_gone",
+    "value_number",
+    "value_optional",
+    "value_strict",
     "weight_date",
+    "weight_decimal",
+    "whole_amount",
+    "whole_quantity",
 }
 ACTIVE = {name for name in os.environ.get("SCHEMA", "").split(",") if name}
 

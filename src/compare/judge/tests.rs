@@ -1,0 +1,370 @@
+//! Made-up sources, judged as whole values. Real ones are in `tests/suite/matrix.rs`.
+
+use super::super::catalogue::Table;
+use super::super::evidence::Example;
+use super::super::migrator::Step;
+use super::super::model::{Field, Model};
+use super::*;
+use crate::compare::{Question, Rows};
+
+const OLD: &str = "\
+#!/usr/bin/env python
+# -*- coding: UTF-8 -*-
+# This is a Python dump created using dump2py.
+SOURCE_VERSION = '1.0'
+shop_Partner = resolve_model(\"shop.Partner\")
+shop_Setting = resolve_model(\"shop.Setting\")
+def create_shop_partner(id, name, email, country_id):
+    kw = dict()
+    kw.update(id=id)
+    kw.update(name=name)
+    kw.update(email=email)
+    kw.update(country_id=country_id)
+    return shop_Partner(**kw)
+
+def create_shop_setting(id, name):
+    kw = dict()
+    kw.update(id=id)
+    kw.update(name=name)
+    return shop_Setting(**kw)
+
+def main(args):
+    execfile(\"shop_partner.py\", *args)
+    execfile(\"shop_setting.py\", *args)
+    loader.finalize()
+
+if __name__ == '__main__':
+    args = parser.parse_args()
+    main(args)
+";
+
+fn field(name: &str, kind: &str) -> Field {
+    Field {
+        name: name.into(),
+        attname: name.into(),
+        column: Some(name.into()),
+        class: "CharField".into(),
+        db_type: Some(kind.into()),
+        blank: true,
+        ..Field::default()
+    }
+}
+
+fn model(name: &str, table: &str, fields: Vec<Field>) -> Model {
+    let key = Field { class: "AutoField".into(), primary_key: true, unique: true, ..field("id", "integer") };
+    Model {
+        model: name.into(),
+        table: table.into(),
+        managed: true,
+        pk: "id".into(),
+        pk_column: "id".into(),
+        fields: [vec![key], fields].concat(),
+        ..Model::default()
+    }
+}
+
+fn models() -> Models {
+    let country = Field {
+        attname: "country_id".into(),
+        column: Some("country_id".into()),
+        target: Some("shop.Partner".into()),
+        class: "ForeignKey".into(),
+        null: true,
+        ..field("country", "integer")
+    };
+    let partner = model(
+        "shop.Partner",
+        "shop_partner",
+        vec![field("name", "varchar(80)"), field("email", "varchar(80)"), country],
+    );
+    let setting = model("shop.Setting", "shop_setting", vec![field("name", "varchar(40)")]);
+    Models { languages: vec!["en".into()], models: vec![partner, setting] }
+}
+
+/// Both versions alike, the database as both want it.
+fn looked() -> Looked {
+    let described =
+        |version: &str| Described { version: Some(version.into()), models: models(), ..Described::default() };
+    Looked {
+        before: Ok(described("1.0")),
+        after: Ok(described("2.0")),
+        old: Ok(Script::read(OLD)),
+        new: Ok(Script::read(&OLD.replace("1.0", "2.0"))),
+        catalogue: Ok(Catalogue::expected(&models().models)),
+        engine: "postgresql".into(),
+        rows: BTreeMap::from([("shop_partner".into(), 10), ("shop_setting".into(), 3)]),
+        left_out: Vec::new(),
+    }
+}
+
+fn change(looked: &mut Looked, change: impl FnOnce(&mut Vec<Model>)) {
+    change(&mut looked.after.as_mut().unwrap().models.models);
+}
+
+fn field_of<'a>(models: &'a mut [Model], model: usize, name: &str) -> &'a mut Field {
+    models[model].fields.iter_mut().find(|field| field.name == name).unwrap()
+}
+
+fn row(file: &str) -> Example {
+    Example { file: file.into(), line: 4, key: "1".into() }
+}
+
+/// Gathers the evidence when so many rows answer each question.
+fn evidence(looked: Looked, touched: &Touched) -> Evidence {
+    let sources = Sources::new(looked);
+    let merged = merge(&sources);
+    let counts = merged.iter().map(|merged| {
+        let later = if let Touched::Rows(rows) = touched { *rows } else { 0 };
+        let file = merged.questions().first().map(|question| format!("{}.py", question.table));
+        Count { touched: touched.clone(), later, examples: file.iter().map(|file| row(file)).collect(), file }
+    });
+    let counts = counts.collect();
+    Evidence::gather(&sources, merged, counts)
+}
+
+type Told<'a> = (Verdict, &'a str, Vec<(Class, &'a Effect, &'a [Source])>);
+
+/// Verdict, sentence, and of each difference that is no noise class, effect and sources.
+fn told(evidence: &Evidence) -> Told<'_> {
+    let found = evidence.found.iter().map(|found| (found.difference.class, &found.effect, found.sources.as_slice()));
+    (evidence.verdict, evidence.sentence.as_str(), found.collect())
+}
+
+const SKIP: &str = "SKIP: the tables of the database are already as the new version wants them, and no value of any \
+    row is refused.";
+
+use Source::{Catalogue as InDatabase, Models as OfModels, Scripts};
+
+#[test]
+fn nothing_that_differs_is_a_skip_and_every_source_says_so() {
+    let found = evidence(looked(), &Touched::Rows(0));
+    assert_eq!(told(&found), (Verdict::Skip, SKIP, vec![]));
+    assert_eq!(found.versions, [Some("1.0".into()), Some("2.0".into())]);
+    assert_eq!(found.left_out, Vec::<String>::new());
+    let said: Vec<(Source, &str)> = found.said.iter().map(|(source, text)| (*source, text.as_str())).collect();
+    assert_eq!(
+        said,
+        [
+            (Scripts, "Between the dump script of the snapshot and the simulated one: one difference, which is noise."),
+            (
+                OfModels,
+                "The old version has 2 models, the new one 2, with no difference between them. Rules in the code of the \
+                 application are not among them: only a rehearsal finds what they refuse."
+            ),
+            (InDatabase, "Between the tables of the database and those that the new version expects: no difference."),
+            (Source::Migrator, "The application has no migrator for this version."),
+        ]
+    );
+}
+
+#[test]
+fn whatever_was_not_looked_at_is_never_a_skip() {
+    type Spoil = fn(&mut Looked);
+    let cases: [(Spoil, &[&str]); 7] = [
+        (|it| it.before = Err("No old.".into()), &["No old."]),
+        (|it| it.new = Err("No simulated dump.".into()), &["No simulated dump."]),
+        (|it| it.catalogue = Err("No catalogue.".into()), &["No catalogue."]),
+        (|it| it.left_out = vec!["No snapshot.".into()], &["No snapshot."]),
+        (|it| it.old = Err("No script.".into()), &["No script.", "Nobody knows what the migrator would do."]),
+        (
+            |it| it.after = Err("No new.".into()),
+            &[
+                "No new.",
+                "Nobody knows which tables the new version expects.",
+                "Nobody knows what the migrator would do.",
+            ],
+        ),
+        (
+            |it| {
+                it.after.as_mut().unwrap().migrator.steps =
+                    vec![Step { from: "1.0".into(), to: Some("2.0".into()), ..Step::default() }];
+            },
+            &[],
+        ),
+    ];
+    for (spoil, left_out) in cases {
+        let mut looked = looked();
+        spoil(&mut looked);
+        let found = evidence(looked, &Touched::Rows(0));
+        assert_eq!(
+            (found.verdict, found.left_out.as_slice()),
+            (Verdict::Restore, left_out.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>().as_slice())
+        );
+    }
+}
+
+#[test]
+fn unknown_rows_are_never_a_skip() {
+    let mut looked = looked();
+    change(&mut looked, |models| field_of(models, 0, "email").class = "SecretField".into());
+    let found = evidence(looked.clone(), &Touched::Unknown("3 rows with secrets".into()));
+    let sentence = "RESTORE: one difference needs it.";
+    assert_eq!(
+        told(&found),
+        (Verdict::Restore, sentence, vec![(Class::DataDependent, &Effect::Unknown, &[OfModels][..])])
+    );
+    assert_eq!(found.found[0].remedy.as_deref(), Some("Only a rehearsal can tell which rows are refused."));
+    // The same with no row in doubt changes nothing in the database.
+    assert_eq!(told(&evidence(looked, &Touched::Rows(0))), (Verdict::Skip, SKIP, vec![]));
+}
+
+#[test]
+fn what_two_or_three_sources_say_is_told_once() {
+    let mut looked = looked();
+    change(&mut looked, |models| {
+        models[0].fields.retain(|field| field.name != "email");
+        field_of(models, 0, "name").db_type = Some("varchar(20)".into());
+    });
+    looked.new = Ok(Script::read(&OLD.replace(", email", "").replace("    kw.update(email=email)\n", "")));
+    let found = evidence(looked, &Touched::Rows(4));
+    let sentence = "RESTORE after decisions: 4 rows would be refused; it would stop at shop_partner.py.";
+    let stops = Effect::Stops { file: "shop_partner.py".into() };
+    let expected = vec![
+        (Class::Destructive, &stops, &[OfModels, Scripts, InDatabase][..]),
+        (Class::DataDependent, &Effect::Fails(4), &[OfModels, InDatabase][..]),
+    ];
+    assert_eq!(told(&found), (Verdict::Decide, sentence, expected));
+    let first = &found.found[0];
+    assert_eq!((&first.touched, first.examples.as_slice()), (&Touched::Rows(4), &[row("shop_partner.py")][..]));
+    assert_eq!(
+        first.remedy.as_deref(),
+        Some(
+            "To drop the values, take the line `kw.update(email=email)` out of create_shop_partner in the copy of \
+             restore.py. To keep them, give them another name there, or with @override in a migrator."
+        )
+    );
+}
+
+#[test]
+fn a_field_that_is_gone_stops_the_restore_even_when_it_is_empty_everywhere() {
+    let mut looked = looked();
+    change(&mut looked, |models| models[0].fields.retain(|field| field.name != "email"));
+    let stops = Effect::Stops { file: "shop_partner.py".into() };
+    let found = evidence(looked.clone(), &Touched::Rows(0));
+    assert_eq!(
+        (found.verdict, &found.found[0].effect, found.found[0].difference.class),
+        (Verdict::Decide, &stops, Class::Additive)
+    );
+    // Unless the table is empty; but the column has to go.
+    looked.rows.insert("shop_partner".into(), 0);
+    let found = evidence(looked.clone(), &Touched::Rows(0));
+    assert_eq!((found.verdict, &found.found[0].effect), (Verdict::Restore, &Effect::Loads));
+    // Or a hand has taken out the line that would stop it.
+    looked.rows.insert("shop_partner".into(), 10);
+    looked.old = Ok(Script::read(&OLD.replace("    kw.update(email=email)\n", "")));
+    let found = evidence(looked, &Touched::Rows(4));
+    let gone = found.found.iter().find(|found| found.difference.change == Change::Removed).unwrap();
+    assert_eq!(gone.effect, Effect::Loses(4));
+}
+
+#[test]
+fn a_model_that_is_gone_is_in_nobodys_way_when_it_has_no_rows() {
+    let mut looked = looked();
+    change(&mut looked, |models| models.retain(|model| model.model != "shop.Setting"));
+    let found = evidence(looked.clone(), &Touched::Rows(3));
+    let stops = Effect::Stops { file: "shop_setting.py".into() };
+    let sentence = "RESTORE after decisions: 3 rows belong to models that are gone.";
+    assert_eq!(
+        told(&found),
+        (Verdict::Decide, sentence, vec![(Class::Destructive, &stops, &[OfModels, InDatabase][..])])
+    );
+    looked.rows.insert("shop_setting".into(), 0);
+    assert_eq!(told(&evidence(looked, &Touched::Rows(0))), (Verdict::Skip, SKIP, vec![]));
+}
+
+#[test]
+fn a_row_that_points_to_nothing_ends_the_restore_and_others_only_fail() {
+    for (model, effect) in [(0, Effect::Fails(2)), (1, Effect::Stops { file: "shop_setting.py".into() })] {
+        let mut looked = looked();
+        change(&mut looked, |models| field_of(models, model, "name").blank = false);
+        let found = evidence(looked, &Touched::Rows(2));
+        let expected = vec![(Class::DataDependent, &effect, &[OfModels][..])];
+        assert_eq!((found.verdict, told(&found).2), (Verdict::Decide, expected));
+    }
+}
+
+#[test]
+fn a_step_of_the_migrator_answers_for_the_tables_that_it_names() {
+    let mut looked = looked();
+    change(&mut looked, |models| models[0].fields.retain(|field| field.name != "email"));
+    let step = |table: &str| Step {
+        from: "1.0".into(),
+        to: Some("2.0".into()),
+        creates: vec![table.into()],
+        ..Step::default()
+    };
+    for (table, verdict, sentence) in [
+        ("shop_partner", Verdict::Restore, "RESTORE: the migrator changes rows on their way; one difference needs it."),
+        ("shop_setting", Verdict::Decide, "RESTORE after decisions: it would stop at shop_partner.py."),
+    ] {
+        looked.after.as_mut().unwrap().migrator.steps = vec![step(table)];
+        let found = evidence(looked.clone(), &Touched::Rows(4));
+        assert_eq!((found.verdict, found.sentence.as_str()), (verdict, sentence), "{table}");
+    }
+    looked.after.as_mut().unwrap().migrator.error = Some("ImportError: x".into());
+    let found = evidence(looked, &Touched::Rows(0));
+    assert_eq!(
+        found.sentence,
+        "RESTORE after decisions: the migrator would stop it before it begins; it would stop at shop_partner.py."
+    );
+}
+
+#[test]
+fn a_renaming_is_asked_and_the_answer_changes_what_is_advised() {
+    let mut looked = looked();
+    change(&mut looked, |models| {
+        let field = field_of(models, 0, "email");
+        "e_mail".clone_into(&mut field.name);
+        "e_mail".clone_into(&mut field.attname);
+        field.column = Some("e_mail".into());
+    });
+    let mut found = evidence(looked, &Touched::Rows(4));
+    let guess = &found.renamings[0].guess;
+    assert_eq!(
+        (guess.to.to_string(), guess.because.as_str()),
+        (
+            "shop.Partner.e_mail".to_owned(),
+            "email is gone, e_mail of the same type is new, and the names are alike. 4 of 10 rows have a value."
+        )
+    );
+    let undecided = found.clone();
+    assert!(found.decide(0, Some(true)) && !found.decide(1, Some(true)));
+    let remedy = "Write `e_mail=email` instead of `email=email` in the create function in the copy of restore.py, or let \
+                  a migrator do so with @override.";
+    assert_eq!((found.found[0].remedy.as_deref(), found.verdict), (Some(remedy), Verdict::Decide));
+    assert!(found.decide(0, None));
+    assert_eq!(found, undecided);
+}
+
+#[test]
+fn a_column_that_no_model_ever_had_is_in_the_way_of_a_skip() {
+    let mut looked = looked();
+    let tables = &mut looked.catalogue.as_mut().unwrap().tables;
+    let legacy = super::super::catalogue::Column { name: "legacy".into(), nullable: true, ..Default::default() };
+    tables[0].columns.push(legacy);
+    tables.push(Table { name: "django_migrations".into(), ..Table::default() });
+    let why = "the snapshot has no values of legacy in the table shop_partner";
+    let found = evidence(looked, &Touched::Unknown(why.into()));
+    let sentence = "RESTORE: one difference needs it.";
+    assert_eq!(
+        told(&found),
+        (Verdict::Restore, sentence, vec![(Class::Destructive, &Effect::Unknown, &[InDatabase][..])])
+    );
+    assert_eq!(found.noise.len(), 2, "{:?}", found.noise);
+}
+
+#[test]
+fn questions_are_asked_in_the_words_of_the_row_files() {
+    let mut looked = looked();
+    for described in [&mut looked.before, &mut looked.after] {
+        field_of(&mut described.as_mut().unwrap().models.models, 0, "name").column = Some("title".into());
+    }
+    change(&mut looked, |models| {
+        models[0].table = "shop_person".into();
+        models[0].fields.push(Field { blank: false, ..field("vat", "varchar(9)") });
+    });
+    let real = &mut looked.catalogue.as_mut().unwrap().tables[0];
+    real.columns[1].name = "title".into();
+    let questions: Vec<Question> = merge(&Sources::new(looked)).iter().flat_map(Merged::questions).collect();
+    assert_eq!(questions, [Question { table: "shop_partner".into(), rows: Rows::All }]);
+}
