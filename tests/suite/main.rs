@@ -11,5 +11,6 @@ mod simulate;
 mod site;
 mod tmux;
 mod ui_fake;
+mod ui_fake_evidence;
 mod upgrade;
 mod wizard;

@@ -71,7 +71,7 @@ pub const SCREEN: &[Binding] = &[
     binding!(
         [c('y')],
         "y",
-        "it was renamed",
+        "renamed",
         "Say that the chosen field or model was only renamed. The same key takes your word back.",
         Command::Renamed,
         may_decide
@@ -79,11 +79,12 @@ pub const SCREEN: &[Binding] = &[
     binding!(
         [c('x')],
         "x",
-        "it is gone",
+        "gone",
         "Say that the chosen field or model is gone, and not renamed. The same key takes your word back.",
         Command::Gone,
         may_decide
     ),
+    binding!([k(KeyCode::Esc)], "Esc", "back", "End the search, or go one step back.", Command::Back, may_step_back),
     binding!([c('n')], "n", "next match", "While you search: go to the next match.", Command::NextMatch, searches),
     binding!(
         [c('N'), c('p')],
@@ -111,11 +112,10 @@ pub const SCREEN: &[Binding] = &[
         Command::Unified,
         shows_scripts
     ),
-    binding!([k(KeyCode::Esc)], "Esc", "back", "End the search, or go one step back.", Command::Back, may_step_back),
     binding!(
         [k(KeyCode::Esc), c('q'), c('d'), ctrl('c')],
         "q",
-        "to the steps",
+        "steps",
         "Leave this screen for the steps (also Esc). A question that waits for the verdict is shown there again.",
         Command::Close,
         always
@@ -182,8 +182,8 @@ pub const SEARCH: &[Binding] = &[
 pub fn bar_text(compared: &Compared, binding: &Binding) -> &'static str {
     let decided = compared.decidable().and_then(|at| compared.evidence.renamings.get(at)).and_then(|r| r.decided);
     match binding.command {
-        Command::Renamed if decided == Some(true) => "take back: renamed",
-        Command::Gone if decided == Some(false) => "take back: gone",
+        Command::Renamed if decided == Some(true) => "not renamed",
+        Command::Gone if decided == Some(false) => "not gone",
         Command::Enter if compared.pane == Pane::List && compared.chosen == Entry::Noise => match compared.noise {
             Folding::Folded => "show noise",
             Folding::Unfolded => "hide noise",

@@ -197,20 +197,31 @@ fn lay_pairs(pairs: &[Pair], range: Range<usize>, look: &Look, rows: &mut Vec<Ro
     }
 }
 
-/// Returns where a line is broken; a wide character is not split.
+/// Returns where a line is broken: behind a space where one is near, and never inside a wide character.
 fn pieces(line: &Line, look: &Look, room: usize) -> Vec<Columns> {
     let room = room.max(2);
     if look.wrap == Wrap::Nothing {
         return vec![(look.left, look.left.saturating_add(room))];
     }
-    let (mut pieces, mut start, mut end) = (Vec::new(), 0, 0);
+    let (mut pieces, mut start, mut end, mut gap) = (Vec::new(), 0, 0, 0);
     for c in plain(line).chars() {
         let width = text::char_width(c);
-        if end + width > start + room {
+        if end + width > start + room && c == ' ' {
+            // A space at the edge is left out: no row begins with it.
             pieces.push((start, end));
-            start = end;
+            end += width;
+            (start, gap) = (end, end);
+            continue;
+        }
+        if end + width > start + room {
+            let to = if gap > start + room / 2 { gap } else { end };
+            pieces.push((start, to));
+            start = to;
         }
         end += width;
+        if c == ' ' {
+            gap = end;
+        }
     }
     pieces.push((start, end));
     pieces

@@ -315,11 +315,17 @@ impl Compared {
         self.show();
     }
 
+    /// Returns the part of the scripts that belongs to the chosen entry.
+    #[must_use]
+    pub fn section(&self) -> Option<usize> {
+        let Scripts::Read(aligned) = &self.scripts else { return None };
+        self.subjects(self.chosen).into_iter().find_map(|subject| aligned.section_of(subject))
+    }
+
     /// Goes to the place in the scripts that belongs to the chosen entry.
     pub fn show(&mut self) {
         let Scripts::Read(aligned) = &self.scripts else { return };
-        let section = self.subjects(self.chosen).into_iter().find_map(|subject| aligned.section_of(subject));
-        let section = section.or_else(|| aligned.first_difference());
+        let section = self.section().or_else(|| aligned.first_difference());
         self.view.go_to(section.unwrap_or_default());
     }
 }
@@ -350,7 +356,8 @@ fn subject_of(found: &Found) -> String {
         Subject::Site => match &found.difference.change {
             Change::LanguageAdded(language) | Change::LanguageRemoved(language) => format!("language {language}"),
             Change::MainLanguage { .. } => "main language".to_owned(),
-            _ => "the site".to_owned(),
+            // There is no name to tell one of these from another.
+            _ => found.difference.sentence.clone(),
         },
         other => other.to_string(),
     })

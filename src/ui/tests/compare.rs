@@ -2,16 +2,20 @@
 
 mod evidence;
 mod looks;
+pub mod random;
 mod updates;
 
 use std::sync::Arc;
 
-use super::{Wizard, question};
+use proptest::prelude::*;
+
+use super::{Wizard, properties, question};
 use crate::compare::Evidence;
 use crate::engine::{Ask, Event};
 use crate::procedure::{DumpScripts, StepId, StepState};
+use crate::ui::keymap::Context;
 use crate::ui::scripts_view::Aligned;
-use crate::ui::state::{Action, Compared, Msg, VERDICT};
+use crate::ui::state::{Action, Compared, Msg, Screen, VERDICT};
 
 fn paths() -> DumpScripts {
     DumpScripts { snapshot: "/srv/site/snapshot/restore.py".into(), simulated: "/srv/site/t/restore.py".into() }
@@ -53,4 +57,38 @@ fn aligned() -> Arc<Aligned> {
 
 fn shown(wizard: &Wizard) -> &Compared {
     wizard.state.comparison().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_panics_in_the_comparison(
+        event in random::event(),
+        scripts in random::scripts(),
+        msgs in prop::collection::vec(
+            prop_oneof![
+                12 => properties::key(),
+                4 => properties::mouse(),
+                1 => random::event().prop_map(Msg::Engine),
+                1 => random::scripts(),
+                2 => (80..200_u16, 24..60_u16).prop_map(|(columns, rows)| Msg::Resize(columns, rows)),
+                1 => (0..300_u16, 0..300_u16).prop_map(|(columns, rows)| Msg::Resize(columns, rows)),
+            ],
+            0..40,
+        ),
+    ) {
+        let mut wizard = Wizard::planned(80, 24);
+        wizard.tell(event);
+        wizard.keys("d");
+        wizard.send(scripts);
+        for msg in msgs {
+            wizard.send(msg);
+            if wizard.state.screen == Screen::Main && Context::of(&wizard.state) == Context::Main {
+                wizard.keys("d");
+            }
+            let steers = wizard.screen().contains(['\u{1b}', '\u{9b}', '\u{202e}']);
+            prop_assert!(!steers);
+        }
+    }
 }

@@ -51,14 +51,14 @@ pub fn lines(state: &State, compared: &Compared, width: usize) -> Vec<Line<'stat
     match compared.chosen {
         Entry::Found(_) | Entry::Quiet(_) => {
             if let Some(found) = compared.found(compared.chosen) {
-                page.found(found);
-                if let Some(renaming) = compared.decidable().and_then(|at| compared.evidence.renamings.get(at)) {
-                    page.renaming(renaming);
-                }
+                let renaming = compared.decidable().and_then(|at| compared.evidence.renamings.get(at));
+                page.found(found, renaming);
             }
         }
         Entry::Renaming(_) => {
             if let Some(renaming) = compared.renaming(compared.chosen) {
+                let guess = &renaming.guess;
+                page.put("", Role::Text, &format!("Probably {} was renamed to {}.", guess.from, guess.to), Role::Title);
                 page.renaming(renaming);
             }
         }
@@ -94,12 +94,16 @@ impl Page<'_> {
         }
     }
 
-    fn found(&mut self, found: &Found) {
+    fn found(&mut self, found: &Found, renaming: Option<&Renaming>) {
         let difference = &found.difference;
         let label = format!("{} {}  ", symbol(&difference.change), class_word(difference.class));
         let role = of_class(difference.class);
         self.put("", role, &format!("{label}{}", rows(&found.touched)), role);
         self.put("", Role::Text, &difference.sentence, Role::Text);
+        if let Some(renaming) = renaming {
+            self.put("Renamed? ", Role::Title, &format!("{}.", renamed(&renaming.guess)), Role::Text);
+            self.renaming(renaming);
+        }
         let (role, effect) = effect(&found.effect);
         self.put("Restore  ", Role::Title, &effect, role);
         if let Some(remedy) = &found.remedy {
@@ -131,13 +135,11 @@ impl Page<'_> {
 
     fn renaming(&mut self, renaming: &Renaming) {
         let word = match renaming.decided {
-            None => ("? ", Role::Key, "Renamed, or gone? Only you know: press y if it was renamed, x if it is gone."),
+            None => ("? ", Role::Key, "Only you know: press y if it was renamed, x if it is gone."),
             Some(true) => ("✔ ", Role::Good, "You said: it was renamed. y takes your word back."),
             Some(false) => ("✘ ", Role::Warning, "You said: it is gone. x takes your word back."),
         };
-        let guess = &renaming.guess;
-        self.put("Probably renamed: ", Role::Title, &format!("{} → {}", guess.from, guess.to), Role::Text);
-        self.put("", Role::Text, &guess.because, Role::Text);
+        self.put("", Role::Text, &renaming.guess.because, Role::Text);
         self.put(word.0, word.1, word.2, word.1);
     }
 

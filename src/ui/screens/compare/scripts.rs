@@ -20,9 +20,10 @@ pub fn draw(state: &State, compared: &Compared, frame: &mut Frame, area: Rect) {
         other => return nothing(state, other, frame, area),
     };
     let Some(look) = compared.view.look() else { return };
+    let chosen = compared.section();
     for (y, (section, row)) in (area.y..area.bottom()).zip(compared.view.visible()) {
         let area = Rect { y, height: 1, ..area };
-        let mut pen = Pen { state, look, buffer: frame.buffer_mut(), current: false };
+        let mut pen = Pen { state, look, buffer: frame.buffer_mut(), current: false, chosen };
         pen.current = compared.view.found == Some((section, row.pair));
         pen.row(aligned, compared.view.pair(section, row.pair), (section, row), area);
     }
@@ -79,6 +80,8 @@ struct Pen<'a> {
     buffer: &'a mut Buffer,
     /// Whether the search stands at this row.
     current: bool,
+    /// The part that belongs to the chosen difference.
+    chosen: Option<usize>,
 }
 
 impl Pen<'_> {
@@ -90,12 +93,15 @@ impl Pen<'_> {
         let width = usize::from(area.width);
         match row.cells {
             Cells::Heading => {
+                let chosen = self.chosen == Some(section);
                 let Some(section) = aligned.sections().get(section) else { return };
                 let role = match section.state {
+                    _ if chosen => Role::Focus,
                     Differs::Equal | Differs::Noise => Role::Dim,
                     Differs::Changed | Differs::Removed | Differs::Added => Role::Title,
                 };
-                let heading = format!("▪ {} · {}", name(section), word(section.state));
+                let mark = if chosen { "▶" } else { "▪" };
+                let heading = format!("{mark} {} · {}", name(section), word(section.state));
                 self.buffer.set_stringn(area.x, area.y, text::cut(&heading, width), width, self.style(role));
             }
             Cells::Fold(lines) => {

@@ -14,11 +14,18 @@ pub fn now(state: &State, compared: &Compared) -> String {
     if state.ask().is_some() {
         return words::now(state);
     }
+    let chosen = compared.decidable().and_then(|at| compared.evidence.renamings.get(at));
+    if state.watched.is_none() && chosen.is_some_and(|renaming| renaming.decided.is_none()) {
+        return "Was it renamed? Press y. Press x if it is gone.".to_owned();
+    }
     let undecided = compared.undecided();
     if undecided > 0 && state.watched.is_none() {
         return match undecided {
-            1 => "1 renaming (?) is open: choose it, then press y or x.".to_owned(),
-            _ => format!("{} renamings (?) are open: choose each, then press y or x.", text::number(undecided as u64)),
+            1 => "1 probable renaming (?) is undecided: choose it, then press y or x.".to_owned(),
+            _ => {
+                let undecided = text::number(undecided as u64);
+                format!("{undecided} probable renamings (?) are undecided: choose each, then press y or x.")
+            }
         };
     }
     let next = if state.asks_for_verdict() {

@@ -20,7 +20,7 @@ fn both(name: &str, scene: impl Fn(u16, u16) -> Wizard) {
 fn the_step_tells_the_verdict() {
     both("step", |columns, rows| {
         let mut wizard = compared(columns, rows, &decide(), Some(paths()));
-        wizard.keys("k");
+        wizard.keys("jjjjjjj");
         wizard
     });
 }
