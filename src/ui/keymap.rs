@@ -617,6 +617,7 @@ fn bar_text(state: &State, binding: &Binding) -> &'static str {
         Command::Go if state.steps.iter().all(|step| step.plan.state == StepState::Pending) => "begin",
         Command::Shell if state.shell.is_some() => "back into the shell",
         Command::FullScreen if state.division == Division::LogAlone && state.comparison().is_none() => "all panes",
+        Command::Close if state.asks_for_verdict() => "question",
         _ if let Some(compared) = state.comparison() => compare::bar_text(compared, binding),
         _ => binding.bar,
     }

@@ -188,7 +188,7 @@ pub fn bar_text(compared: &Compared, binding: &Binding) -> &'static str {
             Folding::Folded => "show noise",
             Folding::Unfolded => "hide noise",
         },
-        Command::Enter if compared.extent == Extent::ScriptsAlone => "all panes",
+        Command::Enter | Command::FullScreen if compared.extent == Extent::ScriptsAlone => "all panes",
         Command::Enter if compared.pane != Pane::List => "full screen",
         Command::Fold => match (compared.pane, compared.noise, compared.view.equal) {
             (Pane::List, Folding::Folded, _) => "show noise",
@@ -197,7 +197,6 @@ pub fn bar_text(compared: &Compared, binding: &Binding) -> &'static str {
             (_, _, Folding::Unfolded) => "fold equal",
         },
         Command::Unified if compared.view.shown_mode() == Mode::Unified => "side by side",
-        Command::FullScreen if compared.extent == Extent::ScriptsAlone => "all panes",
         _ => binding.bar,
     }
 }

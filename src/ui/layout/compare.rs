@@ -62,7 +62,7 @@ pub fn areas(state: &State, compared: &Compared) -> Areas {
     if compared.extent == Extent::ScriptsAlone {
         let scripts = Rect::new(1, 1, inner, rows.saturating_sub(5));
         let scripts_title = Rect { y: 0, height: 1, ..scripts };
-        return Areas { screen, scripts, scripts_title, status, keys, ..Areas::default() };
+        return Areas { screen, scripts_title, scripts, status, keys, ..Areas::default() };
     }
     let height = text::cells(verdict::lines(state, compared, usize::from(status.width)).len());
     let verdict = Rect { y: 1, height, ..status };

@@ -1,16 +1,21 @@
 //! Two dump scripts in memory: their alignment, and their lines for searching, since a search must not align what
 //! nobody looks at.
 
+use std::ops::Range;
+
+use memchr::memmem::Finder;
+
 use crate::compare::Subject;
 use crate::compare::sides::{Pair, Part, Section, Sides, State};
 use crate::dump::Script;
+use crate::ui::text;
 
 /// Two dump scripts, aligned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Aligned {
     sides: Sides,
-    old: Vec<String>,
-    new: Vec<String>,
+    old: Lines,
+    new: Lines,
     #[cfg(test)]
     pairs: Vec<Vec<Pair>>,
 }
@@ -20,11 +25,10 @@ impl Aligned {
     #[must_use]
     pub fn new(old: &str, new: &str) -> Self {
         let sides = Sides::new((old, &Script::read(old)), (new, &Script::read(new)));
-        let lines = |text: &str| text.lines().map(str::to_owned).collect();
         Self {
             sides,
-            old: lines(old),
-            new: lines(new),
+            old: Lines::of(old),
+            new: Lines::of(new),
             #[cfg(test)]
             pairs: Vec::new(),
         }
@@ -35,11 +39,15 @@ impl Aligned {
     pub fn known(sections: Vec<(Part, State, Vec<Pair>)>) -> Self {
         let mut aligned = Self::default();
         for (part, state, pairs) in sections {
-            let from = (aligned.old.len(), aligned.new.len());
-            let text = |line: &crate::compare::sides::Line| line.pieces.iter().map(|(text, _)| text.as_str()).collect();
-            aligned.old.extend(pairs.iter().filter_map(|pair| pair.old.as_ref()).map(text));
-            aligned.new.extend(pairs.iter().filter_map(|pair| pair.new.as_ref()).map(text));
-            let (old, new) = (from.0..aligned.old.len(), from.1..aligned.new.len());
+            let from = (aligned.old.count(), aligned.new.count());
+            for pair in &pairs {
+                for (line, lines) in [(&pair.old, &mut aligned.old), (&pair.new, &mut aligned.new)] {
+                    if let Some(line) = line {
+                        lines.push(&line.pieces.iter().map(|(text, _)| text.as_str()).collect::<String>());
+                    }
+                }
+            }
+            let (old, new) = (from.0..aligned.old.count(), from.1..aligned.new.count());
             aligned.sides.sections.push(Section { part, state, old, new });
             aligned.pairs.push(pairs);
         }
@@ -65,16 +73,14 @@ impl Aligned {
     /// Returns the greatest line number.
     #[must_use]
     pub fn longest(&self) -> usize {
-        self.old.len().max(self.new.len())
+        self.old.count().max(self.new.count())
     }
 
-    /// Tells whether a part has a line that is wanted.
-    pub fn any(&self, section: usize, wanted: impl Fn(&str) -> bool) -> bool {
+    /// Tells whether a part may have a line with the needle.
+    #[must_use]
+    pub fn has(&self, section: usize, needle: &Needle) -> bool {
         let Some(section) = self.sections().get(section) else { return false };
-        let of = |lines: &[String], range: &std::ops::Range<usize>| {
-            lines.get(range.clone()).is_some_and(|lines| lines.iter().any(|line| wanted(line)))
-        };
-        of(&self.old, &section.old) || of(&self.new, &section.new)
+        self.old.has(&section.old, needle) || self.new.has(&section.new, needle)
     }
 
     /// Returns the part that belongs to a subject: the function of its table.
@@ -96,5 +102,59 @@ impl Aligned {
     pub fn first_difference(&self) -> Option<usize> {
         let differs = |section: &Section| !matches!(section.state, State::Equal | State::Noise);
         self.sections().iter().position(differs)
+    }
+}
+
+/// What is looked for, made ready for many parts.
+#[derive(Debug)]
+pub struct Needle {
+    finder: Finder<'static>,
+    case_sensitive: bool,
+}
+
+impl Needle {
+    /// Makes a needle ready. Case matters only when it has a capital letter.
+    #[must_use]
+    pub fn new(needle: &str) -> Self {
+        let case_sensitive = text::case_sensitive(needle);
+        let folded = if case_sensitive { needle.to_owned() } else { needle.to_lowercase() };
+        Self { finder: Finder::new(&folded).into_owned(), case_sensitive }
+    }
+}
+
+/// The lines of a script, as they are and in small letters, so that a search runs at the speed of memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Lines {
+    text: String,
+    folded: String,
+    /// Where each line begins, in both.
+    starts: Vec<(usize, usize)>,
+}
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        let mut lines = Self::default();
+        text.lines().for_each(|line| lines.push(line));
+        lines
+    }
+
+    fn push(&mut self, line: &str) {
+        self.starts.push((self.text.len(), self.folded.len()));
+        self.text.push_str(line);
+        self.text.push('\n');
+        self.folded.push_str(&line.to_lowercase());
+        self.folded.push('\n');
+    }
+
+    const fn count(&self) -> usize {
+        self.starts.len()
+    }
+
+    fn has(&self, range: &Range<usize>, needle: &Needle) -> bool {
+        let end = (self.text.len(), self.folded.len());
+        let start = |line: usize| self.starts.get(line).copied().unwrap_or(end);
+        let (from, to) = (start(range.start), start(range.end));
+        let lines = if needle.case_sensitive { self.text.get(from.0..to.0) } else { self.folded.get(from.1..to.1) };
+        lines.is_some_and(|lines| needle.finder.find(lines.as_bytes()).is_some())
     }
 }

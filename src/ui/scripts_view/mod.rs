@@ -172,7 +172,7 @@ impl ScriptsView {
 
     fn row_of(&mut self, aligned: &Aligned, section: usize, pair: usize) -> usize {
         let rows = self.lay(aligned, section);
-        let heading = |row: &&Row| row.cells != Cells::Heading;
+        let heading = |row: &&Row| !matches!(row.cells, Cells::Heading | Cells::Closed(_));
         let before = rows.iter().filter(heading).take_while(|row| row.pair < pair).count();
         // The row of the pair itself, or the fold that hides it; row 0 is the heading.
         match rows.get(before + 1) {
@@ -236,6 +236,7 @@ impl ScriptsView {
         };
         let count = aligned.sections().len();
         let first = from.map_or(self.place.section, |(section, _)| section).min(count.saturating_sub(1));
+        let wanted = aligned::Needle::new(&needle);
         let has = |line: &Option<Line>| line.as_ref().is_some_and(|line| text::contains(&plain(line), &needle));
         // Once around: the part where it begins is looked at again in the end, for what lies before the beginning.
         for step in 0..=count {
@@ -243,7 +244,7 @@ impl ScriptsView {
                 Way::Down => (first + step) % count.max(1),
                 Way::Up => (first + count - step) % count.max(1),
             };
-            if !aligned.any(section, |line| text::contains(line, &needle)) {
+            if !aligned.has(section, &wanted) {
                 continue;
             }
             let pairs = self.pairs.entry(section).or_insert_with(|| Arc::new(aligned.pairs(section)));

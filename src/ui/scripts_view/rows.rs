@@ -47,6 +47,8 @@ pub struct Row {
 pub enum Cells {
     /// The name of the part.
     Heading,
+    /// The name of a part that is folded away as a whole, with its lines.
+    Closed(usize),
     /// So many lines are folded away.
     Fold(usize),
     /// Both sides; none where that side has nothing in this row.
@@ -134,14 +136,16 @@ pub fn plain(line: &Line) -> String {
 pub fn lay_folded(section: &Section, look: &Look) -> Option<Vec<Row>> {
     let whole = matches!(section.state, State::Equal | State::Noise) && look.equal == Folding::Folded;
     let lines = section.old.len().max(section.new.len());
-    let rows = [Cells::Heading, Cells::Fold(lines)].map(|cells| Row { pair: 0, cells });
-    (whole && lines > 0 && look.needle.is_none()).then(|| rows.to_vec())
+    (whole && look.needle.is_none()).then(|| vec![Row { pair: 0, cells: Cells::Closed(lines) }])
 }
 
 /// Returns the rows of a part.
 #[must_use]
 pub fn lay(section: &Section, pairs: &[Pair], look: &Look) -> Vec<Row> {
     let mut rows = vec![Row { pair: 0, cells: Cells::Heading }];
+    // What only one side has needs no room for the other.
+    let alone = matches!(section.state, State::Removed | State::Added);
+    let look = &Look { mode: if alone { Mode::Unified } else { look.mode }, ..look.clone() };
     let whole = matches!(section.state, State::Equal | State::Noise);
     let found = |pair: &Pair| {
         let wanted = |line: &Option<Line>| line.as_ref().is_some_and(|line| look.wants(&plain(line)));
@@ -181,10 +185,8 @@ fn lay_pairs(pairs: &[Pair], range: Range<usize>, look: &Look, rows: &mut Vec<Ro
         let (old, new) = (broken(&pair.old, Side::Old), broken(&pair.new, Side::New));
         match look.mode {
             Mode::Sides => {
-                rows.extend((0..old.len().max(new.len())).map(|piece| Row {
-                    pair: at,
-                    cells: Cells::Sides(old.get(piece).copied(), new.get(piece).copied()),
-                }))
+                let both = |piece: usize| Cells::Sides(old.get(piece).copied(), new.get(piece).copied());
+                rows.extend((0..old.len().max(new.len())).map(|piece| Row { pair: at, cells: both(piece) }));
             }
             Mode::Unified => {
                 let old = if pair.is_equal() { Vec::new() } else { old };

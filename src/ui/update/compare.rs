@@ -217,7 +217,7 @@ fn walk(compared: &mut Compared, way: Way, counts: fn(Entry) -> bool) {
 fn scroll(state: &mut State, pane: Pane, command: Command, times: usize) {
     let Some(compared) = state.comparison() else { return };
     let areas = areas(state, compared);
-    let page = |height: u16| usize::from(height).saturating_sub(1).max(1);
+    let rows = |height: u16| usize::from(height).saturating_sub(1).max(1);
     let lines =
         if pane == Pane::Detail { detail::lines(state, compared, usize::from(areas.detail.width)).len() } else { 0 };
     let Some(compared) = state.compared.as_deref_mut() else { return };
@@ -225,7 +225,7 @@ fn scroll(state: &mut State, pane: Pane, command: Command, times: usize) {
         Pane::List => {
             let steps = match command {
                 Command::Up | Command::Down => times,
-                Command::PageUp | Command::PageDown => page(areas.list.height),
+                Command::PageUp | Command::PageDown => rows(areas.list.height),
                 _ => usize::MAX,
             };
             let way =
@@ -240,8 +240,8 @@ fn scroll(state: &mut State, pane: Pane, command: Command, times: usize) {
             compared.scroll = match command {
                 Command::Up => compared.scroll.min(most).saturating_sub(times),
                 Command::Down => compared.scroll.saturating_add(times),
-                Command::PageUp => compared.scroll.min(most).saturating_sub(page(areas.detail.height)),
-                Command::PageDown => compared.scroll.saturating_add(page(areas.detail.height)),
+                Command::PageUp => compared.scroll.min(most).saturating_sub(rows(areas.detail.height)),
+                Command::PageDown => compared.scroll.saturating_add(rows(areas.detail.height)),
                 Command::First => 0,
                 _ => most,
             }
@@ -253,8 +253,8 @@ fn scroll(state: &mut State, pane: Pane, command: Command, times: usize) {
             match command {
                 Command::Up => view.up(aligned, times),
                 Command::Down => view.down(aligned, times),
-                Command::PageUp => view.up(aligned, page(areas.scripts.height)),
-                Command::PageDown => view.down(aligned, page(areas.scripts.height)),
+                Command::PageUp => view.up(aligned, rows(areas.scripts.height)),
+                Command::PageDown => view.down(aligned, rows(areas.scripts.height)),
                 Command::First => view.go_to(0),
                 _ => view.last(aligned),
             }
@@ -279,15 +279,14 @@ fn look(compared: &mut Compared, way: Way, begin: Begin) {
         compared.view.needle = None;
         compared.view.found = None;
     }
-    let found = match pane {
-        Pane::List => look_in_list(compared, &needle, way, begin),
-        _ => {
-            let Scripts::Read(aligned) = &compared.scripts else { return };
-            let view = &mut compared.view;
-            view.needle = Some(needle.clone());
-            let from = view.found.filter(|_| begin == Begin::Beyond);
-            view.find(aligned, way, from)
-        }
+    let found = if pane == Pane::List {
+        look_in_list(compared, &needle, way, begin)
+    } else {
+        let Scripts::Read(aligned) = &compared.scripts else { return };
+        let view = &mut compared.view;
+        view.needle = Some(needle.clone());
+        let from = view.found.filter(|_| begin == Begin::Beyond);
+        view.find(aligned, way, from)
     };
     if let Some(search) = &mut compared.search {
         search.found = (!needle.is_empty()).then_some(found);

@@ -43,9 +43,9 @@ pub fn draw(state: &State, compared: &Compared, frame: &mut Frame) {
 fn frames(state: &State, compared: &Compared, frame: &mut Frame, areas: &Areas) {
     let style = state.colours.of(Role::Border);
     frame.render_widget(Block::bordered().border_style(style), areas.screen);
-    let rule = areas.status.y.saturating_sub(1);
+    let bottom = areas.status.y.saturating_sub(1);
     let buffer = frame.buffer_mut();
-    horizontal(buffer, areas.screen, rule, style);
+    horizontal(buffer, areas.screen, bottom, style);
     let title = |frame: &mut Frame, area: Rect, (left, right): (String, String), role: Role| {
         let width = usize::from(area.width).saturating_sub(2);
         let left = text::cut(&format!(" {left} "), width);
@@ -68,11 +68,11 @@ fn frames(state: &State, compared: &Compared, frame: &mut Frame, areas: &Areas) 
     let both = !areas.list.is_empty() && !areas.detail.is_empty();
     let x = areas.list.right();
     if both {
-        for y in areas.titles.y + 1..rule {
+        for y in areas.titles.y + 1..bottom {
             put(buffer, x, y, "│", style);
         }
         put(buffer, x, areas.titles.y, "┬", style);
-        put(buffer, x, rule, "┴", style);
+        put(buffer, x, bottom, "┴", style);
     }
     if !areas.scripts_title.is_empty() {
         let line = areas.scripts_title;

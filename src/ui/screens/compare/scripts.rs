@@ -47,7 +47,9 @@ fn nothing(state: &State, scripts: &Scripts, frame: &mut Frame, area: Rect) {
 #[must_use]
 pub fn title(compared: &Compared) -> (String, String) {
     let Scripts::Read(aligned) = &compared.scripts else { return ("scripts".to_owned(), String::new()) };
+    let lost = compared.chosen.is_difference() && compared.section().is_none();
     let mode = match compared.view.shown_mode() {
+        _ if lost => "scripts: no part belongs to this",
         Mode::Sides => "scripts: snapshot | simulated dump",
         Mode::Unified => "scripts: - snapshot + simulated dump",
     };
@@ -73,6 +75,12 @@ const fn word(state: Differs) -> &'static str {
     }
 }
 
+/// Returns `1 equal line`, `14 equal lines`, `2 lines of noise`.
+fn counted(lines: usize, what: &str) -> String {
+    let what = if lines == 1 { what.to_owned() } else { what.replacen("line", "lines", 1) };
+    format!("{} {what}", text::number(lines as u64))
+}
+
 /// Draws rows.
 struct Pen<'a> {
     state: &'a State,
@@ -92,7 +100,7 @@ impl Pen<'_> {
     fn row(&mut self, aligned: &Aligned, pair: Option<&Pair>, (section, row): (usize, Row), area: Rect) {
         let width = usize::from(area.width);
         match row.cells {
-            Cells::Heading => {
+            Cells::Heading | Cells::Closed(_) => {
                 let chosen = self.chosen == Some(section);
                 let Some(section) = aligned.sections().get(section) else { return };
                 let role = match section.state {
@@ -101,14 +109,17 @@ impl Pen<'_> {
                     Differs::Changed | Differs::Removed | Differs::Added => Role::Title,
                 };
                 let mark = if chosen { "▶" } else { "▪" };
-                let heading = format!("{mark} {} · {}", name(section), word(section.state));
+                let folded = match row.cells {
+                    Cells::Closed(lines) => format!(" · {} folded", counted(lines, "line")),
+                    _ => String::new(),
+                };
+                let heading = format!("{mark} {} · {}{folded}", name(section), word(section.state));
                 self.buffer.set_stringn(area.x, area.y, text::cut(&heading, width), width, self.style(role));
             }
             Cells::Fold(lines) => {
                 let noise = aligned.sections().get(section).is_some_and(|section| section.state == Differs::Noise);
-                let (what, lines) = (if noise { "lines of noise" } else { "equal lines" }, text::number(lines as u64));
-                let what = if lines == "1" { what.replacen("lines", "line", 1) } else { what.to_owned() };
-                let fold = format!("  ── {lines} {what} ──");
+                let what = if noise { "line of noise" } else { "equal line" };
+                let fold = format!("  ── {} ──", counted(lines, what));
                 self.buffer.set_stringn(area.x, area.y, fold, width, self.style(Role::Dim));
             }
             Cells::Sides(old, new) => {

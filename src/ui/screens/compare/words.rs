@@ -20,13 +20,12 @@ pub fn now(state: &State, compared: &Compared) -> String {
     }
     let undecided = compared.undecided();
     if undecided > 0 && state.watched.is_none() {
-        return match undecided {
-            1 => "1 probable renaming (?) is undecided: choose it, then press y or x.".to_owned(),
-            _ => {
-                let undecided = text::number(undecided as u64);
-                format!("{undecided} probable renamings (?) are undecided: choose each, then press y or x.")
-            }
+        let (renamings, are, each) = if undecided == 1 {
+            ("1 probable renaming".to_owned(), "is", "it")
+        } else {
+            (format!("{} probable renamings", text::number(undecided as u64)), "are", "each")
         };
+        return format!("{renamings} (?) {are} undecided: choose {each}, then press y or x.");
     }
     let next = if state.asks_for_verdict() {
         "q leads back to the question."

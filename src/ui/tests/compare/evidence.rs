@@ -167,6 +167,7 @@ pub fn restore() -> Evidence {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "sides of a pair are optional")]
 fn line(number: usize, pieces: &[(&str, bool)]) -> Option<Line> {
     Some(Line { number, pieces: pieces.iter().map(|(text, differs)| ((*text).to_owned(), *differs)).collect() })
 }
