@@ -35,6 +35,12 @@ pub fn on_compared(state: &mut State, evidence: Box<Evidence>, paths: Option<Dum
     }
 }
 
+/// Forgets what was compared: it is compared again, or belongs to a run of before.
+pub fn forget(state: &mut State) {
+    state.compared = None;
+    state.screen = Screen::Main;
+}
+
 /// Takes in scripts that were read. An answer that was overtaken by other scripts is dropped.
 pub fn on_scripts(state: &mut State, paths: &DumpScripts, read: Result<Arc<Aligned>, Vec<String>>) {
     let Some(compared) = state.compared.as_deref_mut().filter(|compared| compared.paths.as_ref() == Some(paths)) else {

@@ -26,6 +26,9 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         }
         Event::Compared { evidence, scripts } => compare::on_compared(state, evidence, scripts, actions),
         Event::RunOpened { run, resumed, started, .. } => {
+            if state.run.is_some_and(|known| known.number != run) {
+                compare::forget(state);
+            }
             state.run = Some(Run { number: run, resumed, started });
             if let Engine::Over { .. } = state.engine {
                 state.engine = Engine::Resting { because: None };
@@ -33,6 +36,9 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         }
         Event::PlanMade { steps } => plan(state, steps),
         Event::StepStarted { step, attempt, log, at } => {
+            if step == StepId::Compare {
+                compare::forget(state);
+            }
             state.engine = Engine::Working;
             if let Some(step) = state.step_mut(step) {
                 step.plan.state = StepState::Running;

@@ -1,6 +1,7 @@
 //! What the operator is to do now, on the screen of the comparison.
 
 use crate::compare::Verdict;
+use crate::procedure::StepState;
 use crate::ui::screens::words;
 use crate::ui::state::{Compared, State};
 use crate::ui::text;
@@ -10,6 +11,11 @@ use crate::ui::text;
 pub fn now(state: &State, compared: &Compared) -> String {
     if state.waiting.is_some() && state.watched.is_none() {
         return "A command waits for your answer: q leads to it.".to_owned();
+    }
+    if let Some(step) = state.first_open().and_then(|at| state.steps.get(at))
+        && matches!(step.plan.state, StepState::Failed { .. } | StepState::Interrupted { .. })
+    {
+        return format!("Step {} {}: q leads to the steps.", step.plan.step.number(), step.plan.state.word());
     }
     if state.ask().is_some() {
         return words::now(state);

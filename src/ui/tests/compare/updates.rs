@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEven
 use super::evidence::{decide, restore, skip};
 use super::{aligned, compared, opened, paths, shown, verdict_question};
 use crate::engine::{Event, Wish};
-use crate::procedure::{DumpScripts, StepId};
+use crate::procedure::{DumpScripts, StepId, StepState};
 use crate::ui::keymap::{Command, Context, hints};
 use crate::ui::layout::compare::areas;
 use crate::ui::scripts_view::{Aligned, Mode, Place};
@@ -337,4 +337,25 @@ fn empty_scripts_are_no_trouble() {
     wizard.key(KeyCode::Enter);
     wizard.keys("nG");
     assert!(wizard.screen().contains("part 1") || wizard.screen().contains("scripts"));
+}
+
+#[test]
+fn evidence_of_before_is_forgotten_when_it_is_compared_again() {
+    let again = Event::StepStarted { step: StepId::Compare, attempt: 2, log: "/log".into(), at: crate::ui::tests::NOW };
+    let other_run = Event::RunOpened { run: 4, resumed: false, started: 0, state_dir: "/state".into() };
+    for event in [again, other_run] {
+        let mut wizard = opened(120, 36, &decide());
+        wizard.tell(event);
+        assert_eq!((wizard.state.screen, &wizard.state.compared), (Screen::Main, &None));
+    }
+    let mut wizard = opened(120, 36, &decide());
+    wizard.tell(Event::RunOpened { run: 3, resumed: true, started: 0, state_dir: "/state".into() });
+    assert_eq!(wizard.state.screen, Screen::Compare, "the same run was taken up");
+}
+
+#[test]
+fn a_step_that_fails_meanwhile_is_told() {
+    let mut wizard = opened(80, 24, &decide());
+    wizard.ended(StepId::Restore, StepState::Failed { because: "The disk is full.".into() }, 3.0);
+    assert!(wizard.screen().contains("Step 9 failed: q leads to the steps."), "{}", wizard.screen());
 }
