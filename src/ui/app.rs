@@ -13,13 +13,14 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::reader::Reader;
-use super::screens;
 use super::state::{Action, Engine, Msg, State};
 use super::style::Colours;
 use super::terminal::{self, Guard, Output, Screen};
 use super::update::update;
+use super::{screens, scripts_reader};
 use crate::engine::{Event, Outcome, Wish};
 use crate::error::{Kind, Report};
+use crate::procedure::DumpScripts;
 
 /// How often the screen is drawn at most while things flood in.
 const FRAME: Duration = Duration::from_millis(60);
@@ -256,6 +257,7 @@ impl App {
                 let _ = self.wishes.send(wish);
             }
             Action::Ask(request) => self.reader.ask(request),
+            Action::ReadScripts(paths) => read_scripts(paths, self.sender.clone()),
             Action::Clipboard(text) => {
                 let text = base64::engine::general_purpose::STANDARD.encode(text);
                 self.output.send(format!("\x1b]52;c;{text}\x07").into_bytes());
@@ -341,6 +343,14 @@ fn forward(mut events: UnboundedReceiver<Event>, sender: UnboundedSender<Msg>) -
         }
         let _ = sender.send(Msg::EngineGone);
     })
+}
+
+/// Reads and aligns the dump scripts in the background. Nobody waits for it: it ends by itself.
+fn read_scripts(paths: DumpScripts, sender: UnboundedSender<Msg>) {
+    tokio::task::spawn_blocking(move || {
+        let read = scripts_reader::read(&paths);
+        let _ = sender.send(Msg::Scripts { paths, read });
+    });
 }
 
 /// Forwards signals that end or continue the wizard.

@@ -99,6 +99,24 @@ pub enum Command {
     AcceptSearch,
     /// Let keys go to the wizard while the shell stays.
     LeaveShell,
+    /// Show what the versions differ in.
+    Diff,
+    /// Leave the comparison for the steps.
+    Close,
+    /// Look closer at what is chosen.
+    Enter,
+    /// The next difference.
+    NextDifference,
+    /// The difference before.
+    PreviousDifference,
+    /// Side by side, or one below the other.
+    Unified,
+    /// Fold away noise or equal lines, or show them.
+    Fold,
+    /// The field or model was renamed.
+    Renamed,
+    /// The field or model is gone.
+    Gone,
 }
 
 /// What keys mean depends on what is in front.
@@ -124,6 +142,10 @@ pub enum Context {
     Shell,
     /// Keys go to the command.
     Typing,
+    /// The comparison.
+    Compare,
+    /// The needle of a search in the comparison is typed.
+    CompareSearch,
     /// The panes.
     Main,
 }
@@ -148,6 +170,13 @@ impl Context {
         }
         if state.ask().is_some() {
             Self::Ask
+        } else if let Some(compared) = state.comparison() {
+            // Also while a command waits: what is typed here must not become its answer.
+            if compared.search.as_ref().is_some_and(|search| search.editing) {
+                Self::CompareSearch
+            } else {
+                Self::Compare
+            }
         } else if state.log.editing {
             Self::Search
         } else if state.shell.as_ref().is_some_and(|shell| shell.focus == ShellFocus::Shell) {
@@ -185,6 +214,8 @@ macro_rules! binding {
         Binding { keys: &[$($key),*], shown: $shown, bar: $bar, help: $help, command: $command, when: $when }
     };
 }
+
+mod compare;
 
 const fn c(c: char) -> (KeyCode, KeyModifiers) {
     (KeyCode::Char(c), NONE)
@@ -312,6 +343,14 @@ const MAIN: &[Binding] = &[
         "Go back to the running step and to the end of its log.",
         Command::Follow,
         may_follow
+    ),
+    binding!(
+        [c('d')],
+        "d",
+        "diff",
+        "Show what the new version changes, what that means for the rows, and the scripts side by side.",
+        Command::Diff,
+        |s| s.compared.is_some()
     ),
     binding!([c('n')], "n", "next", "Go to the next match.", Command::NextMatch, may_search_on),
     binding!([c('N')], "N", "previous", "Go to the match before.", Command::PreviousMatch, may_search_on),
@@ -484,6 +523,14 @@ const KILL: &[Binding] = &[
 
 const ASK: &[Binding] = &[
     binding!(
+        [c('d')],
+        "d",
+        "evidence",
+        "Show what the versions differ in; the question comes back.",
+        Command::Diff,
+        State::asks_for_verdict
+    ),
+    binding!(
         [k(KeyCode::Esc)],
         "Esc",
         "look around first",
@@ -504,6 +551,8 @@ const fn tables(context: Context) -> [&'static [Binding]; 2] {
         Context::Shell => [SHELL, &[]],
         Context::Search => [SEARCH, &[]],
         Context::Ask => [ASK, SCROLLING],
+        Context::Compare => [compare::SCREEN, &[]],
+        Context::CompareSearch => [compare::SEARCH, &[]],
         Context::Help | Context::Reading => [READING, SCROLLING],
         Context::Confirm => [CONFIRM, SCROLLING],
         Context::Cancel => [CANCEL, SCROLLING],
@@ -567,16 +616,19 @@ fn bar_text(state: &State, binding: &Binding) -> &'static str {
     match binding.command {
         Command::Go if state.steps.iter().all(|step| step.plan.state == StepState::Pending) => "begin",
         Command::Shell if state.shell.is_some() => "back into the shell",
-        Command::FullScreen if state.division == Division::LogAlone => "all panes",
+        Command::FullScreen if state.division == Division::LogAlone && state.comparison().is_none() => "all panes",
+        Command::Close if state.asks_for_verdict() => "question",
+        _ if let Some(compared) = state.comparison() => compare::bar_text(compared, binding),
         _ => binding.bar,
     }
 }
 
-/// Returns the keys that the help explains on the main screen: key, sentence, and whether it does something now.
+/// Returns the keys that the help explains on this screen: key, sentence, and whether it does something now.
 #[must_use]
 pub fn explained(state: &State) -> Vec<(&'static str, &'static str, bool)> {
     let mut rows: Vec<(&'static str, &'static str, bool)> = Vec::new();
-    for binding in MAIN {
+    let table = if state.comparison().is_some() { compare::SCREEN } else { MAIN };
+    for binding in table {
         rows.push((binding.shown, binding.help, (binding.when)(state)));
     }
     // Stable: what means something now comes first, each group in the table's order.

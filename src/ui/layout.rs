@@ -11,6 +11,8 @@
 //! └──────────────────────────────────┘
 //! ```
 
+pub mod compare;
+
 use ratatui::layout::{Position, Rect};
 
 use super::keymap::{Command, hints};
@@ -158,7 +160,7 @@ pub struct Placed {
 pub fn key_bar(state: &State, bar: Rect) -> Vec<Placed> {
     let hints = hints(state);
     let size = |hint: &super::keymap::Hint| text::cells(text::width(&hint.key) + 1 + text::width(&hint.text) + 2);
-    let kept = |command: Command| matches!(command, Command::Help | Command::Quit);
+    let kept = |command: Command| matches!(command, Command::Help | Command::Quit | Command::Close);
     let reserved: u16 = hints.iter().filter(|hint| kept(hint.command)).map(size).sum();
     let mut left = bar.width.saturating_add(2).saturating_sub(reserved);
     let mut x = bar.x;
@@ -194,6 +196,8 @@ pub enum Spot {
     Log(usize),
     /// A hint of the key bar.
     Key(Command),
+    /// Something of the comparison.
+    Compare(compare::Place),
     /// The popup, or what it covers.
     Popup,
     /// Nothing.
@@ -204,6 +208,9 @@ pub enum Spot {
 #[must_use]
 pub fn spot(state: &State, column: u16, row: u16) -> Spot {
     let at = Position::new(column, row);
+    if let Some(compared) = state.comparison() {
+        return compare::spot(state, compared, at);
+    }
     let areas = areas(state);
     if areas.keys.contains(at) {
         return key_bar(state, areas.keys)

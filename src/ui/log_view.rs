@@ -101,17 +101,29 @@ impl Search {
     /// Tells whether case matters: only when a capital letter was typed.
     #[must_use]
     pub fn case_sensitive(&self) -> bool {
-        self.needle.chars().any(char::is_uppercase)
+        text::case_sensitive(&self.needle)
     }
 }
 
 /// Whether long lines are wrapped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Wrap {
     /// Long lines go on in the next row.
+    #[default]
     Lines,
     /// Long lines are cut; the arrows move sideways.
     Nothing,
+}
+
+impl Wrap {
+    /// Returns the other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Lines => Self::Nothing,
+            Self::Nothing => Self::Lines,
+        }
+    }
 }
 
 /// One row of the pane: a piece of a line.
@@ -373,10 +385,7 @@ impl LogView {
     pub fn toggle_wrap(&mut self) {
         self.skip = 0;
         self.left = 0;
-        self.wrap = match self.wrap {
-            Wrap::Lines => Wrap::Nothing,
-            Wrap::Nothing => Wrap::Lines,
-        };
+        self.wrap = self.wrap.other();
     }
 
     /// Returns the number of the line that the position display names, from 1; 0 for an empty log.

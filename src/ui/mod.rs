@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! keys, mouse, resize ─┐                       ┌─► Wish to the engine
-//! events of the engine ─┼─► Msg ─► update(State) ─► Action ─┼─► requests to the log reader
+//! events of the engine ─┼─► Msg ─► update(State) ─► Action ─┼─► requests to the readers of logs and scripts
 //! news of the log ──────┘             │        └─► clipboard, bell, suspend, quit
 //!                                     ▼
 //!                            draw(&State, &mut Frame)
 //! ```
 //!
-//! It changes nothing of a site and reads nothing but logs: what it shows comes as [`Event`](crate::engine::Event)s,
-//! what the operator wants leaves as [`Wish`](crate::engine::Wish)es.
+//! It changes nothing of a site and reads nothing but logs and dump scripts: what it shows comes as
+//! [`Event`](crate::engine::Event)s, what the operator wants leaves as [`Wish`](crate::engine::Wish)es.
 
 mod app;
 mod emulator;
@@ -20,6 +20,8 @@ mod line;
 mod log_view;
 mod reader;
 mod screens;
+mod scripts_reader;
+mod scripts_view;
 mod secret;
 mod source;
 mod state;

@@ -1,6 +1,9 @@
 //! All that the wizard knows, and the messages that change it. Plain data: no terminal, no file, no clock.
 
+mod compare;
+
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::tz::TimeZone;
@@ -8,11 +11,16 @@ use jiff::tz::TimeZone;
 use super::emulator::Emulator;
 use super::log_view::{Counted, LogView, Rows};
 use super::reader::Request;
+use super::scripts_view::Aligned;
 use super::secret::Secret;
 use super::style::Colours;
 use crate::engine::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Versions, Wish};
 use crate::error::Report;
-use crate::procedure::{StepId, StepState};
+use crate::procedure::{DumpScripts, StepId, StepState};
+
+pub use compare::{
+    Compared, Entry, Extent, Folding, Needle, Pane, Screen, Scripts, VERDICT, class_word, renamed, rows, symbol,
+};
 
 /// Something that reached the wizard. All of it comes through one channel, so its order is total.
 #[derive(Debug)]
@@ -33,6 +41,13 @@ pub enum Msg {
     EngineGone,
     /// News of a log.
     Log(LogNews),
+    /// The dump scripts were read.
+    Scripts {
+        /// Where they are.
+        paths: DumpScripts,
+        /// The scripts, or sentences that say which file cannot be read and why.
+        read: Result<Arc<Aligned>, Vec<String>>,
+    },
     /// The wizard runs again after it was suspended.
     Resumed,
     /// The terminal is gone, or somebody asked the process to end.
@@ -98,6 +113,8 @@ pub enum Action {
     Send(Wish),
     /// Ask the log reader.
     Ask(Request),
+    /// Read and align the dump scripts, in the background.
+    ReadScripts(DumpScripts),
     /// Put text on the operator's clipboard.
     Clipboard(String),
     /// Ring the bell and send a notification.
@@ -350,6 +367,10 @@ pub struct State {
     pub steps: Vec<Step>,
     /// What the engine does.
     pub engine: Engine,
+    /// Which screen is shown.
+    pub screen: Screen,
+    /// What was compared.
+    pub compared: Option<Box<Compared>>,
     /// The selected step.
     pub selected: usize,
     /// Whether the running step is selected by itself.
@@ -410,6 +431,8 @@ impl State {
             run: None,
             steps: StepId::ALL.into_iter().map(Step::unplanned).collect(),
             engine: Engine::Opening,
+            screen: Screen::Main,
+            compared: None,
             selected: 0,
             following: true,
             focus: Focus::Steps,
@@ -462,6 +485,18 @@ impl State {
     #[must_use]
     pub fn ask(&self) -> Option<&Ask> {
         self.asks.first().filter(|_| !self.aside)
+    }
+
+    /// Returns the comparison while its screen is shown.
+    #[must_use]
+    pub fn comparison(&self) -> Option<&Compared> {
+        self.compared.as_deref().filter(|_| self.screen == Screen::Compare)
+    }
+
+    /// Tells whether the oldest question is the one that the evidence answers.
+    #[must_use]
+    pub fn asks_for_verdict(&self) -> bool {
+        self.compared.is_some() && self.asks.first().is_some_and(|ask| ask.question == VERDICT)
     }
 
     /// Returns how the screen is divided now: a shell with the focus has all of it.

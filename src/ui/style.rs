@@ -2,6 +2,7 @@
 
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::compare::{Class, Verdict};
 use crate::engine::NoticeLevel;
 use crate::procedure::{Level, StepState};
 
@@ -48,6 +49,14 @@ pub enum Role {
     CurrentMatch,
     /// Where the operator types.
     Input,
+    /// A line that only the old script has, or that differs there.
+    Old,
+    /// A line that only the new script has, or that differs there.
+    New,
+    /// The words in it that differ.
+    OldWord,
+    /// The words in it that differ.
+    NewWord,
 }
 
 impl Colours {
@@ -70,11 +79,14 @@ impl Colours {
             Role::Key => (Some(Color::Yellow), Modifier::BOLD),
             Role::Command => (Some(Color::Cyan), Modifier::empty()),
             Role::Running => (Some(Color::Blue), Modifier::BOLD),
-            Role::Good => (Some(Color::Green), Modifier::empty()),
+            Role::Good | Role::New => (Some(Color::Green), Modifier::empty()),
             Role::Warning => (Some(Color::Yellow), Modifier::empty()),
             Role::Bad => (Some(Color::Red), Modifier::BOLD),
             Role::Match => (None, Modifier::REVERSED),
             Role::Input => (Some(Color::Yellow), Modifier::REVERSED),
+            Role::Old => (Some(Color::Red), Modifier::empty()),
+            Role::OldWord => (Some(Color::Red), Modifier::BOLD.union(Modifier::UNDERLINED)),
+            Role::NewWord => (Some(Color::Green), Modifier::BOLD.union(Modifier::UNDERLINED)),
         };
         let style = plain.add_modifier(modifier);
         match (self, colour) {
@@ -114,6 +126,27 @@ pub const fn of_level(level: Level) -> (Role, &'static str) {
         Level::Pass => (Role::Good, "✔"),
         Level::Warn => (Role::Warning, "!"),
         Level::Fail => (Role::Bad, "✘"),
+    }
+}
+
+/// Returns the role of a difference of this class.
+#[must_use]
+pub const fn of_class(class: Class) -> Role {
+    match class {
+        Class::Noise => Role::Dim,
+        Class::Additive => Role::Good,
+        Class::DataDependent => Role::Warning,
+        Class::Destructive => Role::Bad,
+    }
+}
+
+/// Returns the role, the symbol and the words of a verdict.
+#[must_use]
+pub const fn of_verdict(verdict: Verdict) -> (Role, &'static str, &'static str) {
+    match verdict {
+        Verdict::Skip => (Role::Good, "✔", "SKIP"),
+        Verdict::Restore => (Role::Warning, "▶", "RESTORE"),
+        Verdict::Decide => (Role::Bad, "?", "RESTORE after decisions"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Text for the screen: widths, wrapping, cutting, durations. Cleans what others wrote; knows no state.
 
+use std::ops::Range;
+
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Returns the columns that `text` takes.
@@ -24,13 +26,62 @@ pub fn is_unsafe(c: char) -> bool {
 /// Returns `text` without control and direction characters; tabs and line ends become spaces.
 #[must_use]
 pub fn clean(text: &str) -> String {
-    text.chars()
-        .filter_map(|c| match c {
-            '\t' | '\n' | '\r' => Some(' '),
-            c if is_unsafe(c) => None,
-            c => Some(c),
-        })
-        .collect()
+    text.chars().filter_map(clean_char).collect()
+}
+
+/// Returns what stands for a character on the screen; none when nothing does.
+#[must_use]
+pub fn clean_char(c: char) -> Option<char> {
+    match c {
+        '\t' | '\n' | '\r' => Some(' '),
+        c if is_unsafe(c) => None,
+        c => Some(c),
+    }
+}
+
+/// Tells whether case matters to a search: only when a capital letter was typed.
+#[must_use]
+pub fn case_sensitive(needle: &str) -> bool {
+    needle.chars().any(char::is_uppercase)
+}
+
+fn folded(c: char, case_sensitive: bool) -> char {
+    if case_sensitive { c } else { c.to_lowercase().next().unwrap_or(c) }
+}
+
+/// Returns where the needle is in a line, as ranges of character positions that do not overlap.
+#[must_use]
+pub fn matches(line: impl Iterator<Item = char>, needle: &str, case_sensitive: bool) -> Vec<Range<usize>> {
+    let needle: Vec<char> = needle.chars().map(|c| folded(c, case_sensitive)).collect();
+    if needle.is_empty() {
+        return Vec::new();
+    }
+    let line: Vec<char> = line.map(|c| folded(c, case_sensitive)).collect();
+    let mut ranges = Vec::new();
+    let mut at = 0;
+    while let Some(rest) = line.get(at..).filter(|rest| rest.len() >= needle.len()) {
+        if rest.starts_with(&needle) {
+            ranges.push(at..at + needle.len());
+            at += needle.len();
+        } else {
+            at += 1;
+        }
+    }
+    ranges
+}
+
+/// Tells whether the needle is in a line.
+#[must_use]
+pub fn contains(line: &str, needle: &str) -> bool {
+    if case_sensitive(needle) {
+        return line.contains(needle);
+    }
+    let needle = needle.to_lowercase();
+    if line.is_ascii() && needle.is_ascii() {
+        let mut windows = line.as_bytes().windows(needle.len().max(1));
+        return needle.is_empty() || windows.any(|window| window.eq_ignore_ascii_case(needle.as_bytes()));
+    }
+    line.to_lowercase().contains(&needle)
 }
 
 /// Cuts `text` to `columns`, with an ellipsis when something was cut off.

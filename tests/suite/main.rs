@@ -13,6 +13,7 @@ mod simulate;
 mod site;
 mod tmux;
 mod ui_fake;
+mod ui_fake_evidence;
 mod upgrade;
 mod verdict;
 mod verify;

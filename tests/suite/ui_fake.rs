@@ -1,6 +1,8 @@
 //! A scripted engine for looking at the wizard by hand and for driving it in a pseudo-terminal. No part of the product.
 //!
-//! `cargo test --test suite -- --ignored --exact ui_fake::wizard --nocapture`, with `UI_FAKE` naming a scene.
+//! `cargo test --test suite -- --ignored --exact ui_fake::wizard --nocapture`, with `UI_FAKE` naming a scene: `watch`,
+//! `trouble`, `panic`, `compare` (begins with the comparison), `long` (the same with scripts of 150,000 lines), `lost`
+//! (the same with a script that is not there).
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::format_push_string, reason = "a test tool")]
 
@@ -11,9 +13,11 @@ use std::time::Duration;
 
 use lino_upgrade::engine::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Versions, Wish};
 use lino_upgrade::error::{Kind, Report};
-use lino_upgrade::procedure::{Finding, StepId, StepState};
+use lino_upgrade::procedure::{DumpScripts, Finding, StepId, StepState};
 use lino_upgrade::ui::{Options, run};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::ui_fake_evidence;
 
 /// Answers wishes like an engine would, without any site.
 struct Fake {
@@ -101,6 +105,9 @@ impl Fake {
                 }
             });
         }
+        if ["compare", "long", "lost"].contains(&scene.as_str()) {
+            self.compare(&scene).await;
+        }
         while let Some(wish) = self.wishes.recv().await {
             match wish {
                 Wish::Continue | Wish::Run(_) => self.go().await,
@@ -114,6 +121,47 @@ impl Fake {
                     findings: vec![],
                 }),
                 Wish::TakeOver => self.tell(Event::Driving),
+                _ => {}
+            }
+        }
+    }
+
+    /// Tells evidence, and asks what is to be done.
+    async fn compare(&mut self, scene: &str) {
+        let fixture = |name| format!("{}/tests/fixtures/dumps/{name}/restore.py", env!("CARGO_MANIFEST_DIR"));
+        let mut scripts = DumpScripts { snapshot: fixture("noi-25.1.1"), simulated: fixture("noi-26.9.2-simulated") };
+        if scene == "long" {
+            for (path, side) in [(&mut scripts.snapshot, "25.1.1"), (&mut scripts.simulated, "26.9.2")] {
+                let file = self.dir.join(side);
+                std::fs::write(&file, ui_fake_evidence::long_script(150_000, side)).unwrap();
+                *path = file.display().to_string();
+            }
+        } else if scene == "lost" {
+            scripts.simulated = "/nowhere/t/restore.py".into();
+        }
+        let told = |decided| Event::Compared {
+            evidence: Box::new(ui_fake_evidence::evidence(decided)),
+            scripts: Some(scripts.clone()),
+        };
+        self.tell(told(None));
+        self.tell(Event::Asked {
+            ask: Ask {
+                question: "compare.verdict".into(),
+                step: StepId::Compare,
+                title: "Restore the snapshot?".into(),
+                text: "The restore is needed, and 315 rows are in its way.".into(),
+                choices: vec![('r', "Restore it".into()), ('l', "Leave the restore out".into())],
+                recommended: None,
+            },
+        });
+        while let Some(wish) = self.wishes.recv().await {
+            match wish {
+                Wish::Renamed { renamed, .. } => self.tell(told(renamed)),
+                Wish::Choose { question, key } => {
+                    self.tell(Event::Chosen { question, key, by: "operator".into() });
+                    return;
+                }
+                Wish::Leave => std::process::exit(0),
                 _ => {}
             }
         }
@@ -146,6 +194,7 @@ impl Fake {
                     self.ask(step).await;
                     self.tell(Event::DownSince { at: Some(now()) });
                 }
+                StepId::Compare => self.compare("compare").await,
                 StepId::Snapshot => self.input(step, "Are you sure you want to make a snapshot? [y/n] ", false).await,
                 StepId::Pull => self.input(step, "[sudo] password for lino: ", true).await,
                 StepId::Restore => {

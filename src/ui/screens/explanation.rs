@@ -6,9 +6,10 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
-use crate::procedure::{Level, StepState};
+use super::compare::verdict;
+use crate::procedure::{Level, StepId, StepState};
 use crate::ui::state::{Focus, State, Step};
-use crate::ui::style::{Role, of_level, of_state};
+use crate::ui::style::{Role, of_level, of_state, of_verdict};
 use crate::ui::text;
 
 /// Draws the explanation.
@@ -36,10 +37,12 @@ pub fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let grave = matches!(step.plan.state, StepState::Failed { .. } | StepState::Interrupted { .. });
     if grave {
         page.result(step);
+        page.verdict(step);
         page.findings(step);
         page.put("If you stop now: ", Role::Title, &step.plan.way_back, Role::Text);
         page.purpose(step);
     } else {
+        page.verdict(step);
         page.purpose(step);
         page.result(step);
         page.findings(step);
@@ -108,6 +111,17 @@ impl Page<'_> {
             self.lines.push(Line::styled(bar, self.style(Role::Running)));
         }
         self.put("", Role::Running, &progress.text, Role::Running);
+    }
+
+    /// Adds what the comparison came to, once it did.
+    fn verdict(&mut self, step: &Step) {
+        let Some(compared) = self.state.compared.as_deref().filter(|_| step.plan.step == StepId::Compare) else {
+            return;
+        };
+        let (role, _, _) = of_verdict(compared.evidence.verdict);
+        let (label, body) = verdict::words(&compared.evidence);
+        self.put(&format!("{label} "), role, &body, Role::Text);
+        self.put("d ", Role::Key, "opens the comparison: what differs, and what it means.", Role::Text);
     }
 
     fn result(&mut self, step: &Step) {

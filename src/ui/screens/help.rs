@@ -8,11 +8,13 @@ use crate::ui::style::Role;
 use crate::ui::text;
 
 const SCREEN: &str = include_str!("../../../assets/help/screen.txt");
+const COMPARE: &str = include_str!("../../../assets/help/compare.txt");
 
 /// Builds the lines of the help for a popup of this width.
 pub fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let mut lines: Vec<Line> = Vec::new();
-    for line in text::wrap(SCREEN, width) {
+    let screen = if state.comparison().is_some() { COMPARE } else { SCREEN };
+    for line in text::wrap(screen, width) {
         lines.push(Line::raw(line));
     }
     lines.push(Line::raw(""));

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 
-use super::{explanation, words};
+use super::{compare, explanation, words};
 use crate::ui::layout::{Areas, areas, key_bar};
 use crate::ui::state::{Division, Focus, State};
 use crate::ui::style::{Role, of_notice};
@@ -56,7 +56,8 @@ fn frames(state: &State, frame: &mut Frame, areas: &Areas) {
     put(buffer, title.right(), title.y, "┤", style);
 }
 
-fn horizontal(buffer: &mut Buffer, area: Rect, y: u16, style: Style) {
+/// Draws a frame line from edge to edge.
+pub(super) fn horizontal(buffer: &mut Buffer, area: Rect, y: u16, style: Style) {
     for x in area.left()..area.right() {
         let symbol = if x == area.left() {
             "├"
@@ -69,7 +70,8 @@ fn horizontal(buffer: &mut Buffer, area: Rect, y: u16, style: Style) {
     }
 }
 
-fn put(buffer: &mut Buffer, x: u16, y: u16, symbol: &str, style: Style) {
+/// Draws a piece of a frame line.
+pub(super) fn put(buffer: &mut Buffer, x: u16, y: u16, symbol: &str, style: Style) {
     if let Some(cell) = buffer.cell_mut((x, y)) {
         cell.set_symbol(symbol).set_style(style);
     }
@@ -140,19 +142,21 @@ fn facts(state: &State, frame: &mut Frame, area: Rect) {
 }
 
 /// Draws what is to be done now, or the last notice.
-fn status(state: &State, frame: &mut Frame, area: Rect) {
+pub(super) fn status(state: &State, frame: &mut Frame, area: Rect) {
     let width = usize::from(area.width);
+    let now = state.comparison().map_or_else(|| words::now(state), |compared| compare::words::now(state, compared));
     let line = match &state.notice {
         Some(notice) => {
             let (role, symbol) = of_notice(notice.level);
             Line::styled(text::cut(&format!("{symbol} {}", text::clean(&notice.text)), width), state.colours.of(role))
         }
-        None => Line::styled(text::cut(&words::now(state), width), state.colours.of(Role::Title)),
+        None => Line::styled(text::cut(&now, width), state.colours.of(Role::Title)),
     };
     frame.render_widget(Paragraph::new(line), area);
 }
 
-fn keys(state: &State, frame: &mut Frame, area: Rect) {
+/// Draws the key bar.
+pub(super) fn keys(state: &State, frame: &mut Frame, area: Rect) {
     let buffer = frame.buffer_mut();
     for placed in key_bar(state, area) {
         let line = Line::from(vec![

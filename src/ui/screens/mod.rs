@@ -5,6 +5,7 @@ use ratatui::Frame;
 use super::keymap::Context;
 use super::state::State;
 
+pub mod compare;
 pub mod explanation;
 mod help;
 pub mod main;
@@ -22,6 +23,9 @@ pub fn draw(state: &State, frame: &mut Frame) {
     if Context::of(state) == Context::Small || frame.area().as_size() != state.size.into() {
         return small::draw(state, frame);
     }
-    main::draw(state, frame);
+    match state.comparison() {
+        Some(compared) => compare::draw(state, compared, frame),
+        None => main::draw(state, frame),
+    }
     popup::draw(state, frame);
 }

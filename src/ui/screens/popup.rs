@@ -143,7 +143,7 @@ fn content(state: &State, width: usize) -> Option<Content> {
         Some(Popup::WayBack) => Some(way_back(state, width)),
         Some(Popup::Summary) => summary(state, width),
         Some(Popup::Trouble(report)) => Some(trouble(state, report, width)),
-        None => state.ask().map(|ask| question(ask, width)),
+        None => state.ask().map(|ask| question(state, ask, width)),
     }
 }
 
@@ -164,7 +164,7 @@ fn confirm(title: String, body: &str, yes: &str, width: usize) -> Content {
     }
 }
 
-fn question(ask: &Ask, width: usize) -> Content {
+fn question(state: &State, ask: &Ask, width: usize) -> Content {
     let mut choices: Vec<(String, String)> = ask
         .choices
         .iter()
@@ -173,6 +173,10 @@ fn question(ask: &Ask, width: usize) -> Content {
             (text::clean(&key.to_string()), format!("{}{mark}", text::clean(label)))
         })
         .collect();
+    if state.asks_for_verdict() && !ask.choices.iter().any(|(key, _)| *key == 'd') {
+        choices
+            .push(choice("d", "Look at the evidence first: what differs, and what it means. The question comes back."));
+    }
     choices.push(choice("Esc", "Look around first; the question stays."));
     Content {
         title: format!("{} · step {}", text::clean(&ask.title), ask.step.number()),

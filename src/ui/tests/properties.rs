@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use proptest::prelude::*;
 
+use super::compare::random;
 use super::{LOG, NOW, Wizard, planned, question};
 use crate::engine::{Event, NoticeLevel, Outcome};
 use crate::error::{Kind, Report};
@@ -73,7 +74,7 @@ fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-fn key() -> impl Strategy<Value = Msg> {
+pub fn key() -> impl Strategy<Value = Msg> {
     let code = prop_oneof![
         4 => prop::char::range(' ', '~').prop_map(KeyCode::Char),
         1 => any::<char>().prop_map(KeyCode::Char),
@@ -88,7 +89,7 @@ fn key() -> impl Strategy<Value = Msg> {
     })
 }
 
-fn mouse() -> impl Strategy<Value = Msg> {
+pub fn mouse() -> impl Strategy<Value = Msg> {
     let kind = prop::sample::select(vec![
         MouseEventKind::Down(MouseButton::Left),
         MouseEventKind::Up(MouseButton::Left),
@@ -126,6 +127,8 @@ fn msg() -> impl Strategy<Value = Msg> {
         6 => key(),
         2 => mouse(),
         4 => event().prop_map(Msg::Engine),
+        1 => random::event().prop_map(Msg::Engine),
+        1 => random::scripts(),
         2 => news(),
         1 => (0..300_u16, 0..300_u16).prop_map(|(columns, rows)| Msg::Resize(columns, rows)),
         1 => prop::sample::select(vec![(80, 24), (120, 36)]).prop_map(|(columns, rows)| Msg::Resize(columns, rows)),

@@ -1,7 +1,7 @@
 //! Carries out what the operator wants from the screen.
 
 use super::engine::acknowledge;
-use super::{end_typing, in_shell, look_again};
+use super::{compare, end_typing, in_shell, look_again};
 use crate::engine::{Cancel, Wish};
 use crate::procedure::StepState;
 use crate::ui::keymap::{Command, Context, neighbour};
@@ -9,7 +9,7 @@ use crate::ui::layout::areas;
 use crate::ui::log_view::{Found, Search};
 use crate::ui::reader::{Request, Way};
 use crate::ui::screens::{explanation, popup_height};
-use crate::ui::state::{Action, Division, Focus, Popup, ShellFocus, State, Typing, TypingBy};
+use crate::ui::state::{Action, Division, Focus, Popup, Screen, ShellFocus, State, Typing, TypingBy};
 
 /// Columns of one step sideways.
 const SIDEWAYS: isize = 8;
@@ -18,6 +18,10 @@ const SIDEWAYS: isize = 8;
 #[expect(clippy::too_many_lines, reason = "one arm per command reads best in one place")]
 pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) {
     state.notice = None;
+    if matches!(Context::of(state), Context::Compare | Context::CompareSearch) && compare::run(state, command, actions)
+    {
+        return;
+    }
     match command {
         Command::Go => {
             state.following = true;
@@ -59,6 +63,8 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) {
         Command::Choose(key) => {
             if !state.asks.is_empty() {
                 let ask = state.asks.remove(0);
+                // What the answer sets off is seen among the steps.
+                state.screen = Screen::Main;
                 state.popup_scroll = 0;
                 state.following = true;
                 send(Wish::Choose { question: ask.question, key }, actions);
@@ -125,7 +131,17 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) {
         }
         Command::Redraw => actions.push(Action::Redraw),
         Command::Suspend => actions.push(Action::Suspend),
+        Command::Diff => compare::open(state, actions),
         Command::Back => back(state, actions),
+        // Keys of the comparison, which are carried out there.
+        Command::Close
+        | Command::Enter
+        | Command::NextDifference
+        | Command::PreviousDifference
+        | Command::Unified
+        | Command::Fold
+        | Command::Renamed
+        | Command::Gone => {}
         Command::Confirm => confirm(state, actions),
     }
 }
@@ -253,7 +269,12 @@ fn trouble(state: &mut State, way: Way, actions: &mut Vec<Action>) {
 fn move_in(state: &mut State, command: Command) {
     match Context::of(state) {
         Context::Main => {}
-        Context::Small | Context::Search | Context::Shell | Context::Typing => return,
+        Context::Small
+        | Context::Search
+        | Context::Shell
+        | Context::Typing
+        | Context::Compare
+        | Context::CompareSearch => return,
         _ => {
             let (rows, room) = popup_height(state);
             state.popup_scroll = moved(state.popup_scroll, command, room, rows.saturating_sub(room));

@@ -1,6 +1,6 @@
 //! Folds what the engine tells.
 
-use super::{end_typing, notice};
+use super::{compare, end_typing, notice};
 use crate::engine::{Event, NoticeLevel, PlannedStep};
 use crate::procedure::{StepId, StepState};
 use crate::ui::emulator::Emulator;
@@ -24,9 +24,11 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         Event::FactsLearned { versions, database, models, languages } => {
             state.facts = Some(Facts { versions, database, models, languages });
         }
-        // Shown by the comparison's own screen, once there is one.
-        Event::Compared { .. } => {}
+        Event::Compared { evidence, scripts } => compare::on_compared(state, evidence, scripts, actions),
         Event::RunOpened { run, resumed, started, .. } => {
+            if state.run.is_some_and(|known| known.number != run) {
+                compare::forget(state);
+            }
             state.run = Some(Run { number: run, resumed, started });
             if let Engine::Over { .. } = state.engine {
                 state.engine = Engine::Resting { because: None };
@@ -34,6 +36,9 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         }
         Event::PlanMade { steps } => plan(state, steps),
         Event::StepStarted { step, attempt, log, at } => {
+            if step == StepId::Compare {
+                compare::forget(state);
+            }
             state.engine = Engine::Working;
             if let Some(step) = state.step_mut(step) {
                 step.plan.state = StepState::Running;
@@ -87,6 +92,7 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         }
         Event::ShellOpened { log, from } => {
             state.shell = Some(Shell { emulator: Emulator::new(80, 24), focus: ShellFocus::Shell });
+            compare::close(state);
             actions.push(Action::Ask(Request::Shell { path: log, from }));
         }
         Event::ShellClosed => {

@@ -5,6 +5,7 @@
 //! ```
 
 mod commands;
+mod compare;
 mod engine;
 mod mouse;
 
@@ -51,6 +52,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Action> {
             ));
         }
         Msg::Log(news) => on_log(state, news, &mut actions),
+        Msg::Scripts { paths, read } => compare::on_scripts(state, &paths, read),
         Msg::Resumed => actions.push(Action::Redraw),
         Msg::Terminated => {
             actions.push(Action::Send(Wish::Leave));
@@ -83,7 +85,8 @@ fn on_key(state: &mut State, key: KeyEvent, actions: &mut Vec<Action>) {
             Context::Search => search_key(state, key, actions),
             Context::Shell => shell_key(state, key, actions),
             Context::Typing => typing_key(state, key, actions),
-            Context::Main => state.notice = None,
+            Context::CompareSearch => compare::search_key(state, key),
+            Context::Main | Context::Compare => state.notice = None,
             _ => {}
         },
     }
@@ -197,6 +200,7 @@ fn paste(state: &mut State, mut pasted: String, actions: &mut Vec<Action>) {
             }
             look_again(state, actions);
         }
+        Context::CompareSearch => compare::type_needle(state, &pasted.replace(char::is_control, "")),
         _ => {}
     }
     pasted.zeroize();
@@ -275,6 +279,7 @@ fn settle(state: &mut State, actions: &mut Vec<Action>) {
     if Context::of(state) == Context::Small {
         return;
     }
+    compare::settle(state);
     let path = state.step().and_then(|step| step.plan.log.clone());
     if state.log.show(path.as_deref()) {
         actions.push(Action::Ask(Request::Show { path }));

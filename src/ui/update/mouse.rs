@@ -2,7 +2,7 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{clicked, commands};
+use super::{clicked, commands, compare};
 use crate::ui::keymap::{Command, Context};
 use crate::ui::layout::{Spot, spot};
 use crate::ui::reader::Request;
@@ -47,6 +47,7 @@ fn press(state: &mut State, spot: Spot, actions: &mut Vec<Action>) {
             let line = state.log.visible().get(row).map(|row| row.line);
             state.log.selection = line.filter(|_| state.shell.is_none()).map(|line| (line, line));
         }
+        Spot::Compare(place) => compare::press(state, place),
         Spot::Popup | Spot::Nowhere => {}
     }
 }
@@ -78,6 +79,7 @@ fn wheel(state: &mut State, spot: Spot, command: Command, actions: &mut Vec<Acti
                 commands::run(state, command, actions);
             }
         }
+        Spot::Compare(place) => compare::wheel(state, place, command),
         Spot::Key(_) | Spot::Nowhere => {}
     }
 }

@@ -123,26 +123,7 @@ fn flush(buffer: &mut Buffer, area: Rect, x: &mut u16, glyph: &mut String, style
 
 /// Returns the characters of a line that match, as ranges of character positions.
 fn matches(row: &Row, needle: &str, case_sensitive: bool) -> Vec<std::ops::Range<usize>> {
-    let fold = |c: char| if case_sensitive { c } else { c.to_lowercase().next().unwrap_or(c) };
-    let needle: Vec<char> = needle.chars().map(fold).collect();
-    if needle.is_empty() {
-        return Vec::new();
-    }
-    let line: Vec<char> = row.segments.iter().flat_map(|segment| segment.text.chars()).map(fold).collect();
-    let mut ranges = Vec::new();
-    let mut at = 0;
-    while let Some(rest) = line.get(at..) {
-        if rest.len() < needle.len() {
-            break;
-        }
-        if rest.starts_with(&needle) {
-            ranges.push(at..at + needle.len());
-            at += needle.len();
-        } else {
-            at += 1;
-        }
-    }
-    ranges
+    text::matches(row.segments.iter().flat_map(|segment| segment.text.chars()), needle, case_sensitive)
 }
 
 /// Draws the thumb on the frame line at the right of the log.
