@@ -57,6 +57,15 @@ fn may_step_back(state: &State) -> bool {
 
 /// The keys of the screen, the most needed first: a narrow key bar shows the first ones.
 pub const SCREEN: &[Binding] = &[
+    binding!([c('n')], "n", "next match", "While you search: go to the next match.", Command::NextMatch, searches),
+    binding!(
+        [c('N'), c('p')],
+        "N",
+        "previous",
+        "While you search: go to the match before.",
+        Command::PreviousMatch,
+        searches
+    ),
     binding!([c('a')], "a", "answer", "Show the question that waits for your answer.", Command::Answer, |s| !s
         .asks
         .is_empty()),
@@ -85,15 +94,6 @@ pub const SCREEN: &[Binding] = &[
         may_decide
     ),
     binding!([k(KeyCode::Esc)], "Esc", "back", "End the search, or go one step back.", Command::Back, may_step_back),
-    binding!([c('n')], "n", "next match", "While you search: go to the next match.", Command::NextMatch, searches),
-    binding!(
-        [c('N'), c('p')],
-        "N",
-        "previous",
-        "While you search: go to the match before.",
-        Command::PreviousMatch,
-        searches
-    ),
     binding!([c('n')], "n", "next", "Go to the next difference.", Command::NextDifference, browses),
     binding!([c('p')], "p", "previous", "Go to the difference before.", Command::PreviousDifference, browses),
     binding!(

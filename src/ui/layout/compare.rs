@@ -22,6 +22,9 @@ use crate::ui::text;
 /// Columns that all panes need beside each other.
 const WIDE: u16 = 100;
 
+/// Columns of the list at most.
+const WIDEST: u16 = 48;
+
 /// Tells whether there is room for one side of the screen only.
 #[must_use]
 pub const fn is_narrow(state: &State) -> bool {
@@ -73,7 +76,7 @@ pub fn areas(state: &State, compared: &Compared) -> Areas {
         (true, Pane::List) => return Areas { list: body, ..common },
         (true, _) => (Rect::default(), body),
         (false, _) => {
-            let left = (columns * 36 / 100).min(body.width);
+            let left = (columns / 100 * 36 + columns % 100 * 36 / 100).min(WIDEST).min(body.width);
             let x = body.x + left + 1;
             (Rect { width: left, ..body }, Rect { x, width: body.width.saturating_sub(left + 1), ..body })
         }

@@ -216,7 +216,7 @@ fn pieces(line: &Line, look: &Look, room: usize) -> Vec<Columns> {
             continue;
         }
         if end + width > start + room {
-            let to = if gap > start + room / 2 { gap } else { end };
+            let to = if gap > start + room / 4 { gap } else { end };
             pieces.push((start, to));
             start = to;
         }

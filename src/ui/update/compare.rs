@@ -1,9 +1,11 @@
 //! The comparison: what its keys and the mouse do, and what becomes of newer evidence and of scripts that were read.
 
+mod search;
+
 use std::sync::Arc;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
+use self::search::Begin;
+pub use self::search::{search_key, type_needle};
 use crate::compare::Evidence;
 use crate::engine::Wish;
 use crate::procedure::DumpScripts;
@@ -12,14 +14,12 @@ use crate::ui::layout::compare::{Place, areas, is_narrow};
 use crate::ui::reader::Way;
 use crate::ui::screens::compare::detail;
 use crate::ui::scripts_view::{Aligned, Mode};
-use crate::ui::state::{Action, Compared, Entry, Extent, Folding, Needle, Pane, Screen, Scripts, State};
+use crate::ui::state::{Action, Compared, Entry, Extent, Folding, Pane, Screen, Scripts, State};
 
 /// Columns of one step sideways.
 const SIDEWAYS: isize = 8;
 /// Rows of one turn of the wheel.
 const WHEEL: usize = 3;
-/// Bytes of a needle at most.
-const LONGEST: usize = 200;
 
 /// Takes in evidence.
 pub fn on_compared(state: &mut State, evidence: Box<Evidence>, paths: Option<DumpScripts>, actions: &mut Vec<Action>) {
@@ -114,20 +114,10 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) -> bo
         Command::Left => compared.view.sideways(-SIDEWAYS),
         Command::Right => compared.view.sideways(SIDEWAYS),
         Command::NextPane | Command::PreviousPane => compared.pane = neighbour(compared, command),
-        Command::Search => {
-            let pane = if compared.pane == Pane::List { Pane::List } else { Pane::Scripts };
-            compared.view.needle = None;
-            compared.search = Some(Needle { text: String::new(), pane, editing: true, found: None });
-        }
-        Command::AcceptSearch => {
-            if compared.search.as_ref().is_some_and(|search| search.text.is_empty()) {
-                end_search(compared);
-            } else if let Some(search) = &mut compared.search {
-                search.editing = false;
-            }
-        }
-        Command::NextMatch => look(compared, Way::Down, Begin::Beyond),
-        Command::PreviousMatch => look(compared, Way::Up, Begin::Beyond),
+        Command::Search => search::begin(compared),
+        Command::AcceptSearch => search::accept(compared),
+        Command::NextMatch => search::look(compared, Way::Down, Begin::Beyond),
+        Command::PreviousMatch => search::look(compared, Way::Up, Begin::Beyond),
         Command::Up | Command::Down | Command::PageUp | Command::PageDown | Command::First | Command::Last => {
             let pane = compared.pane;
             scroll(state, pane, command, 1);
@@ -165,18 +155,12 @@ fn full_screen(compared: &mut Compared) {
 
 fn back(compared: &mut Compared, narrow: bool) {
     if compared.search.is_some() {
-        end_search(compared);
+        search::end(compared);
     } else if compared.extent == Extent::ScriptsAlone {
         compared.extent = Extent::Panes;
     } else if narrow {
         compared.pane = Pane::List;
     }
-}
-
-fn end_search(compared: &mut Compared) {
-    compared.search = None;
-    compared.view.needle = None;
-    compared.view.found = None;
 }
 
 /// Says what a renaming is; saying it again takes the word back.
@@ -266,94 +250,6 @@ fn scroll(state: &mut State, pane: Pane, command: Command, times: usize) {
             }
         }
     }
-}
-
-/// Where a search begins.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Begin {
-    /// At what is shown now.
-    Here,
-    /// Beyond what was found last.
-    Beyond,
-}
-
-/// Looks for the needle.
-fn look(compared: &mut Compared, way: Way, begin: Begin) {
-    let Some(search) = &compared.search else { return };
-    let (needle, pane) = (search.text.clone(), search.pane);
-    if needle.is_empty() {
-        compared.view.needle = None;
-        compared.view.found = None;
-    }
-    let found = if pane == Pane::List {
-        look_in_list(compared, &needle, way, begin)
-    } else {
-        let Scripts::Read(aligned) = &compared.scripts else { return };
-        let view = &mut compared.view;
-        view.needle = Some(needle.clone());
-        let from = view.found.filter(|_| begin == Begin::Beyond);
-        view.find(aligned, way, from)
-    };
-    if let Some(search) = &mut compared.search {
-        search.found = (!needle.is_empty()).then_some(found);
-    }
-}
-
-fn look_in_list(compared: &mut Compared, needle: &str, way: Way, begin: Begin) -> bool {
-    // What is folded away is searched, too.
-    let folded = compared.noise;
-    compared.noise = Folding::Unfolded;
-    let entries = compared.entries();
-    let at = entries.iter().position(|entry| *entry == compared.chosen).unwrap_or_default();
-    let wanted = |entry: Entry| {
-        let sentence = compared.found(entry).map(|found| found.difference.sentence.as_str()).unwrap_or_default();
-        let matches = |line: &str| crate::ui::text::contains(line, needle);
-        entry.is_choice() && (matches(&compared.label(entry)) || matches(sentence))
-    };
-    let count = entries.len();
-    let first = usize::from(begin == Begin::Beyond);
-    let found = (first..=count).find_map(|step| {
-        let index = match way {
-            Way::Down => (at + step) % count.max(1),
-            Way::Up => (at + count - step) % count.max(1),
-        };
-        entries.get(index).copied().filter(|entry| !needle.is_empty() && wanted(*entry))
-    });
-    if !matches!(found, Some(Entry::Quiet(_))) {
-        compared.noise = folded;
-    }
-    if let Some(entry) = found {
-        compared.choose(entry);
-    }
-    found.is_some()
-}
-
-/// Takes in a key of a needle that is typed.
-pub fn search_key(state: &mut State, key: KeyEvent) {
-    let typed = match key.code {
-        KeyCode::Char('u') if key.modifiers.contains(KeyModifiers::CONTROL) => "\u{15}".to_owned(),
-        KeyCode::Char(c) if !c.is_control() => c.to_string(),
-        KeyCode::Backspace => "\u{8}".to_owned(),
-        _ => return,
-    };
-    type_needle(state, &typed);
-}
-
-/// Adds to the needle; Ctrl-U and Backspace take from it.
-pub fn type_needle(state: &mut State, typed: &str) {
-    let Some(compared) = state.compared.as_deref_mut() else { return };
-    let Some(search) = &mut compared.search else { return };
-    for c in typed.chars() {
-        match c {
-            '\u{15}' => search.text.clear(),
-            '\u{8}' => {
-                search.text.pop();
-            }
-            c if !c.is_control() && search.text.len() < LONGEST => search.text.push(c),
-            _ => {}
-        }
-    }
-    look(compared, Way::Down, Begin::Here);
 }
 
 /// Takes in a click.
