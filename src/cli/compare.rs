@@ -72,16 +72,25 @@ pub fn run(args: &args::Compare, out: &mut dyn Write) -> Result<u8, Report> {
         (old, other.join().unwrap_or_else(|_| gone()))
     });
     let (old, new) = (old?, new?);
-    let found = scripts::compare(&old.script, &new.script);
+    let look = (!args.json).then(|| look(args));
+    let (found, sides) = std::thread::scope(|scope| {
+        let aligned = || Sides::new((&old.text, &old.script), (&new.text, &new.script));
+        let sides = look.map(|_| scope.spawn(aligned));
+        let found = scripts::compare(&old.script, &new.script);
+        (found, sides.and_then(|sides| sides.join().ok()).unwrap_or_default())
+    });
     let verdict = Verdict::of(&found);
     let mut out = BufWriter::with_capacity(1 << 16, out);
-    let written = if args.json {
-        writeln!(out, "{}", told(verdict, &old, &new, &found)).and_then(|()| out.flush())
-    } else {
-        let sides = Sides::new((&old.text, &old.script), (&new.text, &new.script));
-        let dumps = report::Dumps { old: &old, new: &new, sides: &sides };
-        report::write(&mut out, &look(args), verdict, &dumps, &found).and_then(|()| out.flush())
+    let written = match look {
+        None => writeln!(out, "{}", told(verdict, &old, &new, &found)),
+        Some(look) => {
+            let dumps = report::Dumps { old: &old, new: &new, sides: &sides };
+            report::write(&mut out, &look, verdict, &dumps, &found)
+        }
     };
+    let written = written.and_then(|()| out.flush());
+    // The program ends here: freeing a million small pieces first would only take time.
+    std::mem::forget((old, new, found, sides));
     match written {
         // Who reads has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}

@@ -30,7 +30,7 @@ pub fn read_script(path: &Path) -> Result<DumpScript, SnapshotError> {
     let (path, bytes) = read(path)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let whole = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
-        let line = whole.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = memchr::memchr_iter(b'\n', whole).count() + 1;
         unreadable(&path, format!("line {line} is not valid UTF-8"))
     })?;
     let no_dump = |text: String| SnapshotError::NoSnapshot { path: path.clone(), text };
@@ -84,7 +84,3 @@ fn check_size(path: &Path, size: u64) -> Result<(), SnapshotError> {
     }
     Ok(())
 }
-
-#[cfg(test)]
-#[path = "script_tests.rs"]
-mod tests;

@@ -100,6 +100,11 @@ impl Row {
 /// Breaks a line into rows of at most so many columns. A very long line ends with how much of it is not shown.
 pub(super) fn rows(pieces: &[(String, bool)], columns: usize) -> Vec<Row> {
     let columns = columns.max(2);
+    let length = pieces.iter().map(|(text, _)| text.len()).sum::<usize>();
+    // Nearly every line: one column a byte.
+    if length <= columns && pieces.iter().all(|(text, _)| text.bytes().all(|byte| matches!(byte, b' '..=b'~'))) {
+        return vec![Row { pieces: pieces.to_vec(), columns: length }];
+    }
     let mut rows = vec![Row::default()];
     let mut shown = 0;
     for (text, differs) in pieces {

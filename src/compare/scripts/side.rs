@@ -28,13 +28,20 @@ impl<'a> Side<'a> {
         let choicelists =
             !script.python2 || script.functions.iter().flat_map(|function| &function.parameters).any(choice);
         let mut side = Self { word, script, models, choicelists, names, functions: BTreeMap::new() };
-        let tables: HashMap<String, &str> =
-            side.models.iter().map(|model| (model.replace('.', "_").to_lowercase(), *model)).collect();
+        // Built only for a script in which a function does not say what it builds.
+        let mut tables: Option<HashMap<String, &str>> = None;
         for function in side.whole_functions() {
-            let named = function.model.as_deref().and_then(|variable| side.names.get(variable).copied());
+            let said = function.model.as_deref().and_then(|variable| side.names.get(variable).copied());
             // A function that a hand has changed may not say what it builds; its name does, nearly always.
-            let model = named.or_else(|| tables.get(&function.table).copied()).unwrap_or(&function.table);
-            side.models.insert(model);
+            let model = said.unwrap_or_else(|| {
+                let tables = tables.get_or_insert_with(|| {
+                    side.models.iter().map(|model| (model.replace('.', "_").to_lowercase(), *model)).collect()
+                });
+                tables.get(&function.table).copied().unwrap_or(&function.table)
+            });
+            if said.is_none() {
+                side.models.insert(model);
+            }
             // The last one counts, as in Python.
             side.functions.insert(model, function);
         }

@@ -31,7 +31,7 @@ pub(super) fn pairs(old: Part<'_>, new: Part<'_>) -> Vec<Pair> {
     rows.found
 }
 
-fn lines<'a>((text, range): Part<'a>) -> Vec<&'a str> {
+fn lines((text, range): Part<'_>) -> Vec<&str> {
     range.clone().map(|at| text.line(at)).collect()
 }
 

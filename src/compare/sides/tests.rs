@@ -226,7 +226,10 @@ fn endless_lines_and_endless_changes_end() {
     let marked: Vec<&str> =
         pair.new.iter().flat_map(|line| &line.pieces).filter(|piece| piece.1).map(|piece| piece.0.as_str()).collect();
     assert_eq!((marked, pair.new.as_ref().unwrap().pieces.len()), (vec!["yz"], 3));
-    let lines = |word: &str| (0..200_000).map(|at| format!("{word} {at} {}\n", at * 7919 % 1000)).collect::<String>();
+    let lines = |word: &str| {
+        let lines: Vec<String> = (0..200_000).map(|at| format!("{word} {at} {}", at * 7919 % 1000)).collect();
+        lines.join("\n")
+    };
     let (old, new) = (lines("a"), lines("b"));
     assert_eq!(of_texts(&old, &new).pairs(0).len(), 400_000);
 }
