@@ -564,6 +564,20 @@ def unique_facts(meta):
     return found
 
 
+def constraint_facts(meta):
+    """Returns the other rules that the database keeps for every row, as texts."""
+    found = []
+    for constraint in getattr(meta, "constraints", ()):
+        plain_unique = type(constraint).__name__ == "UniqueConstraint" and getattr(constraint, "fields", None)
+        if plain_unique and getattr(constraint, "condition", None) is None:
+            continue
+        path, args, kwargs = constraint.deconstruct()
+        parts = [repr(arg) for arg in args] + ["%s=%r" % pair for pair in sorted(kwargs.items())]
+        text = "%s(%s)" % (path.split(".")[-1], ", ".join(parts))
+        found.append(scrub(re.sub(r" at 0x[0-9a-f]+", "", text)[:300]))
+    return sorted(found)
+
+
 def model_facts():
     """Describes the models that dump2py dumps, tables of many-to-many fields included.
 
@@ -587,6 +601,7 @@ def model_facts():
                 "pk": meta.pk.attname,
                 "pk_column": meta.pk.column,
                 "unique_together": unique_facts(meta),
+                "constraints": attempt(constraint_facts, meta) or [],
                 "fields": [field_facts(f, connection) for f in meta.local_concrete_fields],
                 "rows": None,
             }

@@ -49,6 +49,14 @@ pub struct Count {
     pub file: Option<String>,
 }
 
+impl Count {
+    /// What is said of a difference whose rows were not counted. `why` is lower case, without a period.
+    #[must_use]
+    pub fn unknown(why: &str) -> Self {
+        Self { touched: Touched::Unknown(why.to_owned()), later: 0, examples: Vec::new(), file: None }
+    }
+}
+
 /// What a file is read for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Purpose {

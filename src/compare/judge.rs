@@ -144,8 +144,13 @@ impl Evidence {
     #[must_use]
     pub fn gather(sources: &Sources, merged: Vec<Merged>, counts: Vec<Count>) -> Self {
         let said = said(sources, &merged);
-        let mut found: Vec<Found> =
-            merged.into_iter().zip(counts).map(|(merged, count)| settle(sources, merged, count)).collect();
+        let mut counts = counts.into_iter();
+        let mut found: Vec<Found> = merged
+            .into_iter()
+            .map(|merged| {
+                settle(sources, merged, counts.next().unwrap_or_else(|| Count::unknown("nobody counted them")))
+            })
+            .collect();
         found.extend(sources.course.as_ref().ok().and_then(of_migrator));
         found.sort_by(|one, other| {
             let place = |found: &Found| {
@@ -221,8 +226,8 @@ fn settle(sources: &Sources, merged: Merged, count: Count) -> Found {
     if touched == Touched::Rows(0) && effect == Effect::Loads {
         let values = changes_only_values(&difference) && !in_database;
         difference.class = if values { Class::Noise } else { difference.class.min(Class::Additive) };
-    } else if touched == Touched::Rows(0) {
-        difference.class = difference.class.min(Class::Additive);
+    } else if touched == Touched::Rows(0) || difference.class == Class::Noise {
+        difference.class = Class::Additive;
     }
     Found { sources: by, difference, touched, examples, effect, remedy }
 }
@@ -248,8 +253,8 @@ const fn changes_only_values(difference: &Difference) -> bool {
         | Change::Default { .. }
         | Change::OnDelete { .. }
         | Change::Class { .. }
-        | Change::Digits { .. }
-        | Change::Validators { .. } => true,
+        | Change::Digits { .. } => true,
+        Change::Validators { .. } => matches!(difference.subject, Subject::Field(..)),
         Change::Removed => matches!(difference.subject, Subject::Model(_) | Subject::Table(_)),
         _ => matches!(difference.class, Class::Noise),
     }

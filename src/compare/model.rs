@@ -37,6 +37,8 @@ pub struct Model {
     pub pk_column: String,
     /// Sets of fields that are unique together.
     pub unique_together: Vec<Vec<String>>,
+    /// Other rules that the database keeps for every row, as texts.
+    pub constraints: Vec<String>,
     /// Fields of the model's own table.
     pub fields: Vec<Field>,
     /// Rows, when they were counted.

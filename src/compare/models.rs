@@ -102,6 +102,26 @@ fn compare_models(former: &Model, model: &Model, before: &Models, after: &Models
         }
     }
     compare_unique(former, model, found);
+    compare_constraints(former, model, found);
+}
+
+/// Compares the rules that no column shows. Nobody here can ask them.
+fn compare_constraints(former: &Model, model: &Model, found: &mut Vec<Difference>) {
+    let missing = |these: &Model, from: &Model| -> Vec<String> {
+        these.constraints.iter().filter(|rule| !from.constraints.contains(rule)).cloned().collect()
+    };
+    let (added, removed) = (missing(model, former), missing(former, model));
+    let (class, text, rows) = match (added.as_slice(), removed.as_slice()) {
+        ([], []) => return,
+        ([], gone) => (Class::Additive, format!("is not kept to {} any more", gone.join(", ")), vec![]),
+        (new, _) => {
+            let rows = vec![Rows::Unfit(former.pk.clone(), "constraint".to_owned())];
+            (Class::DataDependent, format!("is kept to {} by the database", new.join(", ")), rows)
+        }
+    };
+    let subject = Subject::Model(model.model.clone());
+    let change = Change::Validators { added, removed };
+    found.push(difference(class, subject, change, &text, (&former.table, rows)));
 }
 
 /// The sets of fields that are unique together, single fields included, the primary key not among them.

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use super::archive::Source;
 use crate::compare::Question;
-use crate::compare::Touched;
 use crate::compare::count::{Count, Counter, Setting};
 
 /// How many tables are read at the same time. Old servers have two cores, and a disk that likes no more.
@@ -22,14 +21,8 @@ pub fn count(path: &Path, setting: Setting<'_>, differences: &[Vec<Question>]) -
         readers.into_iter().filter_map(|reader| reader.join().ok()).flatten().collect()
     });
     (0..differences.len())
-        .map(|index| counts.remove(&index).unwrap_or_else(|| unknown("the reader broke off")))
+        .map(|index| counts.remove(&index).unwrap_or_else(|| Count::unknown("the reader broke off")))
         .collect()
-}
-
-/// Returns what is said of a difference whose rows were not counted. `why` is lower case, without a period.
-#[must_use]
-pub fn unknown(why: &str) -> Count {
-    Count { touched: Touched::Unknown(why.to_owned()), later: 0, examples: Vec::new(), file: None }
 }
 
 /// Shares the differences out so that a table is read by one reader only, as far as each is about one table.
@@ -60,7 +53,7 @@ fn read(path: &Path, setting: Setting<'_>, differences: &[Vec<Question>], share:
         Ok(source) => source,
         Err(error) => {
             let why = error.to_string();
-            return share.iter().map(|index| (*index, unknown(&why))).collect();
+            return share.iter().map(|index| (*index, Count::unknown(&why))).collect();
         }
     };
     for (purpose, file) in files {
@@ -80,7 +73,7 @@ mod tests {
     use assert_fs::TempDir;
 
     use super::*;
-    use crate::compare::{Example, Rows};
+    use crate::compare::{Example, Rows, Touched};
     use crate::dump::Script;
 
     const SCRIPT: &str = "\

@@ -11,7 +11,7 @@ use assert_fs::TempDir;
 use crate::shop::{PROGRAM, all, ended};
 
 /// Counts the rows of all tables of a SQLite file.
-fn rows(site: &Path, database: &str) -> BTreeMap<String, u64> {
+pub fn rows(site: &Path, database: &str) -> BTreeMap<String, u64> {
     let script = "import sqlite3, sys\nc = sqlite3.connect('file:%s?mode=ro' % sys.argv[1], uri=True)\n\
         for (t,) in c.execute(\"select name from sqlite_master where type = 'table'\").fetchall():\n\
         \x20   print(t, c.execute('select count(*) from \"%s\"' % t).fetchone()[0])\n";

@@ -45,7 +45,10 @@ impl Getlino {
     /// Starts the upgrade without a wizard. Variables of pip would override what the site's environment says.
     fn upgrade(&self) -> Upgrade {
         let mut command = Command::new(PROGRAM);
-        command.arg("--site").arg(&self.dir).args(["run", "--headless", "--yes"]);
+        // That rows will be refused may be foretold; here it is to happen.
+        let decisions = std::env::temp_dir().join("lino-upgrade-getlino-decisions.toml");
+        fs::write(&decisions, "[answers]\n\"compare.verdict\" = \"r\"\n").unwrap();
+        command.arg("--site").arg(&self.dir).args(["run", "--headless", "--yes", "--decisions"]).arg(decisions);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PIP_")) {
             command.env_remove(name);
         }

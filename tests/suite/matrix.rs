@@ -61,7 +61,7 @@ const KINDS: [Kind; 52] = [
     ("renamed_table", &[], Restore),
     ("sale_unique", &[], Restore),
     ("setting_unique", &[], Restore),
-    ("short_first_name", &[], Restore),
+    ("short_first_name", &[], Decide),
     ("short_name", &[], Decide),
     ("strict_code", &[], Skip),
     ("text_required", &[], Skip),
@@ -83,8 +83,8 @@ const KINDS: [Kind; 52] = [
     ("broken_migrator", &[("MIGR", "nowhere.Migrator")], Decide),
 ];
 
-/// SQLite keeps digits in no column, so that the database may stay as it is.
-const ON_SQLITE: [(&str, Verdict); 1] = [("fewer_digits", Skip)];
+/// SQLite keeps digits in no column, and refuses no text for its length.
+const ON_SQLITE: [(&str, Verdict); 2] = [("fewer_digits", Skip), ("short_first_name", Restore)];
 
 /// Where the restore does what nobody can foretell, and why.
 const UNFORESEEN: [(&str, &str); 1] =
@@ -272,7 +272,7 @@ fn happened(reading: &Reading, file: Option<String>) -> Happened {
 /// Tells whether a message says that another row is missing, one of a model that has refused rows.
 fn follows(reading: &Reading, message: &str) -> bool {
     let Some((before, _)) = message.split_once(" instance with ") else {
-        return message.contains("FOREIGN KEY constraint failed");
+        return message.to_lowercase().contains("foreign key constraint");
     };
     let name = before.rsplit(['\'', '"']).next().unwrap().to_lowercase();
     reading

@@ -318,3 +318,24 @@ fn addresses_are_judged_as_django_judges_them() {
         assert_eq!(count(&asked, &[("shop_sale.py", &text)], "postgresql").touched, expected, "{kind} {value}");
     }
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        let text = [b"loader.save(create_shop_product('A',".as_slice(), &bytes, b"))\n"].concat();
+        let script = script();
+        let keys = BTreeMap::new();
+        let columns = ["code", "name_de", "price", "weight", "email", "day", "state", "kind"];
+        let kinds = ["integer", "date", "numeric(3, 1)", "EmailField", "URLField", "uuid", "varchar(3)", "bool"];
+        let ask = |rows: Rows| vec![Question { table: "shop_product".into(), rows }];
+        let mut asked = vec![ask(Rows::Duplicates(columns.map(of).to_vec()))];
+        for (column, kind) in columns.iter().zip(kinds) {
+            asked.push(ask(Rows::Unfit(of(column), kind.into())));
+            asked.push(ask(Rows::MoreDigits(of(column), 3, 1)));
+            asked.push(ask(Rows::LongerThan(of(column), 2)));
+        }
+        let mut counter = Counter::new(Setting { script: &script, engine: "mysql", keys: &keys }, &asked);
+        counter.feed(Purpose::Rows, "shop_product_1.py", &text);
+        proptest::prop_assert_eq!(counter.finish().len(), asked.len());
+    }
+}

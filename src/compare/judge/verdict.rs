@@ -35,6 +35,16 @@ impl Evidence {
         true
     }
 
+    /// Takes over what was said of the same renamings before.
+    pub fn keep_decisions(&mut self, earlier: &Self) {
+        for renaming in &mut self.renamings {
+            let same =
+                |known: &&Renaming| (&known.guess.from, &known.guess.to) == (&renaming.guess.from, &renaming.guess.to);
+            renaming.decided = earlier.renamings.iter().find(same).and_then(|known| known.decided);
+        }
+        self.judge();
+    }
+
     /// Returns the reason for the verdict: lower case, no period.
     #[must_use]
     pub fn because(&self) -> String {

@@ -1,5 +1,6 @@
 //! Made-up models, compared as whole values. Real ones are in `tests/suite/catalogue.rs`.
 
+use super::super::model::Validator;
 use super::*;
 
 fn field(name: &str, db_type: &str) -> Field {
@@ -249,4 +250,54 @@ fn a_model_that_is_gone_is_destructive_and_may_be_a_renamed_one() {
         because: "shop.Partner is gone, contacts.Partner is new, and 1 of their 1 fields have the same names.".into(),
     };
     assert_eq!(found.guesses, [guess]);
+}
+
+#[test]
+fn validators_ask_for_the_rows_that_they_refuse() {
+    let with = |class: &str, arguments: &str| Field {
+        validators: vec![Validator { class: format!("django.core.validators.{class}"), arguments: arguments.into() }],
+        ..field("x", "integer")
+    };
+    for (class, arguments, rows) in [
+        ("MinValueValidator", "10", Rows::Below("x".into(), "10".into())),
+        ("MaxValueValidator", "-1.5", Rows::Above("x".into(), "-1.5".into())),
+        ("MinLengthValidator", "3", Rows::ShorterThan("x".into(), 3)),
+        ("MaxLengthValidator", "9", Rows::LongerThan("x".into(), 9)),
+        ("RegexValidator", "'^a'", Rows::Unfit("x".into(), "django.core.validators.RegexValidator".into())),
+    ] {
+        let change = Change::Validators { added: vec![format!("{class}({arguments})")], removed: vec![] };
+        let found = of_field(field("x", "integer"), with(class, arguments));
+        assert_eq!(found, [(Class::DataDependent, change, vec![rows])]);
+        assert_eq!(of_field(with(class, arguments), with(class, arguments)), []);
+        let change = Change::Validators { added: vec![], removed: vec![format!("{class}({arguments})")] };
+        assert_eq!(of_field(with(class, arguments), field("x", "integer")), [(Class::Noise, change, vec![])]);
+    }
+}
+
+#[test]
+fn rules_of_the_database_are_known_to_differ_but_not_asked() {
+    let with = |rules: &[&str]| {
+        let mut models = models(vec![]);
+        models.models[0].constraints = rules.iter().map(|rule| (*rule).to_owned()).collect();
+        models
+    };
+    let rule = "CheckConstraint(name='x')";
+    let differences = |before: &[&str], after: &[&str]| compare(&with(before), &with(after)).differences;
+    assert_eq!(differences(&[rule], &[rule]), []);
+    let found = differences(&[], &[rule]);
+    assert_eq!(
+        (found[0].class, found[0].questions[0].rows.clone()),
+        (Class::DataDependent, Rows::Unfit("id".into(), "constraint".into()))
+    );
+    assert_eq!(
+        (differences(&[rule], &[])[0].class, differences(&[rule], &[])[0].questions.len()),
+        (Class::Additive, 0)
+    );
+}
+
+#[test]
+fn a_time_that_django_writes_itself_is_missing_in_no_row() {
+    let created = Field { auto_now: true, editable: Some(false), ..field("created", "datetime") };
+    let found = found(vec![], vec![Field { blank: true, ..created }]);
+    assert_eq!(found.differences[0].class, Class::Additive);
 }

@@ -25,7 +25,13 @@ pub async fn pull(context: &Context) -> Result<StepEnd, Report> {
     let end = context.command(Command::new("pull", CommandKind::Pull, line)).await?;
     let after = packages::installed(&context.site).await?;
     let changes = packages::changes(&before, &after);
-    context.learn(|knowledge| knowledge.packages_changed = Some(changes.clone())).await?;
+    context
+        .learn(|knowledge| {
+            knowledge.packages_changed = Some(changes.clone());
+            // It was about the code that was there before.
+            knowledge.verdict = None;
+        })
+        .await?;
     let findings = vec![listed(&changes)];
     if let Some(end) = unfinished(&end) {
         return Ok(end.with(findings));
@@ -125,6 +131,7 @@ pub async fn install(context: &Context) -> Result<StepEnd, Report> {
     if let Some(end) = unfinished(&end) {
         return Ok(end);
     }
+    context.learn(|knowledge| knowledge.verdict = None).await?;
     let line = knowledge.lines.install.replace("{missing}", &names);
     let end = context.command(Command::new("install", CommandKind::Install, line)).await?;
     if let Some(end) = unfinished(&end) {

@@ -30,7 +30,10 @@ pub async fn compare(context: &Context) -> Result<StepEnd, Report> {
             Finding::warn("simulated dump", text, "Go on with the restore; the log of this step shows the whole error.")
         }
     }];
-    let evidence = look::gather(context, simulated).await?;
+    let mut evidence = look::gather(context, simulated).await?;
+    if let Some(earlier) = context.journal.evidence(context.run).await.map_err(|error| error.tell())? {
+        evidence.keep_decisions(&earlier);
+    }
     context
         .journal
         .keep_evidence(context.run, &evidence, super::super::clock::now())

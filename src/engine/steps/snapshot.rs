@@ -119,6 +119,8 @@ async fn conclude(context: &Context, found: &Verification, stamp: (u64, i64)) ->
         .learn(|knowledge| {
             knowledge.snapshot_rows = rows;
             knowledge.snapshot_stamp = Some(stamp);
+            // Its rows were counted in another snapshot.
+            knowledge.verdict = None;
         })
         .await?;
     let text = format!("{} rows in {} tables, all as in the database", found.rows(), found.tables.len());

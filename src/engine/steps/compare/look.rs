@@ -12,7 +12,7 @@ use crate::error::{Report, Tell};
 use crate::messages::line::plain;
 use crate::procedure::DumpScripts;
 use crate::site::{self, Db, Facts};
-use crate::snapshot::count::{count, unknown};
+use crate::snapshot::count::count;
 
 /// Name of the journal's fact that holds what the old version said of itself, before `pull` replaced it.
 pub const DESCRIBED: &str = "described-before";
@@ -105,7 +105,9 @@ async fn count_rows(
         let keys = sources.keys();
         let counts = match sources.setting(&keys) {
             Some(setting) => count(&snapshot, setting, &questions),
-            None => questions.iter().map(|_| unknown("the dump script of the snapshot cannot be read")).collect(),
+            None => {
+                questions.iter().map(|_| Count::unknown("the dump script of the snapshot cannot be read")).collect()
+            }
         };
         (sources, merged, counts)
     })
