@@ -223,6 +223,10 @@ fn settle(sources: &Sources, merged: Merged, count: Count) -> Found {
         effect = Effect::Unknown;
     }
     let remedy = remedy::of(&ground, &difference, &effect);
+    if let (Change::Removed, Some(parent), Effect::Loads) = (&difference.change, ground.moved_to(), &effect) {
+        difference.class = Class::Additive;
+        difference.sentence = format!("{} moves to {}, which it is a part of.", difference.subject, parent.model);
+    }
     if touched == Touched::Rows(0) && effect == Effect::Loads {
         let values = changes_only_values(&difference) && !in_database;
         difference.class = if values { Class::Noise } else { difference.class.min(Class::Additive) };

@@ -61,6 +61,11 @@ fn removed(ground: &Ground<'_>, subject: &Subject, touched: &Touched) -> Effect 
         Subject::Field(_, name) | Subject::Column(_, name) => ground.old.map_or(name, |field| &field.attname),
         Subject::Site | Subject::Table(_) => return Effect::Loads,
     };
+    if ground.moved_to().is_some() {
+        // `create_mti_child` gives the parent what it knows by the name of the value, which a foreign key has not.
+        let is_plain = ground.old.is_some_and(|field| field.attname == field.name);
+        return if is_plain { Effect::Loads } else { loses(touched) };
+    }
     match ground.function.and_then(|function| function.parameter(name)) {
         // Somebody has taken out the line that gives it to the model.
         Some(parameter) if parameter.stored.is_none() => loses(touched),

@@ -105,6 +105,25 @@ impl<'a> Ground<'a> {
         self.function.is_some_and(|function| function.parent.is_some())
     }
 
+    /// Returns the model that has the field now, when the rows are parts of rows of that model.
+    pub fn moved_to(&self) -> Option<&'a Model> {
+        let [_, models] = self.sources.models.as_ref().ok()?;
+        let name = &self.old.filter(|_| self.new.is_none() && self.is_child())?.name;
+        let mut waiting: Vec<&str> = self.after?.parents.iter().map(String::as_str).collect();
+        let mut seen = 0;
+        while let Some(parent) = waiting.pop().and_then(|parent| named(models, parent)) {
+            if parent.field(name).is_some() {
+                return Some(parent);
+            }
+            seen += 1;
+            if seen > models.models.len() {
+                return None;
+            }
+            waiting.extend(parent.parents.iter().map(String::as_str));
+        }
+        None
+    }
+
     /// Tells whether a step of the migrator that would run names its create function.
     pub fn is_migrated(&self) -> bool {
         let Ok(Course::Steps { steps, .. }) = &self.sources.course else { return false };

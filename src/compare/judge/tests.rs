@@ -258,6 +258,41 @@ fn a_field_that_is_gone_stops_the_restore_even_when_it_is_empty_everywhere() {
 }
 
 #[test]
+fn a_field_that_moves_to_the_parent_takes_its_values_along() {
+    let mut looked = looked();
+    let link = || Field {
+        attname: "partner_ptr_id".into(),
+        column: Some("partner_ptr_id".into()),
+        target: Some("shop.Partner".into()),
+        primary_key: true,
+        ..field("partner_ptr", "integer")
+    };
+    for (described, vat) in [(&mut looked.before, 1), (&mut looked.after, 0)] {
+        let models = &mut described.as_mut().unwrap().models.models;
+        let mut person = model("shop.Person", "shop_person", vec![link(), field("vat", "varchar(20)")]);
+        person.parents = vec!["shop.Partner".into()];
+        person.fields.remove(0);
+        let moved = person.fields[1].clone();
+        if vat == 0 {
+            person.fields.pop();
+            models[0].fields.push(moved);
+        }
+        models.push(person);
+    }
+    let create = "def create_shop_person(partner_ptr_id, vat):\n    kw = dict()\n    kw.update(vat=vat)\n    \
+        return create_mti_child(shop_Partner, partner_ptr_id, shop_Person, **kw)\n\ndef main(args):\n    \
+        execfile(\"shop_person.py\", *args)\n";
+    looked.old = Ok(Script::read(&OLD.replace("def main(args):\n", create)));
+    looked.rows.insert("shop_person".into(), 5);
+    let found = evidence(looked, &Touched::Rows(5));
+    let vat = Subject::Field("shop.Person".into(), "vat".into());
+    let gone = found.found.iter().find(|found| found.difference.subject == vat).unwrap();
+    let told = (gone.difference.class, &gone.effect, gone.difference.sentence.as_str(), gone.remedy.as_deref());
+    let sentence = "shop.Person.vat moves to shop.Partner, which it is a part of.";
+    assert_eq!(told, (Class::Additive, &Effect::Loads, sentence, None));
+}
+
+#[test]
 fn a_model_that_is_gone_is_in_nobodys_way_when_it_has_no_rows() {
     let mut looked = looked();
     change(&mut looked, |models| models.retain(|model| model.model != "shop.Setting"));
