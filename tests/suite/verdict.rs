@@ -140,8 +140,8 @@ async fn rows_in_the_way_are_for_a_person_to_decide_who_may_act_against_the_evid
     assert_eq!(status, Some(1), "{said}");
     assert!(said.contains("no such column: shop_partner.e_mail"), "{said}");
     let steps = ["compare", "restore", "triage", "buildindexes", "collectstatic", "checkdata"];
-    let states = ["done", "skipped", "skipped", "skipped", "done", "failed"];
-    assert_eq!(ended(&events), all(&std::array::from_fn::<_, 6, _>(|at| (steps[at], states[at]))));
+    let how = ["done", "skipped", "skipped", "skipped", "done", "failed"];
+    assert_eq!(ended(&events), all(&std::array::from_fn::<_, 6, _>(|at| (steps[at], how[at]))));
     // What was found is told when the run is taken up, and found again by the new attempt.
     assert_eq!(evidence(&events), [told_again.clone(), told_again]);
     let skipped = events.iter().find(|event| event["event"] == "step_ended" && event["step"] == "restore").unwrap();
