@@ -134,7 +134,7 @@ impl<'a> Counter<'a> {
             Cell::find(function, &self.setting.script.languages, column)
                 .ok_or_else(|| format!("the snapshot has no values of {column} in the table {table}"))
         };
-        if let Rows::Dangling { table, key, .. } = rows {
+        if let Rows::Dangling { table, key, .. } | Rows::Taken { table, key, .. } = rows {
             let function = self.setting.script.function(table);
             let target = self.targets.entry((table.clone(), key.clone())).or_default();
             target.cell = function.and_then(|it| Cell::find(it, &self.setting.script.languages, key));
@@ -271,12 +271,14 @@ impl Asked {
                     self.look_for_equals(cells, row, here);
                     continue;
                 }
-                Test::Dangling(cell, target) => targets.get(target).map_or(Answer::No, |target| {
-                    if let Some(trouble) = &target.trouble {
-                        self.trouble.get_or_insert_with(|| trouble.clone());
-                    }
-                    test::dangles(*cell, row, &target.values)
-                }),
+                Test::Dangling(cell, target) | Test::Taken(cell, target) => {
+                    targets.get(target).map_or(Answer::No, |target| {
+                        if let Some(trouble) = &target.trouble {
+                            self.trouble.get_or_insert_with(|| trouble.clone());
+                        }
+                        test::meets(*cell, row, &target.values, matches!(test, Test::Taken(..)))
+                    })
+                }
                 other => other.row(row),
             };
             match said {

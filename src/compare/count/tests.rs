@@ -365,3 +365,11 @@ fn a_file_that_is_fed_line_by_line_counts_as_one_that_is_fed_at_once() {
     };
     assert_eq!(count(true), count(false));
 }
+
+#[test]
+fn a_key_that_another_table_has_is_taken() {
+    let taken = Rows::Taken { column: of("product_id"), table: of("shop_product"), key: of("code") };
+    let count = count(&[("shop_sale", taken)], &[], "sqlite");
+    let row = Example { file: of("shop_sale.py"), line: 1, key: of("1") };
+    assert_eq!((count.touched, count.examples), (Touched::Rows(1), vec![row]));
+}
