@@ -61,6 +61,7 @@ pub fn moved(ground: &Ground<'_>, parent: &Model, touched: &Touched) -> Effect {
             && (new.blank || !old.blank)
             && new.unique == old.unique
             && new.validators == old.validators
+            && new.choices == old.choices
     };
     if parent.field(&old.name).is_some_and(alike) { Effect::Loads } else { Effect::Unknown }
 }
