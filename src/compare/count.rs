@@ -73,6 +73,8 @@ pub struct Counter<'a> {
     asked: Vec<Asked>,
     /// Hashes of the values of (table, column) that others point to.
     targets: BTreeMap<(String, String), Target>,
+    /// What was fed last, and how many lines of it.
+    fed: Option<(Purpose, usize, u64)>,
 }
 
 #[derive(Debug, Default)]
@@ -109,7 +111,7 @@ impl<'a> Counter<'a> {
     /// Asks about differences; the questions of each are answered together, a row that is touched twice counts once.
     #[must_use]
     pub fn new(setting: Setting<'a>, differences: &[Vec<Question>]) -> Self {
-        let mut counter = Self { setting, asked: Vec::new(), targets: BTreeMap::new() };
+        let mut counter = Self { setting, asked: Vec::new(), targets: BTreeMap::new(), fed: None };
         for questions in differences {
             let mut asked = Asked::default();
             for question in questions {
@@ -132,7 +134,7 @@ impl<'a> Counter<'a> {
             Cell::find(function, &self.setting.script.languages, column)
                 .ok_or_else(|| format!("the snapshot has no values of {column} in the table {table}"))
         };
-        if let Rows::Dangling { table, key, .. } = rows {
+        if let Rows::Dangling { table, key, .. } | Rows::Taken { table, key, .. } = rows {
             let function = self.setting.script.function(table);
             let target = self.targets.entry((table.clone(), key.clone())).or_default();
             target.cell = function.and_then(|it| Cell::find(it, &self.setting.script.languages, key));
@@ -159,15 +161,21 @@ impl<'a> Counter<'a> {
         files
     }
 
-    /// Takes a row file.
+    /// Takes a row file, or the next whole lines of the file that it was fed last.
     pub fn feed(&mut self, purpose: Purpose, file: &str, bytes: &[u8]) {
         let found = self.setting.script.loads.iter().enumerate().find(|(_, load)| load.file == file);
         let Some((number, load)) = found else { return };
         let table = load.table.as_str();
+        let before = match self.fed {
+            Some((of, last, lines)) if (of, last) == (purpose, number) => lines,
+            _ => 0,
+        };
+        let lines = Lines { bytes, before };
         match purpose {
-            Purpose::Keys => self.feed_keys(table, bytes),
-            Purpose::Rows => self.feed_rows(table, u16::try_from(number).unwrap_or(u16::MAX), file, bytes),
+            Purpose::Keys => self.feed_keys(table, lines),
+            Purpose::Rows => self.feed_rows(table, u16::try_from(number).unwrap_or(u16::MAX), file, lines),
         }
+        self.fed = Some((purpose, number, before + memchr::memchr_iter(b'\n', bytes).count() as u64));
     }
 
     /// Says that a row file cannot be read.
@@ -186,10 +194,10 @@ impl<'a> Counter<'a> {
         }
     }
 
-    fn feed_keys(&mut self, table: &str, bytes: &[u8]) {
+    fn feed_keys(&mut self, table: &str, lines: Lines<'_>) {
         for ((_, column), target) in self.targets.iter_mut().filter(|((of, _), _)| of == table) {
             let Some(cell) = target.cell else { continue };
-            for row in dump::Rows::new(bytes) {
+            for row in lines.rows() {
                 match cell.value(&row) {
                     Ok(value) => target.values.extend(test::text(&value).map(|text| test::hash([text.as_ref()]))),
                     Err(()) => target.trouble = Some(format!("not every {column} of the table {table} can be read")),
@@ -198,13 +206,13 @@ impl<'a> Counter<'a> {
         }
     }
 
-    fn feed_rows(&mut self, table: &str, number: u16, file: &str, bytes: &[u8]) {
+    fn feed_rows(&mut self, table: &str, number: u16, file: &str, lines: Lines<'_>) {
         let key = key_position(&self.setting, table);
         let targets = &self.targets;
         for asked in &mut self.asked {
             let Some(tests) = asked.tables.remove(table) else { continue };
-            for row in dump::Rows::new(bytes) {
-                asked.look(&tests, &row, targets, &Here { number, file, bytes, key });
+            for row in lines.rows() {
+                asked.look(&tests, &row, targets, &Here { number, file, lines, key });
             }
             asked.tables.insert(table.to_owned(), tests);
         }
@@ -226,8 +234,21 @@ fn key_position(setting: &Setting<'_>, table: &str) -> usize {
 struct Here<'a> {
     number: u16,
     file: &'a str,
-    bytes: &'a [u8],
+    lines: Lines<'a>,
     key: usize,
+}
+
+/// Whole lines of a file, behind so many others.
+#[derive(Clone, Copy)]
+struct Lines<'a> {
+    bytes: &'a [u8],
+    before: u64,
+}
+
+impl<'a> Lines<'a> {
+    const fn rows(self) -> dump::Rows<'a> {
+        dump::Rows::after(self.bytes, self.before)
+    }
 }
 
 impl Here<'_> {
@@ -250,12 +271,14 @@ impl Asked {
                     self.look_for_equals(cells, row, here);
                     continue;
                 }
-                Test::Dangling(cell, target) => targets.get(target).map_or(Answer::No, |target| {
-                    if let Some(trouble) = &target.trouble {
-                        self.trouble.get_or_insert_with(|| trouble.clone());
-                    }
-                    test::dangles(*cell, row, &target.values)
-                }),
+                Test::Dangling(cell, target) | Test::Taken(cell, target) => {
+                    targets.get(target).map_or(Answer::No, |target| {
+                        if let Some(trouble) = &target.trouble {
+                            self.trouble.get_or_insert_with(|| trouble.clone());
+                        }
+                        test::meets(*cell, row, &target.values, matches!(test, Test::Taken(..)))
+                    })
+                }
                 other => other.row(row),
             };
             match said {
@@ -312,10 +335,10 @@ impl Asked {
         if !first.counted {
             self.touched += 1;
             self.earlier += 1;
-            // The first one of another file was passed too long ago to be shown.
+            // The first one of another file, or of lines fed before, was passed too long ago to be shown.
             let room = self.examples.len() < EXAMPLES && first.file == here.number;
             let line = u64::from(first.line);
-            let known = if room { dump::Rows::new(here.bytes).find(|row| row.line == line) } else { None };
+            let known = if room { here.lines.rows().find(|row| row.line == line) } else { None };
             self.examples.extend(known.map(|row| here.example(&row)));
         }
         self.take(row, here);

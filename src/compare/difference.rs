@@ -248,6 +248,15 @@ pub enum Rows {
         /// The column there.
         key: String,
     },
+    /// Those with a value that a row has in the other table's column, too.
+    Taken {
+        /// The column.
+        column: String,
+        /// The other table.
+        table: String,
+        /// The column there.
+        key: String,
+    },
 }
 
 /// A difference.

@@ -7,6 +7,8 @@ mod effect;
 mod ground;
 mod keys;
 mod merge;
+mod parents;
+mod pointers;
 mod remedy;
 #[cfg(test)]
 mod tests;
@@ -128,6 +130,11 @@ impl Sources {
         let asked = merged.iter().flat_map(|merged| &merged.difference.questions).map(|question| &question.table);
         let dumped = |table: &str| self.script.as_ref().is_some_and(|script| script.function(table).is_some());
         asked.filter(|table| !dumped(table)).cloned().collect()
+    }
+
+    /// Returns where in the load order a table comes first.
+    fn place_of(&self, table: &str) -> Option<usize> {
+        self.script.as_ref()?.loads.iter().position(|load| load.table == table && !load.skipped)
     }
 
     /// Returns the rows of a table; none when nobody counted them.

@@ -1,9 +1,11 @@
 //! Counts the rows that differences touch in a snapshot: reads the row files that are needed, two tables at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::Path;
 
 use super::archive::Source;
+use super::scan::{Block, Lines};
 use crate::compare::Question;
 use crate::compare::count::{Count, Counter, Setting};
 
@@ -56,9 +58,17 @@ fn read(path: &Path, setting: Setting<'_>, differences: &[Vec<Question>], share:
             return share.iter().map(|index| (*index, Count::unknown(&why))).collect();
         }
     };
+    let mut block = Block::default();
     for (purpose, file) in files {
-        match source.read(&file) {
-            Ok(Some(bytes)) => counter.feed(purpose, &file, &bytes),
+        let feed = |from: &mut dyn Read| {
+            let mut lines = Lines::new(&mut block);
+            while let Some(bytes) = lines.next(from)? {
+                counter.feed(purpose, &file, bytes);
+            }
+            Ok(())
+        };
+        match source.with(&file, feed) {
+            Ok(Some(())) => {}
             Ok(None) => counter.missing(purpose, &file, "it is not there"),
             Err(error) => counter.missing(purpose, &file, &error.to_string()),
         }

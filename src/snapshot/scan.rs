@@ -155,7 +155,7 @@ impl Default for Block {
 }
 
 /// Gives a file in blocks of whole lines; only its last line may have no end.
-struct Lines<'a> {
+pub(super) struct Lines<'a> {
     buffer: &'a mut Vec<u8>,
     /// What was read and not given yet.
     filled: Range<usize>,
@@ -163,11 +163,13 @@ struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    fn new(block: &'a mut Block) -> Self {
+    /// Begins a file.
+    pub const fn new(block: &'a mut Block) -> Self {
         Self { buffer: &mut block.0, filled: 0..0, ended: false }
     }
 
-    fn next(&mut self, from: &mut dyn Read) -> io::Result<Option<&[u8]>> {
+    /// Reads on; none when the file has ended.
+    pub fn next(&mut self, from: &mut dyn Read) -> io::Result<Option<&[u8]>> {
         self.buffer.copy_within(self.filled.clone(), 0);
         self.filled = 0..self.filled.len();
         // Where to look for the end of a line: what is before was looked at.

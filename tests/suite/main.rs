@@ -6,6 +6,7 @@ mod compare;
 mod demo;
 mod getlino;
 mod matrix;
+mod noi;
 mod runner;
 mod servers;
 mod shop;

@@ -26,6 +26,7 @@ pub enum Test {
     Unfit(Cell, Fits),
     Equal(Vec<Cell>),
     Dangling(Cell, (String, String)),
+    Taken(Cell, (String, String)),
 }
 
 /// What a row says to it.
@@ -68,6 +69,7 @@ impl Test {
             Rows::Duplicates(columns) => Self::Equal(columns.iter().map(cell).collect::<Result<_, _>>()?),
             Rows::Unfit(column, kind) => Self::Unfit(cell(column)?, Fits::read(kind, engine)),
             Rows::Dangling { column, table, key } => Self::Dangling(cell(column)?, (table.clone(), key.clone())),
+            Rows::Taken { column, table, key } => Self::Taken(cell(column)?, (table.clone(), key.clone())),
         })
     }
 
@@ -107,7 +109,7 @@ impl Test {
             }
             Self::NotIn(_, values) => text(value).map_or(Answer::Doubt(ODD), |text| (!values.contains(&*text)).into()),
             Self::Unfit(_, kind) => kind.refuses(value, cell.decimal),
-            Self::All | Self::Equal(_) | Self::Dangling(..) => Answer::No,
+            Self::All | Self::Equal(_) | Self::Dangling(..) | Self::Taken(..) => Answer::No,
         }
     }
 }
@@ -117,12 +119,14 @@ fn compare(value: &Value<'_>, limit: &Number, refused: std::cmp::Ordering) -> An
         .map_or(Answer::Doubt("without a number to compare"), |number| (number.compare(limit) == refused).into())
 }
 
-/// Tells whether a row points to nothing.
-pub fn dangles(cell: Cell, row: &Row<'_>, targets: &HashSet<u64>) -> Answer {
+/// Tells whether the value of a row is, or is not, `among` those of the other table.
+pub fn meets(cell: Cell, row: &Row<'_>, targets: &HashSet<u64>, among: bool) -> Answer {
     match cell.value(row) {
         Err(()) => Answer::Broken,
         Ok(value) if is_empty(&value) => Answer::No,
-        Ok(value) => text(&value).map_or(Answer::Doubt(ODD), |text| (!targets.contains(&hash([text.as_ref()]))).into()),
+        Ok(value) => {
+            text(&value).map_or(Answer::Doubt(ODD), |text| (targets.contains(&hash([text.as_ref()])) == among).into())
+        }
     }
 }
 

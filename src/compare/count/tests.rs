@@ -339,3 +339,37 @@ proptest::proptest! {
         proptest::prop_assert_eq!(counter.finish().len(), asked.len());
     }
 }
+
+#[test]
+fn a_file_that_is_fed_line_by_line_counts_as_one_that_is_fed_at_once() {
+    let script = script();
+    let keys = BTreeMap::from([("shop_product".to_owned(), "code".to_owned())]);
+    let question = |table: &str, rows| vec![Question { table: table.into(), rows }];
+    let dangling = Rows::Dangling { column: of("product_id"), table: of("shop_product"), key: of("code") };
+    let asked = [
+        question("shop_product", Rows::NotEmpty(of("weight"))),
+        question("shop_sale", dangling),
+        question("shop_product", Rows::Duplicates(vec![of("name")])),
+    ];
+    let count = |by_line: bool| {
+        let mut counter = Counter::new(Setting { script: &script, engine: "mysql", keys: &keys }, &asked);
+        for (purpose, file) in counter.files() {
+            let text = PRODUCTS.iter().find(|(name, _)| *name == file).map_or(SALES, |(_, text)| *text);
+            if by_line {
+                text.split_inclusive('\n').for_each(|line| counter.feed(purpose, &file, line.as_bytes()));
+            } else {
+                counter.feed(purpose, &file, text.as_bytes());
+            }
+        }
+        counter.finish()
+    };
+    assert_eq!(count(true), count(false));
+}
+
+#[test]
+fn a_key_that_another_table_has_is_taken() {
+    let taken = Rows::Taken { column: of("product_id"), table: of("shop_product"), key: of("code") };
+    let count = count(&[("shop_sale", taken)], &[], "sqlite");
+    let row = Example { file: of("shop_sale.py"), line: 1, key: of("1") };
+    assert_eq!((count.touched, count.examples), (Touched::Rows(1), vec![row]));
+}

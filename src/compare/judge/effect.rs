@@ -8,6 +8,7 @@ use super::super::difference::{Change, Difference, Subject};
 use super::super::evidence::{Effect, Touched};
 use super::super::model::Field;
 use super::ground::Ground;
+use super::{parents, pointers};
 use crate::dump::Conversion;
 
 /// Foretells it. `counted` are the rows that are refused, and the file of the first of them.
@@ -25,7 +26,9 @@ pub fn of(ground: &Ground<'_>, difference: &Difference, touched: &Touched, count
     match &difference.change {
         Change::Removed => removed(ground, &difference.subject, touched),
         Change::Parents { from, .. } if !from.is_empty() => stops(),
-        Change::Parents { .. } | Change::Key { .. } => Effect::Unknown,
+        Change::Parents { .. } => parents::effect(ground, touched, counted.0),
+        Change::Key { .. } => Effect::Unknown,
+        Change::Choices { .. } if pointers::is_one(ground, difference) => pointers::effect(ground, touched, counted.1),
         // The create function names the field by its attribute.
         Change::Type { .. } | Change::Target { .. } | Change::Class { .. } if is_called_otherwise(ground) => stops(),
         Change::Type { to, .. } if takes_whole(to) && is_decimal(ground) => loses(touched),
@@ -47,7 +50,7 @@ pub fn of(ground: &Ground<'_>, difference: &Difference, touched: &Touched, count
     }
 }
 
-fn loses(touched: &Touched) -> Effect {
+pub fn loses(touched: &Touched) -> Effect {
     match touched {
         Touched::Rows(0) => Effect::Loads,
         Touched::Rows(rows) => Effect::Loses(*rows),
@@ -61,10 +64,8 @@ fn removed(ground: &Ground<'_>, subject: &Subject, touched: &Touched) -> Effect 
         Subject::Field(_, name) | Subject::Column(_, name) => ground.old.map_or(name, |field| &field.attname),
         Subject::Site | Subject::Table(_) => return Effect::Loads,
     };
-    if ground.moved_to().is_some() {
-        // `create_mti_child` gives the parent what it knows by the name of the value, which a foreign key has not.
-        let is_plain = ground.old.is_some_and(|field| field.attname == field.name);
-        return if is_plain { Effect::Loads } else { loses(touched) };
+    if let Some(parent) = ground.moved_to() {
+        return parents::moved(ground, parent, touched);
     }
     match ground.function.and_then(|function| function.parameter(name)) {
         // Somebody has taken out the line that gives it to the model.

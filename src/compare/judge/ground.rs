@@ -105,23 +105,31 @@ impl<'a> Ground<'a> {
         self.function.is_some_and(|function| function.parent.is_some())
     }
 
+    /// Tells whether the model is a part of another now, and was none.
+    pub fn gains_parents(&self) -> bool {
+        let was_none = self.function.is_some_and(|function| function.parent.is_none());
+        was_none && self.after.is_some_and(|model| !model.parents.is_empty())
+    }
+
     /// Returns the model that has the field now, when the rows are parts of rows of that model.
     pub fn moved_to(&self) -> Option<&'a Model> {
-        let [_, models] = self.sources.models.as_ref().ok()?;
-        let name = &self.old.filter(|_| self.new.is_none() && self.is_child())?.name;
-        let mut waiting: Vec<&str> = self.after?.parents.iter().map(String::as_str).collect();
-        let mut seen = 0;
+        let moves = self.new.is_none() && (self.is_child() || self.gains_parents());
+        let name = &self.old.filter(|_| moves)?.name;
+        self.ancestors().into_iter().find(|parent| parent.field(name).is_some())
+    }
+
+    /// Returns the models that the model is a part of now, the nearest first.
+    pub fn ancestors(&self) -> Vec<&'a Model> {
+        let (Ok([_, models]), Some(model)) = (&self.sources.models, self.after) else { return Vec::new() };
+        let mut found: Vec<&Model> = Vec::new();
+        let mut waiting: Vec<&String> = model.parents.iter().collect();
         while let Some(parent) = waiting.pop().and_then(|parent| named(models, parent)) {
-            if parent.field(name).is_some() {
-                return Some(parent);
+            if found.iter().all(|known| known.model != parent.model) {
+                found.push(parent);
+                waiting.extend(&parent.parents);
             }
-            seen += 1;
-            if seen > models.models.len() {
-                return None;
-            }
-            waiting.extend(parent.parents.iter().map(String::as_str));
         }
-        None
+        found
     }
 
     /// Tells whether a step of the migrator that would run names its create function.

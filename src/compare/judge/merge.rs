@@ -2,9 +2,9 @@
 
 use super::super::difference::{Change, Class, Difference, Question, Rows, Subject};
 use super::super::evidence::Source;
-use super::Sources;
 use super::ground::{named, with_table};
 use super::keys::{self, Key};
+use super::{Sources, parents, pointers};
 
 /// A difference, and who found it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +44,10 @@ pub fn merge(sources: &Sources) -> Vec<Merged> {
         let questions = std::mem::take(&mut one.difference.questions);
         one.difference.questions = questions.into_iter().map(|question| asked_of_rows(sources, question)).collect();
     }
+    for one in merged.iter_mut().filter(|one| parents::gains(sources, &one.difference)) {
+        one.difference.questions = parents::questions(sources, &one.difference.subject);
+    }
+    merged.extend(pointers::to_what_is_gone(sources, &merged).into_iter().map(|it| alone(Source::Scripts, it)));
     merged
 }
 
@@ -122,8 +126,13 @@ fn asked_of_rows(sources: &Sources, question: Question) -> Question {
         Rows::Unfit(column, kind) => Rows::Unfit(own(column), kind),
         Rows::Dangling { column, table: target, key } => {
             let target = former(&target);
-            let key = attribute(&target, key);
+            let key = parents::former_key(sources, &target, &key).unwrap_or_else(|| attribute(&target, key));
             Rows::Dangling { column: own(column), table: target, key }
+        }
+        Rows::Taken { column, table: target, key } => {
+            let target = former(&target);
+            let key = attribute(&target, key);
+            Rows::Taken { column: own(column), table: target, key }
         }
     };
     Question { table, rows }

@@ -3,6 +3,7 @@
 use super::super::difference::{Change, Difference, Subject};
 use super::super::evidence::Effect;
 use super::ground::Ground;
+use super::pointers;
 
 const REHEARSE: &str = "Only a rehearsal can tell which rows are refused.";
 
@@ -28,12 +29,11 @@ pub fn of(ground: &Ground<'_>, difference: &Difference, effect: &Effect) -> Opti
         _ => {}
     }
     let create = format!("create_{table}");
+    if pointers::is_one(ground, difference) {
+        return Some(pointers::remedy(&create));
+    }
     Some(match &difference.change {
-        Change::Removed if matches!(difference.subject, Subject::Model(_)) => format!(
-            "To leave these rows out, comment out each line `execfile(\"{}\", *args)` of this table in the copy of \
-             restore.py. To keep them, the application's migrator must put them elsewhere.",
-            ground.file()
-        ),
+        Change::Removed if matches!(difference.subject, Subject::Model(_)) => gone_model(&ground.file()),
         Change::Removed => {
             let name = ground.old.map_or_else(|| difference.subject.place().1.to_owned(), |old| old.attname.clone());
             gone(&create, &name)
@@ -63,6 +63,10 @@ pub fn of(ground: &Ground<'_>, difference: &Difference, effect: &Effect) -> Opti
         Change::LanguageRemoved(language) => format!(
             "Keep the language {language} in the settings of the site, or copy its texts to another language first."
         ),
+        Change::Parents { from, .. } if from.is_empty() => format!(
+            "Their keys are those of other rows in the parent's table: give them other keys in the old version, or let \
+             {create} do so with @override in a migrator."
+        ),
         _ => format!("Let the application developer adapt {create} with @override in a migrator."),
     })
 }
@@ -80,5 +84,18 @@ pub fn renamed(from: &str, to: &str) -> String {
     format!(
         "Write `{to}={from}` instead of `{from}={from}` in the create function in the copy of restore.py, or let a \
          migrator do so with @override."
+    )
+}
+
+/// What to do about a model that was renamed.
+pub fn renamed_model(from: &str, to: &str) -> String {
+    format!("Write `resolve_model(\"{to}\")` instead of `resolve_model(\"{from}\")` in the copy of restore.py.")
+}
+
+/// What to do about a model that is gone.
+pub fn gone_model(file: &str) -> String {
+    format!(
+        "To leave these rows out, comment out each line `execfile(\"{file}\", *args)` of this table in the copy of \
+         restore.py. To keep them, the application's migrator must put them elsewhere."
     )
 }

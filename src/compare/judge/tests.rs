@@ -292,6 +292,134 @@ fn a_field_that_moves_to_the_parent_takes_its_values_along() {
     assert_eq!(told, (Class::Additive, &Effect::Loads, sentence, None));
 }
 
+/// Settings become parts of another model, which has their name.
+fn with_parent_of_settings(parent: &str) -> Looked {
+    let mut looked = looked();
+    let link = Field {
+        attname: "parent_ptr_id".into(),
+        column: Some("parent_ptr_id".into()),
+        target: Some(parent.into()),
+        primary_key: true,
+        ..field("parent_ptr", "integer")
+    };
+    change(&mut looked, |models| {
+        let name = models[1].fields.remove(1);
+        models[1].fields = vec![link];
+        models[1].parents = vec![parent.into()];
+        ("parent_ptr_id".clone_into(&mut models[1].pk), "parent_ptr_id".clone_into(&mut models[1].pk_column));
+        match models.iter_mut().find(|model| model.model == parent) {
+            Some(parent) => field_of(std::slice::from_mut(parent), 0, "name").clone_from(&name),
+            None => models.push(model(parent, "shop_entry", vec![name])),
+        }
+    });
+    looked
+}
+
+#[test]
+fn a_model_that_becomes_a_part_of_a_new_one_loads() {
+    let found = evidence(with_parent_of_settings("shop.Entry"), &Touched::Rows(3));
+    let told = |found: &Found| (found.difference.sentence.clone(), found.touched.clone(), found.effect.clone());
+    let gone = found.found.iter().filter(|found| found.difference.change == Change::Removed);
+    assert_eq!(
+        gone.map(told).collect::<Vec<_>>(),
+        ["id", "name"].map(|name| {
+            let sentence = format!("shop.Setting.{name} moves to shop.Entry, which it is a part of.");
+            (sentence, Touched::Rows(3), Effect::Loads)
+        })
+    );
+    assert_eq!((found.verdict, found.found.iter().any(Found::is_in_the_way)), (Verdict::Restore, false));
+}
+
+#[test]
+fn a_model_that_becomes_a_part_of_one_with_rows_has_their_keys() {
+    let taken = Rows::Taken { column: "id".into(), table: "shop_partner".into(), key: "id".into() };
+    let is_gain = |change: &Change| matches!(change, Change::Parents { .. });
+    for (order, expected) in [("", Effect::Fails(2)), ("later", Effect::Unknown)] {
+        let mut looked = with_parent_of_settings("shop.Partner");
+        if order == "later" {
+            // The settings come first, and leave the partners no room.
+            let (one, other) =
+                ("    execfile(\"shop_partner.py\", *args)\n", "    execfile(\"shop_setting.py\", *args)\n");
+            looked.old = Ok(Script::read(&OLD.replace(one, "").replace(other, &format!("{other}{one}"))));
+        }
+        let sources = Sources::new(looked.clone());
+        let gains = merge(&sources).into_iter().find(|merged| is_gain(&merged.difference.change)).unwrap();
+        assert_eq!(gains.questions(), [Question { table: "shop_setting".into(), rows: taken.clone() }]);
+        let found = evidence(looked, &Touched::Rows(2));
+        let effect = found.found.iter().find(|found| is_gain(&found.difference.change)).map(|found| &found.effect);
+        assert_eq!(effect, Some(&expected), "{order}");
+    }
+}
+
+#[test]
+fn a_new_parent_that_wants_a_value_is_for_a_rehearsal() {
+    let mut looked = with_parent_of_settings("shop.Entry");
+    change(&mut looked, |models| {
+        models[2].fields.push(Field { blank: false, ..field("vat", "varchar(9)") });
+    });
+    let found = evidence(looked, &Touched::Rows(3));
+    let gains = found.found.iter().find(|found| matches!(found.difference.change, Change::Parents { .. })).unwrap();
+    assert_eq!((found.verdict, &gains.effect), (Verdict::Restore, &Effect::Unknown));
+}
+
+#[test]
+fn a_row_that_points_to_a_model_that_is_gone_ends_the_restore() {
+    let mut looked = looked();
+    change(&mut looked, |models| models.retain(|model| model.model != "shop.Setting"));
+    let pointer = OLD
+        .replace("(id, name, email, country_id)", "(id, name, owner_type_id)")
+        .replace("    kw = dict()\n", "    owner_type_id = new_content_type_id(owner_type_id)\n    kw = dict()\n")
+        .replace("kw.update(email=email)", "kw.update(owner_type_id=owner_type_id)");
+    looked.old = Ok(Script::read(&pointer));
+    looked.rows.insert("shop_setting".into(), 0);
+    let of_pointer = |found: &&Found| matches!(found.difference.change, Change::Choices { .. });
+    let found = evidence(looked.clone(), &Touched::Rows(4));
+    let pointers: Vec<&Found> = found.found.iter().filter(of_pointer).collect();
+    let question = Question {
+        table: "shop_partner".into(),
+        rows: Rows::NotIn("owner_type_id".into(), vec!["shop_Partner".into()]),
+    };
+    let expected = Found {
+        sources: vec![Scripts],
+        difference: Difference {
+            class: Class::Destructive,
+            subject: Subject::Field("shop.Partner".into(), "owner_type_id".into()),
+            change: Change::Choices { added: vec![], removed: vec!["shop.Setting".into()] },
+            sentence: "shop.Partner.owner_type_id may not point to shop.Setting any more, which is gone.".into(),
+            questions: vec![question],
+        },
+        touched: Touched::Rows(4),
+        examples: vec![row("shop_partner.py")],
+        effect: Effect::Stops { file: "shop_partner.py".into() },
+        remedy: Some(
+            "Delete these rows in the old version before the upgrade, or leave them out in create_shop_partner with \
+             @override in a migrator. When the model was only renamed, its new name in the copy of restore.py is enough."
+                .into(),
+        ),
+    };
+    assert_eq!(pointers, [&expected]);
+    // Where no row does so, it is noise.
+    let found = evidence(looked, &Touched::Rows(0));
+    assert_eq!(found.noise.iter().filter(of_pointer).count(), 1);
+}
+
+#[test]
+fn a_model_that_was_renamed_only_wants_its_new_name() {
+    let mut looked = looked();
+    change(&mut looked, |models| {
+        "shop.SiteSetting".clone_into(&mut models[1].model);
+        "shop_sitesetting".clone_into(&mut models[1].table);
+    });
+    let mut found = evidence(looked, &Touched::Rows(3));
+    let gone = found.found[0].remedy.clone();
+    assert!(found.decide(0, Some(true)));
+    let remedy = "Write `resolve_model(\"shop.SiteSetting\")` instead of `resolve_model(\"shop.Setting\")` in the copy of \
+                  restore.py.";
+    assert_eq!((found.found[0].remedy.as_deref(), found.verdict), (Some(remedy), Verdict::Decide));
+    assert!(found.decide(0, Some(false)));
+    assert_eq!(found.found[0].remedy, gone);
+}
+
 #[test]
 fn a_model_that_is_gone_is_in_nobodys_way_when_it_has_no_rows() {
     let mut looked = looked();

@@ -156,14 +156,20 @@ impl Found {
 
 /// What was renamed wants another remedy than what is gone.
 fn advise(renaming: &Renaming, found: &mut Found) {
-    let Subject::Field(_, from) = &renaming.guess.from else { return };
     if found.difference.subject != renaming.guess.from || found.difference.change != Change::Removed {
         return;
     }
-    let Effect::Stops { .. } = found.effect else { return };
+    let Effect::Stops { file } = &found.effect else { return };
     let Some(table) = found.difference.questions.first().map(|question| question.table.clone()) else { return };
-    found.remedy = Some(match renaming.decided {
-        Some(true) => remedy::renamed(from, renaming.guess.to.place().1),
-        _ => remedy::gone(&format!("create_{table}"), from),
-    });
+    match (&renaming.guess.from, renaming.decided) {
+        (Subject::Field(_, from), Some(true)) => {
+            found.remedy = Some(remedy::renamed(from, renaming.guess.to.place().1));
+        }
+        (Subject::Field(_, from), _) => found.remedy = Some(remedy::gone(&format!("create_{table}"), from)),
+        (Subject::Model(from), Some(true)) => {
+            found.remedy = Some(remedy::renamed_model(from, renaming.guess.to.place().0));
+        }
+        (Subject::Model(_), _) => found.remedy = Some(remedy::gone_model(file)),
+        _ => {}
+    }
 }

@@ -25,6 +25,8 @@ add("10", "Draft", "draft")
 if not changed("no_registered"):
     add("20", "Registered", "registered")
 add("30", "Paid", "paid")
+if not changed("no_offered"):
+    add("50", "Offered", "offered")
 if changed("new_state"):
     add("40", "Cancelled", "cancelled")
 
@@ -42,7 +44,17 @@ class Country(dd.Model if changed("untranslated") else BabelNamed):
         name = models.CharField(max_length=200)
 
 
-if not changed("category_gone"):
+if changed("renamed_category"):
+
+    class ProductCategory(BabelNamed):
+        """What else is called Category."""
+
+        class Meta:
+            app_label = "shop"
+            verbose_name = "Category"
+            verbose_name_plural = "Categories"
+
+elif not changed("category_gone"):
 
     class Category(BabelNamed):
         """Points to nothing, so that a row that can't be saved ends a restore."""
@@ -53,7 +65,18 @@ if not changed("category_gone"):
             verbose_name_plural = "Categories"
 
 
-class Setting(dd.Model):
+if changed("setting_entry"):
+
+    class Entry(dd.Model):
+        """The parent that Setting has not."""
+
+        class Meta:
+            app_label = "shop"
+            verbose_name = "Entry"
+            verbose_name_plural = "Entries"
+
+
+class Setting(Entry if changed("setting_entry") else dd.Model):
     """A model without foreign keys."""
 
     class Meta:
@@ -126,15 +149,15 @@ class Person(dd.Model if changed("partner_gone") else Partner):
     birth_date = models.DateField(blank=True, null=True)
 
 
-class Product(BabelNamed):
+class AnyProduct(BabelNamed):
     """Something to sell."""
 
     class Meta:
-        app_label = "shop"
-        verbose_name = "Product"
-        verbose_name_plural = "Products"
+        abstract = True
 
-    if not changed("category_gone"):
+    if changed("renamed_category"):
+        category = dd.ForeignKey("shop.ProductCategory")
+    elif not changed("category_gone"):
         category = dd.ForeignKey("shop.Category")
     price = models.DecimalField(max_digits=9 if changed("fewer_digits") else 10, decimal_places=2)
     if changed("bigger_weight"):
@@ -154,6 +177,30 @@ class Product(BabelNamed):
     active = models.BooleanField(default=not changed("new_default"))
 
 
+if changed("renamed_product"):
+
+    class SaleProduct(AnyProduct):
+        """What else is called Product."""
+
+        class Meta:
+            app_label = "shop"
+            verbose_name = "Product"
+            verbose_name_plural = "Products"
+
+else:
+
+    class Product(AnyProduct):
+        """Something to sell."""
+
+        class Meta:
+            app_label = "shop"
+            verbose_name = "Product"
+            verbose_name_plural = "Products"
+
+
+PRODUCT = "shop.SaleProduct" if changed("renamed_product") else "shop.Product"
+
+
 class Sale(UserAuthored):
     """Points to a partner, a product and a user."""
 
@@ -165,7 +212,7 @@ class Sale(UserAuthored):
             unique_together = ("partner", "date")
 
     partner = dd.ForeignKey("shop.Person" if changed("other_target") else "shop.Partner")
-    product = dd.ForeignKey("shop.Product")
+    product = dd.ForeignKey(PRODUCT)
     if changed("other_order"):
         at = models.DateTimeField()
         date = models.DateField()
@@ -187,13 +234,11 @@ class Sale(UserAuthored):
         return "Sale {}".format(self.pk)
 
 
-class Note(Controllable):
+class AnyNote(Controllable):
     """Points to a row of any model."""
 
     class Meta:
-        app_label = "shop"
-        verbose_name = "Note"
-        verbose_name_plural = "Notes"
+        abstract = True
 
     text = models.TextField(blank=not changed("text_required"))
     if changed("remembered"):
@@ -203,7 +248,28 @@ class Note(Controllable):
         return "Note {}".format(self.pk)
 
 
-class Author(dd.Model):
+if changed("renamed_note"):
+
+    class Notice(AnyNote):
+        """What else is called Note."""
+
+        class Meta:
+            app_label = "shop"
+            verbose_name = "Note"
+            verbose_name_plural = "Notes"
+
+else:
+
+    class Note(AnyNote):
+        """Points to a row of any model."""
+
+        class Meta:
+            app_label = "shop"
+            verbose_name = "Note"
+            verbose_name_plural = "Notes"
+
+
+class Author(Partner if changed("author_partner") else dd.Model):
     """Has a favourite among the books, which have authors: a circle."""
 
     class Meta:
@@ -211,7 +277,8 @@ class Author(dd.Model):
         verbose_name = "Author"
         verbose_name_plural = "Authors"
 
-    name = models.CharField(max_length=80)
+    if not changed("author_partner"):
+        name = models.CharField(max_length=80)
     favorite = dd.ForeignKey(
         "shop.Book", blank=True, null=True, related_name="liked_by")
     if changed("new_in_circle"):
@@ -256,7 +323,7 @@ if changed("new_table"):
             verbose_name_plural = "Tags"
 
         name = models.CharField(max_length=40)
-        product = dd.ForeignKey("shop.Product")
+        product = dd.ForeignKey(PRODUCT)
 
 
 if changed("new_in_circle"):
@@ -331,7 +398,7 @@ class Countries(dd.Table):
 if not changed("category_gone"):
 
     class Categories(dd.Table):
-        model = "shop.Category"
+        model = "shop.ProductCategory" if changed("renamed_category") else "shop.Category"
 
 
 class Partners(dd.Table):
@@ -343,7 +410,7 @@ class Persons(dd.Table):
 
 
 class Products(dd.Table):
-    model = "shop.Product"
+    model = PRODUCT
 
 
 class Sales(dd.Table):
@@ -351,7 +418,7 @@ class Sales(dd.Table):
 
 
 class Notes(dd.Table):
-    model = "shop.Note"
+    model = "shop.Notice" if changed("renamed_note") else "shop.Note"
 
 
 class Authors(dd.Table):

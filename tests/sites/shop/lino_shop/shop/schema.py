@@ -16,6 +16,7 @@ renamed_table Setting is in the table ``shop_option``: restores fine
 The others are for comparing, and change one thing each; the demo data may not
 fit to them:
 
+author_partner    Author is a Partner, which has the name
 bigger_weight     Product.weight may be a big number
 country_required  Partner.country may not be empty
 email_field       Partner.email must be an e-mail address
@@ -27,6 +28,7 @@ memo_required     Sale.memo may not be empty
 new_default       Product.active is false where nothing is said
 new_model         the model Invoice
 new_state         Sale.state may be "Cancelled"
+no_offered        Sale.state may not be "Offered", which no sale is
 no_registered     Sale.state may not be "Registered"
 on_delete         a book outlives its author
 other_column      Book.title is in another column
@@ -37,7 +39,11 @@ partner_gone      Person has no parent
 positive_weight   Product.weight may not be negative
 remembered        a note knows when it was made
 rename_email      Partner.email is called ``e_mail``
+renamed_category  Category is called ProductCategory; products point to it
+renamed_note      Note is called Notice; nothing points to it
+renamed_product   Product is called SaleProduct; sales and notes point to it
 sale_unique       no two sales of a partner on one day
+setting_entry     Setting is an Entry, which is new
 setting_unique    no two settings of one name
 short_first_name  Person.first_name is shorter; nobody validates it
 short_name        Partner.name is shorter
@@ -68,6 +74,7 @@ KNOWN = {
     "new_table",
     "new_in_circle",
     "renamed_table",
+    "author_partner",
     "bigger_weight",
     "country_required",
     "email_field",
@@ -79,6 +86,7 @@ KNOWN = {
     "new_default",
     "new_model",
     "new_state",
+    "no_offered",
     "no_registered",
     "on_delete",
     "other_column",
@@ -89,7 +97,11 @@ KNOWN = {
     "positive_weight",
     "remembered",
     "rename_email",
+    "renamed_category",
+    "renamed_note",
+    "renamed_product",
     "sale_unique",
+    "setting_entry",
     "setting_unique",
     "short_first_name",
     "short_name",
