@@ -306,7 +306,8 @@ fn with_parent_of_settings(parent: &str) -> Looked {
         let name = models[1].fields.remove(1);
         models[1].fields = vec![link];
         models[1].parents = vec![parent.into()];
-        ("parent_ptr_id".clone_into(&mut models[1].pk), "parent_ptr_id".clone_into(&mut models[1].pk_column));
+        "parent_ptr_id".clone_into(&mut models[1].pk);
+        "parent_ptr_id".clone_into(&mut models[1].pk_column);
         match models.iter_mut().find(|model| model.model == parent) {
             Some(parent) => field_of(std::slice::from_mut(parent), 0, "name").clone_from(&name),
             None => models.push(model(parent, "shop_entry", vec![name])),
