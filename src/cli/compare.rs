@@ -71,10 +71,11 @@ pub fn run(args: &args::Compare, out: &mut dyn Write) -> Result<u8, Report> {
         let gone = || Err(Report::new(Kind::Environment, "The new script could not be read."));
         (old, other.join().unwrap_or_else(|_| gone()))
     });
-    let (old, new) = (old?, new?);
+    let (mut old, mut new) = (old?, new?);
+    let texts = (std::mem::take(&mut old.text), std::mem::take(&mut new.text));
     let look = (!args.json).then(|| look(args));
     let (found, sides) = std::thread::scope(|scope| {
-        let aligned = || Sides::new((&old.text, &old.script), (&new.text, &new.script));
+        let aligned = || Sides::new((texts.0, &old.script), (texts.1, &new.script));
         let sides = look.map(|_| scope.spawn(aligned));
         let found = scripts::compare(&old.script, &new.script);
         (found, sides.and_then(|sides| sides.join().ok()).unwrap_or_default())

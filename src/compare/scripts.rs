@@ -133,7 +133,7 @@ fn shape(model: &str, function: Option<&Function>) -> Shape {
         // What nearly every model has says nothing.
         parameter.name != "id" && parameter.conversion != Conversion::ParentLink
     });
-    Shape { model: model.to_owned(), fields: fields.map(|parameter| parameter.name.clone()).collect() }
+    Shape { model: model.to_owned(), fields: fields.map(|parameter| parameter.name.to_string()).collect() }
 }
 
 fn candidate(model: &str, name: &str, conversion: &Conversion) -> Candidate {

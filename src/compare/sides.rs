@@ -95,10 +95,10 @@ pub struct Sides {
 }
 
 impl Sides {
-    /// Aligns two scripts, which were read from these texts.
+    /// Aligns two scripts, which were read from these texts; a text that is given away is not copied.
     #[must_use]
-    pub fn new(old: (&str, &Script), new: (&str, &Script)) -> Self {
-        let (old_text, new_text) = (Text::new(old.0), Text::new(new.0));
+    pub fn new(old: (impl Into<String>, &Script), new: (impl Into<String>, &Script)) -> Self {
+        let (old_text, new_text) = (Text::new(old.0.into()), Text::new(new.0.into()));
         let sections = sections::align((&old_text, old.1), (&new_text, new.1));
         Self { sections, old: old_text, new: new_text }
     }

@@ -1,5 +1,7 @@
 //! Create functions: what they take, what becomes of each field, and what a hand has changed in them.
 
+use compact_str::CompactString;
+
 use super::literal;
 use super::place::Lines;
 use super::statements::Statement;
@@ -24,8 +26,8 @@ pub struct Function {
 /// A field, as the create function knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
-    /// The name of its column.
-    pub name: String,
+    /// The name of its column. A script may have a hundred thousand, nearly all short: those need no memory elsewhere.
+    pub name: CompactString,
     /// The line of the signature that has it.
     pub line: u32,
     /// What becomes of its value.
@@ -78,10 +80,11 @@ pub(super) fn read<'a>(table: &str, head: &Statement<'a>, body: &[Statement<'a>]
     let (parameters, plain) = signature(head);
     let last = body.last().map_or(head.lines.last, |statement| statement.lines.last);
     let lines = Lines { first: head.lines.first, last };
-    let mut function =
-        Function { table: table.to_owned(), model: None, parent: None, parameters, lines, edited: false };
+    let function = Function { table: table.to_owned(), model: None, parent: None, parameters, lines, edited: false };
+    let mut reading = Reading { function, expected: 0 };
     let mut strange: Vec<Statement<'a>> = if plain { Vec::new() } else { vec![*head] };
-    strange.extend(body.iter().filter(|statement| function.line(statement).is_none()));
+    strange.extend(body.iter().filter(|statement| reading.line(statement).is_none()));
+    let mut function = reading.function;
     let dropped = function.parameters.iter().any(|parameter| parameter.stored.is_none());
     function.edited = !strange.is_empty() || dropped || function.model.is_none();
     (function, strange)
@@ -93,21 +96,24 @@ fn signature(head: &Statement<'_>) -> (Vec<Parameter>, bool) {
     let rest = head.text.get(open..).unwrap_or_default();
     let inner = rest.rfind(')').and_then(|close| rest.get(..close)).unwrap_or(rest);
     let mut plain = rest.strip_prefix(inner) == Some("):") && head.lines.first == head.lines.last;
-    let mut parameters = Vec::new();
+    let mut parameters = Vec::with_capacity(memchr::memchr_iter(b',', inner.as_bytes()).count() + 1);
     let (mut counted, mut line) = (0, head.lines.first);
     for raw in literal::arguments(inner.as_bytes()) {
         let text = std::str::from_utf8(raw).unwrap_or_default();
-        let name = text.split(['=', ':']).next().unwrap_or_default().trim();
+        let end = memchr::memchr2(b'=', b':', raw).unwrap_or(raw.len());
+        let name = text.get(..end).unwrap_or_default().trim();
         plain &= name == text && !name.starts_with('*');
         if name.is_empty() {
             continue;
         }
-        let before = raw.as_ptr().addr().saturating_sub(head.text.as_ptr().addr());
-        let breaks = head.text.get(counted..before).map_or(0, |text| text.matches('\n').count());
-        line += u32::try_from(breaks).unwrap_or_default();
-        counted = before;
+        if head.lines.first != head.lines.last {
+            let before = raw.as_ptr().addr().saturating_sub(head.text.as_ptr().addr());
+            let breaks = head.text.get(counted..before).map_or(0, |text| text.matches('\n').count());
+            line += u32::try_from(breaks).unwrap_or_default();
+            counted = before;
+        }
         parameters.push(Parameter {
-            name: name.to_owned(),
+            name: name.into(),
             line,
             conversion: Conversion::default(),
             converted: None,
@@ -117,7 +123,14 @@ fn signature(head: &Statement<'_>) -> (Vec<Parameter>, bool) {
     (parameters, plain)
 }
 
-impl Function {
+/// A create function while its body is read.
+struct Reading {
+    function: Function,
+    /// The position of the parameter that probably comes next: `dump2py` stores them in their order.
+    expected: usize,
+}
+
+impl Reading {
     /// Takes what a statement of the body says; none when `dump2py` does not write it.
     fn line(&mut self, statement: &Statement<'_>) -> Option<()> {
         let line = statement.lines.first;
@@ -158,23 +171,30 @@ impl Function {
     }
 
     fn named(&mut self, name: &str) -> Option<&mut Parameter> {
-        self.parameters.iter_mut().find(|parameter| parameter.name == name)
+        let parameters = &mut self.function.parameters;
+        let has_name = |parameter: &Parameter| parameter.name == name;
+        if !parameters.get(self.expected).is_some_and(has_name) {
+            self.expected = parameters.iter().position(has_name)?;
+        }
+        let found = parameters.get_mut(self.expected);
+        self.expected += 1;
+        found
     }
 
     fn returns(&mut self, text: &str, line: u32) -> Option<()> {
         let (callee, rest) = text.split_once('(')?;
         let inner = rest.strip_suffix(')')?;
         if callee != "create_mti_child" {
-            self.model = (inner == "**kw" && is_name(callee)).then(|| callee.to_owned());
-            return self.model.is_some().then_some(());
+            self.function.model = (inner == "**kw" && is_name(callee)).then(|| callee.to_owned());
+            return self.function.model.is_some().then_some(());
         }
         let mut arguments = inner.split(',').map(str::trim);
         let (parent, pointer, model) = (arguments.next()?, arguments.next()?, arguments.next()?);
         let parameter = self.named(pointer)?;
         (parameter.conversion, parameter.converted, parameter.stored) =
             (Conversion::ParentLink, Some(line), Some(line));
-        self.parent = Some(parent.to_owned());
-        self.model = Some(model.to_owned());
+        self.function.parent = Some(parent.to_owned());
+        self.function.model = Some(model.to_owned());
         for argument in arguments.filter(|argument| *argument != "**kw") {
             let name = argument.split_once('=').filter(|(name, value)| name == value)?.0;
             self.named(name)?.stored = Some(line);

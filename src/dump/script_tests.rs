@@ -56,7 +56,7 @@ fn said(script: &Script) -> Json {
             let parameters: Vec<Json> = function
                 .parameters
                 .iter()
-                .map(|parameter| json!([parameter.name, parameter.line, conversion(parameter), parameter.stored]))
+                .map(|parameter| json!([parameter.name.as_str(), parameter.line, conversion(parameter), parameter.stored]))
                 .collect();
             json!([
                 function.table,

@@ -114,7 +114,7 @@ impl Findings<'_> {
     }
 
     fn removed(&mut self, parameter: &Parameter) {
-        let mut rows = vec![Rows::NotEmpty(parameter.name.clone())];
+        let mut rows = vec![Rows::NotEmpty(parameter.name.to_string())];
         if parameter.conversion == Conversion::Babel {
             rows.extend(self.translations(&parameter.name));
         }
