@@ -16,6 +16,7 @@ use super::unprintable;
 use crate::compare::scripts::{self, Comparison};
 use crate::compare::sides::Sides;
 use crate::compare::{Change, Class, Difference, Subject};
+use crate::dump::Script;
 use crate::error::{Kind, Report, Tell};
 use crate::snapshot::{self, DumpScript};
 
@@ -74,30 +75,40 @@ pub fn run(args: &args::Compare, out: &mut dyn Write) -> Result<u8, Report> {
     let (mut old, mut new) = (old?, new?);
     let texts = (std::mem::take(&mut old.text), std::mem::take(&mut new.text));
     let look = (!args.json).then(|| look(args));
-    let (found, sides) = std::thread::scope(|scope| {
-        let aligned = || Sides::new((texts.0, &old.script), (texts.1, &new.script));
-        let sides = look.map(|_| scope.spawn(aligned));
-        let found = scripts::compare(&old.script, &new.script);
-        (found, sides.and_then(|sides| sides.join().ok()).unwrap_or_default())
+    // The changed parts are set beside each other while it is found out what they mean.
+    let (found, parts) = std::thread::scope(|scope| {
+        let (old, new) = (&old.script, &new.script);
+        let parts = look.map(|look| scope.spawn(move || parts(texts, (old, new), &look)));
+        let found = scripts::compare(old, new);
+        (found, parts.and_then(|parts| parts.join().ok()).unwrap_or_default())
     });
     let verdict = Verdict::of(&found);
     let mut out = BufWriter::with_capacity(1 << 16, out);
     let written = match look {
         None => writeln!(out, "{}", told(verdict, &old, &new, &found)),
         Some(look) => {
-            let dumps = report::Dumps { old: &old, new: &new, sides: &sides };
-            report::write(&mut out, &look, verdict, &dumps, &found)
+            let dumps = report::Dumps { old: &old, new: &new };
+            report::write(&mut out, &look, verdict, &dumps, &found).and_then(|()| out.write_all(&parts.1))
         }
     };
     let written = written.and_then(|()| out.flush());
     // The program ends here: freeing a million small pieces first would only take time.
-    std::mem::forget((old, new, found, sides));
+    std::mem::forget((old, new, found, parts));
     match written {
         // Who reads has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         written => written.map_err(|error| unprintable(&error))?,
     }
     Ok(u8::from(verdict != Verdict::Skip))
+}
+
+/// Sets the changed parts beside each other: what is aligned, and how it is printed.
+fn parts(texts: (String, String), scripts: (&Script, &Script), look: &Look) -> (Sides, Vec<u8>) {
+    let sides = Sides::new((texts.0, scripts.0), (texts.1, scripts.1));
+    let mut page = Vec::new();
+    let written = beside::write(&mut page, look, &sides);
+    debug_assert!(written.is_ok(), "memory takes everything");
+    (sides, page)
 }
 
 fn read(path: &Path) -> Result<DumpScript, Report> {
