@@ -49,7 +49,7 @@ pub enum Conversion {
     /// The value of a choice.
     Choice {
         /// The choicelist, `accounting.CommonAccounts`.
-        list: String,
+        list: Box<str>,
         /// Whether the function looks it up; a comment only since 2018.
         looked_up: bool,
     },
@@ -205,10 +205,10 @@ impl Reading {
 
 /// Reads a line that converts a value: the name and what becomes of it.
 fn conversion(text: &str, looked_up: bool) -> Option<(&str, Conversion)> {
-    if let Some((name, rest)) = text.split_once(" = new_content_type_id(") {
+    let Some(rest) = text.strip_prefix("if ") else {
+        let (name, rest) = text.split_once(" = new_content_type_id(")?;
         return (rest.strip_suffix(')')? == name).then_some((name, Conversion::ContentType));
-    }
-    let rest = text.strip_prefix("if ")?;
+    };
     if let Some((name, rest)) = rest.split_once(" is not None: ") {
         let babel = rest.strip_prefix("kw.update(bv2kw(").and_then(|inner| inner.strip_suffix("))"));
         if babel.is_some_and(|inner| names_twice(inner, name)) {
@@ -221,7 +221,7 @@ fn conversion(text: &str, looked_up: bool) -> Option<(&str, Conversion)> {
     let call = rest.strip_prefix(name)?.strip_prefix(" = settings.SITE.")?;
     let path = call.strip_prefix("models.").or_else(|| call.strip_prefix("modules."))?;
     let (list, value) = path.split_once(".get_by_value(")?;
-    (value.strip_suffix(')')? == name).then(|| (name, Conversion::Choice { list: list.to_owned(), looked_up }))
+    (value.strip_suffix(')')? == name).then(|| (name, Conversion::Choice { list: list.into(), looked_up }))
 }
 
 /// Tells whether `inner` is the name as a string, a comma and the name.

@@ -165,6 +165,10 @@ impl Reader {
     }
 
     fn model(&mut self, text: &str, lines: Lines) -> Option<()> {
+        // As many as there are models, and none of them is one.
+        if text.starts_with("execfile(") {
+            return None;
+        }
         let (variable, call) = text.split_once(" = resolve_model(")?;
         let name = unquoted(call.strip_suffix(')')?)?;
         let usual = is_name(variable) && name.replace('.', "_") == variable;

@@ -223,11 +223,7 @@ impl<'a> Cutter<'a> {
     }
 
     /// Finds the end of the statement at `start`; fails with the place of what the file never closes.
-    fn logical_end(
-        &mut self,
-        start: usize,
-        brackets: &mut Vec<Bracket>,
-    ) -> Result<End, (usize, u32, &'static str)> {
+    fn logical_end(&mut self, start: usize, brackets: &mut Vec<Bracket>) -> Result<End, (usize, u32, &'static str)> {
         brackets.clear();
         let bytes = self.text.as_bytes();
         let (mut at, mut line) = (start, self.line);
