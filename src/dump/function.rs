@@ -146,8 +146,7 @@ impl Reading {
         } else if let Some(rest) = text.strip_prefix("return ") {
             self.returns(rest, line)
         } else if let Some(pair) = text.strip_prefix("kw.update(").and_then(|rest| rest.strip_suffix(')')) {
-            let name = pair.split_once('=').filter(|(name, value)| name == value)?.0;
-            self.named(name)?.stored = Some(line);
+            self.named(passed_on(pair)?)?.stored = Some(line);
             Some(())
         } else {
             self.converts(text, line, true)
@@ -196,8 +195,7 @@ impl Reading {
         self.function.parent = Some(parent.to_owned());
         self.function.model = Some(model.to_owned());
         for argument in arguments.filter(|argument| *argument != "**kw") {
-            let name = argument.split_once('=').filter(|(name, value)| name == value)?.0;
-            self.named(name)?.stored = Some(line);
+            self.named(passed_on(argument)?)?.stored = Some(line);
         }
         Some(())
     }
@@ -222,6 +220,12 @@ fn conversion(text: &str, looked_up: bool) -> Option<(&str, Conversion)> {
     let path = call.strip_prefix("models.").or_else(|| call.strip_prefix("modules."))?;
     let (list, value) = path.split_once(".get_by_value(")?;
     (value.strip_suffix(')')? == name).then(|| (name, Conversion::Choice { list: list.into(), looked_up }))
+}
+
+/// Returns the name of an argument that has the value of the same name: `NAME=NAME`.
+fn passed_on(argument: &str) -> Option<&str> {
+    let (name, value) = argument.split_at_checked(argument.len() / 2)?;
+    (value.strip_prefix('=') == Some(name)).then_some(name)
 }
 
 /// Tells whether `inner` is the name as a string, a comma and the name.

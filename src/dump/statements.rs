@@ -202,6 +202,9 @@ impl<'a> Cutter<'a> {
         if self.whole_lines {
             return self.whole_line(start);
         }
+        if let Some(end) = self.simple_end(start) {
+            return end;
+        }
         let mut brackets = std::mem::take(&mut self.brackets);
         let found = self.logical_end(start, &mut brackets);
         self.brackets = brackets;
@@ -216,6 +219,23 @@ impl<'a> Cutter<'a> {
         }
     }
 
+    /// Finds the end of a statement that is one line with at most one pair of brackets, as nearly all are.
+    fn simple_end(&self, start: usize) -> Option<End> {
+        let at = self.line_end(start);
+        let line = self.text.as_bytes().get(start..at)?;
+        // To the end of the line, whatever is found: many bytes are looked at together then.
+        if line.iter().fold(false, |special, byte| special | is_special(*byte)) {
+            return None;
+        }
+        let mut brackets = memchr::memchr2_iter(b'(', b')', line).map(|at| line.get(at).copied());
+        let simple = match (brackets.next(), brackets.next(), brackets.next()) {
+            (None, ..) => true,
+            (Some(open), Some(close), None) => (open, close) == (Some(b'('), Some(b')')),
+            _ => false,
+        };
+        simple.then(|| End { at, line: self.line, colon: line.trim_ascii_end().ends_with(b":") })
+    }
+
     fn whole_line(&self, start: usize) -> End {
         let at = self.line_end(start);
         let colon = self.text.get(start..at).is_some_and(|text| text.trim_end().ends_with(':'));
@@ -228,12 +248,7 @@ impl<'a> Cutter<'a> {
         let bytes = self.text.as_bytes();
         let (mut at, mut line) = (start, self.line);
         let mut colon = false;
-        loop {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let (plain, _) = rest.split_at(rest.iter().position(|byte| !is_plain(*byte)).unwrap_or(rest.len()));
-            colon &= plain.trim_ascii_start().is_empty();
-            at += plain.len();
-            let Some(byte) = bytes.get(at).copied() else { break };
+        while let Some(byte) = bytes.get(at).copied() {
             match byte {
                 b'\n' => match brackets.first().copied() {
                     None => return Ok(End { at, line, colon }),
@@ -314,9 +329,15 @@ impl<'a> Cutter<'a> {
     }
 }
 
-/// Tells whether a byte may stand anywhere in a statement and changes nothing, as most do.
-const fn is_plain(byte: u8) -> bool {
-    matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b' ' | b'=' | b',' | b'.' | b'*' | 128..)
+/// Tells whether a line with this byte must be looked at closely: strings, comments, control characters, brackets that
+/// are not round, and a few bytes between them, which makes it quick.
+const fn is_special(byte: u8) -> bool {
+    (byte < b' ')
+        | (byte.wrapping_sub(b'"') <= b'\'' - b'"')
+        | (byte == b'?')
+        | (byte.wrapping_sub(b'[') <= b']' - b'[')
+        | (byte == b'`')
+        | (byte.wrapping_sub(b'{') <= 127 - b'{')
 }
 
 const fn closes(open: u8, close: u8) -> bool {
