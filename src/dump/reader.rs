@@ -27,7 +27,9 @@ pub(super) fn read(text: &str) -> Script {
         }
         let (body, behind) = block.split_at_checked(body_length(&block)).unwrap_or((&block, &[]));
         reader.function(table, &statement, body);
-        behind.iter().for_each(|comment| reader.statement(comment));
+        for comment in behind {
+            reader.statement(comment);
+        }
     }
     let remarks = statements.finish();
     reader.finish(remarks)

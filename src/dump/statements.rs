@@ -332,12 +332,7 @@ impl<'a> Cutter<'a> {
 /// Tells whether a line with this byte must be looked at closely: strings, comments, control characters, brackets that
 /// are not round, and a few bytes between them, which makes it quick.
 const fn is_special(byte: u8) -> bool {
-    (byte < b' ')
-        | (byte.wrapping_sub(b'"') <= b'\'' - b'"')
-        | (byte == b'?')
-        | (byte.wrapping_sub(b'[') <= b']' - b'[')
-        | (byte == b'`')
-        | (byte.wrapping_sub(b'{') <= 127 - b'{')
+    matches!(byte, 0..=31 | b'"'..=b'\'' | b'?' | b'['..=b']' | b'`' | b'{'..=127)
 }
 
 const fn closes(open: u8, close: u8) -> bool {
