@@ -75,25 +75,23 @@ pub fn run(args: &args::Compare, out: &mut dyn Write) -> Result<u8, Report> {
     let (mut old, mut new) = (old?, new?);
     let texts = (std::mem::take(&mut old.text), std::mem::take(&mut new.text));
     let look = (!args.json).then(|| look(args));
-    // The changed parts are set beside each other while it is found out what they mean.
-    let (found, parts) = std::thread::scope(|scope| {
-        let (old, new) = (&old.script, &new.script);
-        let parts = look.map(|look| scope.spawn(move || parts(texts, (old, new), &look)));
-        let found = scripts::compare(old, new);
-        (found, parts.and_then(|parts| parts.join().ok()).unwrap_or_default())
-    });
-    let verdict = Verdict::of(&found);
     let mut out = BufWriter::with_capacity(1 << 16, out);
-    let written = match look {
-        None => writeln!(out, "{}", told(verdict, &old, &new, &found)),
-        Some(look) => {
-            let dumps = report::Dumps { old: &old, new: &new };
-            report::write(&mut out, &look, verdict, &dumps, &found).and_then(|()| out.write_all(&parts.1))
-        }
-    };
+    // The changed parts are set beside each other while it is found out, and told, what they mean.
+    let (verdict, written, kept) = std::thread::scope(|scope| {
+        let scripts = (&old.script, &new.script);
+        let parts = look.map(|look| scope.spawn(move || parts(texts, scripts, &look)));
+        let found = scripts::compare(scripts.0, scripts.1);
+        let verdict = Verdict::of(&found);
+        let written = match look {
+            None => writeln!(out, "{}", told(verdict, &old, &new, &found)),
+            Some(look) => report::write(&mut out, &look, verdict, &report::Dumps { old: &old, new: &new }, &found),
+        };
+        let parts = parts.and_then(|parts| parts.join().ok()).unwrap_or_default();
+        (verdict, written.and_then(|()| out.write_all(&parts.1)), (found, parts))
+    });
     let written = written.and_then(|()| out.flush());
     // The program ends here: freeing a million small pieces first would only take time.
-    std::mem::forget((old, new, found, parts));
+    std::mem::forget((old, new, kept));
     match written {
         // Who reads has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
