@@ -16,6 +16,7 @@ use super::unprintable;
 use crate::compare::scripts::{self, Comparison};
 use crate::compare::sides::Sides;
 use crate::compare::{Change, Class, Difference, Subject};
+use crate::dump::Script;
 use crate::error::{Kind, Report, Tell};
 use crate::snapshot::{self, DumpScript};
 
@@ -71,32 +72,41 @@ pub fn run(args: &args::Compare, out: &mut dyn Write) -> Result<u8, Report> {
         let gone = || Err(Report::new(Kind::Environment, "The new script could not be read."));
         (old, other.join().unwrap_or_else(|_| gone()))
     });
-    let (old, new) = (old?, new?);
+    let (mut old, mut new) = (old?, new?);
+    let texts = (std::mem::take(&mut old.text), std::mem::take(&mut new.text));
     let look = (!args.json).then(|| look(args));
-    let (found, sides) = std::thread::scope(|scope| {
-        let aligned = || Sides::new((&old.text, &old.script), (&new.text, &new.script));
-        let sides = look.map(|_| scope.spawn(aligned));
-        let found = scripts::compare(&old.script, &new.script);
-        (found, sides.and_then(|sides| sides.join().ok()).unwrap_or_default())
-    });
-    let verdict = Verdict::of(&found);
     let mut out = BufWriter::with_capacity(1 << 16, out);
-    let written = match look {
-        None => writeln!(out, "{}", told(verdict, &old, &new, &found)),
-        Some(look) => {
-            let dumps = report::Dumps { old: &old, new: &new, sides: &sides };
-            report::write(&mut out, &look, verdict, &dumps, &found)
-        }
-    };
+    // The changed parts are set beside each other while it is found out, and told, what they mean.
+    let (verdict, written, kept) = std::thread::scope(|scope| {
+        let scripts = (&old.script, &new.script);
+        let parts = look.map(|look| scope.spawn(move || parts(texts, scripts, &look)));
+        let found = scripts::compare(scripts.0, scripts.1);
+        let verdict = Verdict::of(&found);
+        let written = match look {
+            None => writeln!(out, "{}", told(verdict, &old, &new, &found)),
+            Some(look) => report::write(&mut out, &look, verdict, &report::Dumps { old: &old, new: &new }, &found),
+        };
+        let parts = parts.and_then(|parts| parts.join().ok()).unwrap_or_default();
+        (verdict, written.and_then(|()| out.write_all(&parts.1)), (found, parts))
+    });
     let written = written.and_then(|()| out.flush());
     // The program ends here: freeing a million small pieces first would only take time.
-    std::mem::forget((old, new, found, sides));
+    std::mem::forget((old, new, kept));
     match written {
         // Who reads has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         written => written.map_err(|error| unprintable(&error))?,
     }
     Ok(u8::from(verdict != Verdict::Skip))
+}
+
+/// Sets the changed parts beside each other: what is aligned, and how it is printed.
+fn parts(texts: (String, String), scripts: (&Script, &Script), look: &Look) -> (Sides, Vec<u8>) {
+    let sides = Sides::new((texts.0, scripts.0), (texts.1, scripts.1));
+    let mut page = Vec::new();
+    let written = beside::write(&mut page, look, &sides);
+    debug_assert!(written.is_ok(), "memory takes everything");
+    (sides, page)
 }
 
 fn read(path: &Path) -> Result<DumpScript, Report> {

@@ -13,11 +13,12 @@ mod tests;
 
 use std::collections::BTreeSet;
 
+use self::functions::Both;
 use self::side::Side;
 use super::difference::{Change, Class, Difference, Guess, Question, Rows, Subject};
 use super::guessing::{self, Candidate, Shape};
 use super::languages;
-use crate::dump::{Conversion, Function, Script};
+use crate::dump::{Conversion, Function, Parameter, Script};
 
 pub(super) use self::by_hand::edits_only_here;
 pub(super) use self::functions::is_noise;
@@ -47,16 +48,17 @@ pub fn compare(old: &Script, new: &Script) -> Comparison {
     for model in old.models.iter().filter(|model| !new.models.contains(*model)) {
         found.extend(new.has_all_models().then(|| removed(model, &old)));
     }
-    for model in old.models.intersection(&new.models) {
-        if let (Some(former), Some(function)) = (old.function(model), new.function(model)) {
-            functions::compare(model, (&old, former), (&new, function), &mut found);
-        }
+    let common = old.models.intersection(&new.models);
+    let common: Vec<Both<'_>> =
+        common.filter_map(|model| Some(Both::new(model, old.function(model)?, new.function(model)?))).collect();
+    for both in &common {
+        functions::compare(both, &old, &new, &mut found);
     }
     noise::compare(&old, &new, &mut found);
     by_hand::compare(&old, &new, &mut found);
     // Stable: what is said of one field keeps its order.
     found.sort_by(|one, other| one.subject.place().cmp(&other.subject.place()));
-    Comparison { differences: found, guesses: guesses(&old, &new), left_out: left_out(&old, &new) }
+    Comparison { differences: found, guesses: guesses(&old, &new, &common), left_out: left_out(&old, &new) }
 }
 
 fn difference(class: Class, subject: Subject, change: Change, text: &str, rows: Vec<(&str, Rows)>) -> Difference {
@@ -105,24 +107,24 @@ fn suffix(languages: &[String], language: &str) -> String {
     }
 }
 
-fn guesses(old: &Side<'_>, new: &Side<'_>) -> Vec<Guess> {
+fn guesses(old: &Side<'_>, new: &Side<'_>, common: &[Both<'_>]) -> Vec<Guess> {
     let missing = |these: &Side<'_>, from: &Side<'_>| -> Vec<Shape> {
         let known = these.models.iter().filter(|model| from.has_all_models() && !from.models.contains(*model));
         known.map(|model| shape(model, these.function(model))).collect()
     };
     let mut guesses = guessing::models(&missing(old, new), &missing(new, old));
-    for model in old.models.intersection(&new.models) {
-        let (Some(former), Some(function)) = (old.function(model), new.function(model)) else { continue };
-        if functions::has_same_fields(former, function) {
+    for Both { model, fields: [former, latter], .. } in common {
+        // Without one of them nothing can be a renaming.
+        if former.is_empty() || latter.is_empty() {
             continue;
         }
-        let missing = |these: &Function, from: &Function| -> Vec<Candidate> {
-            let known: BTreeSet<&str> = from.parameters.iter().map(|parameter| parameter.name.as_str()).collect();
-            let fields = these.parameters.iter().filter(|parameter| !known.contains(parameter.name.as_str()));
+        let missing = |these: &[Parameter], from: &[Parameter]| -> Vec<Candidate> {
+            let known: BTreeSet<&str> = from.iter().map(|parameter| parameter.name.as_str()).collect();
+            let fields = these.iter().filter(|parameter| !known.contains(parameter.name.as_str()));
             let own = fields.filter(|parameter| parameter.conversion != Conversion::ParentLink);
             own.map(|parameter| candidate(model, &parameter.name, &parameter.conversion)).collect()
         };
-        guesses.extend(guessing::fields(&missing(former, function), &missing(function, former), "kind"));
+        guesses.extend(guessing::fields(&missing(former, latter), &missing(latter, former), "kind"));
     }
     guesses
 }
@@ -133,7 +135,7 @@ fn shape(model: &str, function: Option<&Function>) -> Shape {
         // What nearly every model has says nothing.
         parameter.name != "id" && parameter.conversion != Conversion::ParentLink
     });
-    Shape { model: model.to_owned(), fields: fields.map(|parameter| parameter.name.clone()).collect() }
+    Shape { model: model.to_owned(), fields: fields.map(|parameter| parameter.name.to_string()).collect() }
 }
 
 fn candidate(model: &str, name: &str, conversion: &Conversion) -> Candidate {

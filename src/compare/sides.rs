@@ -85,6 +85,15 @@ impl Pair {
     }
 }
 
+/// What a section consists of, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Block {
+    /// Equal lines: those of the old script, from 0, and where they begin in the new one.
+    Equal(Range<usize>, usize),
+    /// Two lines that differ, or one without an equal.
+    Differs(Pair),
+}
+
 /// Two scripts, aligned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sides {
@@ -95,10 +104,10 @@ pub struct Sides {
 }
 
 impl Sides {
-    /// Aligns two scripts, which were read from these texts.
+    /// Aligns two scripts, which were read from these texts; a text that is given away is not copied.
     #[must_use]
-    pub fn new(old: (&str, &Script), new: (&str, &Script)) -> Self {
-        let (old_text, new_text) = (Text::new(old.0), Text::new(new.0));
+    pub fn new(old: (impl Into<String>, &Script), new: (impl Into<String>, &Script)) -> Self {
+        let (old_text, new_text) = (Text::new(old.0.into()), Text::new(new.0.into()));
         let sections = sections::align((&old_text, old.1), (&new_text, new.1));
         Self { sections, old: old_text, new: new_text }
     }
@@ -106,7 +115,29 @@ impl Sides {
     /// Returns the lines of a section side by side; none for an index beyond the last section.
     #[must_use]
     pub fn pairs(&self, section: usize) -> Vec<Pair> {
+        let mut pairs = Vec::new();
+        for block in self.blocks(section) {
+            match block {
+                Block::Equal(old, new) => pairs.extend(self.equal(old, new)),
+                Block::Differs(pair) => pairs.push(pair),
+            }
+        }
+        pairs
+    }
+
+    /// Returns the same without building the lines that are equal, for whoever shows only a few of them.
+    #[must_use]
+    pub fn blocks(&self, section: usize) -> Vec<Block> {
         let Some(section) = self.sections.get(section) else { return Vec::new() };
-        lines::pairs((&self.old, &section.old), (&self.new, &section.new))
+        lines::blocks((&self.old, &section.old), (&self.new, &section.new))
+    }
+
+    /// Returns equal lines, of a block or of a part of it.
+    pub fn equal(&self, old: Range<usize>, new: usize) -> impl Iterator<Item = Pair> {
+        let line = |text: &str, at: usize| Some(Line { number: at + 1, pieces: vec![(text.to_owned(), false)] });
+        old.zip(new..).map(move |(at, there)| {
+            let (old, new) = (line(self.old.line(at), at), line(self.new.line(there), there));
+            Pair { old, new }
+        })
     }
 }

@@ -1,5 +1,7 @@
 //! Create functions: what they take, what becomes of each field, and what a hand has changed in them.
 
+use compact_str::CompactString;
+
 use super::literal;
 use super::place::Lines;
 use super::statements::Statement;
@@ -24,8 +26,8 @@ pub struct Function {
 /// A field, as the create function knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
-    /// The name of its column.
-    pub name: String,
+    /// The name of its column. A script may have a hundred thousand, nearly all short: those need no memory elsewhere.
+    pub name: CompactString,
     /// The line of the signature that has it.
     pub line: u32,
     /// What becomes of its value.
@@ -47,7 +49,7 @@ pub enum Conversion {
     /// The value of a choice.
     Choice {
         /// The choicelist, `accounting.CommonAccounts`.
-        list: String,
+        list: Box<str>,
         /// Whether the function looks it up; a comment only since 2018.
         looked_up: bool,
     },
@@ -78,10 +80,11 @@ pub(super) fn read<'a>(table: &str, head: &Statement<'a>, body: &[Statement<'a>]
     let (parameters, plain) = signature(head);
     let last = body.last().map_or(head.lines.last, |statement| statement.lines.last);
     let lines = Lines { first: head.lines.first, last };
-    let mut function =
-        Function { table: table.to_owned(), model: None, parent: None, parameters, lines, edited: false };
+    let function = Function { table: table.to_owned(), model: None, parent: None, parameters, lines, edited: false };
+    let mut reading = Reading { function, expected: 0 };
     let mut strange: Vec<Statement<'a>> = if plain { Vec::new() } else { vec![*head] };
-    strange.extend(body.iter().filter(|statement| function.line(statement).is_none()));
+    strange.extend(body.iter().filter(|statement| reading.line(statement).is_none()));
+    let mut function = reading.function;
     let dropped = function.parameters.iter().any(|parameter| parameter.stored.is_none());
     function.edited = !strange.is_empty() || dropped || function.model.is_none();
     (function, strange)
@@ -93,21 +96,24 @@ fn signature(head: &Statement<'_>) -> (Vec<Parameter>, bool) {
     let rest = head.text.get(open..).unwrap_or_default();
     let inner = rest.rfind(')').and_then(|close| rest.get(..close)).unwrap_or(rest);
     let mut plain = rest.strip_prefix(inner) == Some("):") && head.lines.first == head.lines.last;
-    let mut parameters = Vec::new();
+    let mut parameters = Vec::with_capacity(memchr::memchr_iter(b',', inner.as_bytes()).count() + 1);
     let (mut counted, mut line) = (0, head.lines.first);
     for raw in literal::arguments(inner.as_bytes()) {
         let text = std::str::from_utf8(raw).unwrap_or_default();
-        let name = text.split(['=', ':']).next().unwrap_or_default().trim();
+        let end = memchr::memchr2(b'=', b':', raw).unwrap_or(raw.len());
+        let name = text.get(..end).unwrap_or_default().trim();
         plain &= name == text && !name.starts_with('*');
         if name.is_empty() {
             continue;
         }
-        let before = raw.as_ptr().addr().saturating_sub(head.text.as_ptr().addr());
-        let breaks = head.text.get(counted..before).map_or(0, |text| text.matches('\n').count());
-        line += u32::try_from(breaks).unwrap_or_default();
-        counted = before;
+        if head.lines.first != head.lines.last {
+            let before = raw.as_ptr().addr().saturating_sub(head.text.as_ptr().addr());
+            let breaks = head.text.get(counted..before).map_or(0, |text| text.matches('\n').count());
+            line += u32::try_from(breaks).unwrap_or_default();
+            counted = before;
+        }
         parameters.push(Parameter {
-            name: name.to_owned(),
+            name: name.into(),
             line,
             conversion: Conversion::default(),
             converted: None,
@@ -117,7 +123,14 @@ fn signature(head: &Statement<'_>) -> (Vec<Parameter>, bool) {
     (parameters, plain)
 }
 
-impl Function {
+/// A create function while its body is read.
+struct Reading {
+    function: Function,
+    /// The position of the parameter that probably comes next: `dump2py` stores them in their order.
+    expected: usize,
+}
+
+impl Reading {
     /// Takes what a statement of the body says; none when `dump2py` does not write it.
     fn line(&mut self, statement: &Statement<'_>) -> Option<()> {
         let line = statement.lines.first;
@@ -133,8 +146,7 @@ impl Function {
         } else if let Some(rest) = text.strip_prefix("return ") {
             self.returns(rest, line)
         } else if let Some(pair) = text.strip_prefix("kw.update(").and_then(|rest| rest.strip_suffix(')')) {
-            let name = pair.split_once('=').filter(|(name, value)| name == value)?.0;
-            self.named(name)?.stored = Some(line);
+            self.named(passed_on(pair)?)?.stored = Some(line);
             Some(())
         } else {
             self.converts(text, line, true)
@@ -158,26 +170,32 @@ impl Function {
     }
 
     fn named(&mut self, name: &str) -> Option<&mut Parameter> {
-        self.parameters.iter_mut().find(|parameter| parameter.name == name)
+        let parameters = &mut self.function.parameters;
+        let has_name = |parameter: &Parameter| parameter.name == name;
+        if !parameters.get(self.expected).is_some_and(has_name) {
+            self.expected = parameters.iter().position(has_name)?;
+        }
+        let found = parameters.get_mut(self.expected);
+        self.expected += 1;
+        found
     }
 
     fn returns(&mut self, text: &str, line: u32) -> Option<()> {
         let (callee, rest) = text.split_once('(')?;
         let inner = rest.strip_suffix(')')?;
         if callee != "create_mti_child" {
-            self.model = (inner == "**kw" && is_name(callee)).then(|| callee.to_owned());
-            return self.model.is_some().then_some(());
+            self.function.model = (inner == "**kw" && is_name(callee)).then(|| callee.to_owned());
+            return self.function.model.is_some().then_some(());
         }
         let mut arguments = inner.split(',').map(str::trim);
         let (parent, pointer, model) = (arguments.next()?, arguments.next()?, arguments.next()?);
         let parameter = self.named(pointer)?;
         (parameter.conversion, parameter.converted, parameter.stored) =
             (Conversion::ParentLink, Some(line), Some(line));
-        self.parent = Some(parent.to_owned());
-        self.model = Some(model.to_owned());
+        self.function.parent = Some(parent.to_owned());
+        self.function.model = Some(model.to_owned());
         for argument in arguments.filter(|argument| *argument != "**kw") {
-            let name = argument.split_once('=').filter(|(name, value)| name == value)?.0;
-            self.named(name)?.stored = Some(line);
+            self.named(passed_on(argument)?)?.stored = Some(line);
         }
         Some(())
     }
@@ -185,10 +203,10 @@ impl Function {
 
 /// Reads a line that converts a value: the name and what becomes of it.
 fn conversion(text: &str, looked_up: bool) -> Option<(&str, Conversion)> {
-    if let Some((name, rest)) = text.split_once(" = new_content_type_id(") {
+    let Some(rest) = text.strip_prefix("if ") else {
+        let (name, rest) = text.split_once(" = new_content_type_id(")?;
         return (rest.strip_suffix(')')? == name).then_some((name, Conversion::ContentType));
-    }
-    let rest = text.strip_prefix("if ")?;
+    };
     if let Some((name, rest)) = rest.split_once(" is not None: ") {
         let babel = rest.strip_prefix("kw.update(bv2kw(").and_then(|inner| inner.strip_suffix("))"));
         if babel.is_some_and(|inner| names_twice(inner, name)) {
@@ -201,7 +219,13 @@ fn conversion(text: &str, looked_up: bool) -> Option<(&str, Conversion)> {
     let call = rest.strip_prefix(name)?.strip_prefix(" = settings.SITE.")?;
     let path = call.strip_prefix("models.").or_else(|| call.strip_prefix("modules."))?;
     let (list, value) = path.split_once(".get_by_value(")?;
-    (value.strip_suffix(')')? == name).then(|| (name, Conversion::Choice { list: list.to_owned(), looked_up }))
+    (value.strip_suffix(')')? == name).then(|| (name, Conversion::Choice { list: list.into(), looked_up }))
+}
+
+/// Returns the name of an argument that has the value of the same name: `NAME=NAME`.
+fn passed_on(argument: &str) -> Option<&str> {
+    let (name, value) = argument.split_at_checked(argument.len() / 2)?;
+    (value.strip_prefix('=') == Some(name)).then_some(name)
 }
 
 /// Tells whether `inner` is the name as a string, a comma and the name.

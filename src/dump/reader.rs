@@ -5,26 +5,34 @@ use std::collections::HashSet;
 use super::function::{self, is_name};
 use super::place::{Lines, Problem};
 use super::script::{CommandOption, Cycle, Edit, Handler, Import, Load, Loader, Model, Moment, Script, Tolerated};
-use super::statements::{self, Pieces, Statement};
+use super::statements::{Cutter, Remarks, Statement};
 use super::written;
 
 /// Reads a script.
 pub(super) fn read(text: &str) -> Script {
-    let Pieces { statements, problems, open, last_line } = statements::cut(text);
-    let mut reader =
-        Reader { script: Script { problems, ..Script::default() }, finalized: false, started: false, execfile: false };
-    let mut rest = statements.as_slice();
-    while let Some((statement, after)) = rest.split_first() {
-        let table = create_table(statement);
-        let length = if table.is_some() { body_length(after) } else { 0 };
-        let (body, after) = after.split_at_checked(length).unwrap_or((after, &[]));
-        match table {
-            Some(table) => reader.function(table, statement, body),
-            None => reader.statement(statement),
+    let mut reader = Reader { script: Script::default(), finalized: false, started: false, execfile: false };
+    let mut statements = Cutter::new(text);
+    let mut next = statements.next();
+    let mut block = Vec::new();
+    while let Some(statement) = next {
+        next = statements.next();
+        let Some(table) = create_table(&statement) else {
+            reader.statement(&statement);
+            continue;
+        };
+        block.clear();
+        while let Some(inside) = next.filter(|statement| statement.indent > 0 || statement.comment) {
+            block.push(inside);
+            next = statements.next();
         }
-        rest = after;
+        let (body, behind) = block.split_at_checked(body_length(&block)).unwrap_or((&block, &[]));
+        reader.function(table, &statement, body);
+        for comment in behind {
+            reader.statement(comment);
+        }
     }
-    reader.finish(open, last_line)
+    let remarks = statements.finish();
+    reader.finish(remarks)
 }
 
 /// Returns the table of a create function's first line.
@@ -34,9 +42,8 @@ fn create_table<'a>(statement: &Statement<'a>) -> Option<&'a str> {
 }
 
 /// Counts the statements of a function's body; comments behind its last statement are not part of it.
-fn body_length(after: &[Statement<'_>]) -> usize {
-    let block = after.iter().take_while(|statement| statement.indent > 0 || statement.comment).count();
-    after.iter().take(block).rposition(|statement| statement.indent > 0).map_or(0, |last| last + 1)
+fn body_length(block: &[Statement<'_>]) -> usize {
+    block.iter().rposition(|statement| statement.indent > 0).map_or(0, |last| last + 1)
 }
 
 struct Reader {
@@ -160,6 +167,10 @@ impl Reader {
     }
 
     fn model(&mut self, text: &str, lines: Lines) -> Option<()> {
+        // As many as there are models, and none of them is one.
+        if text.starts_with("execfile(") {
+            return None;
+        }
         let (variable, call) = text.split_once(" = resolve_model(")?;
         let name = unquoted(call.strip_suffix(')')?)?;
         let usual = is_name(variable) && name.replace('.', "_") == variable;
@@ -192,10 +203,12 @@ impl Reader {
         None
     }
 
-    fn finish(mut self, open: Option<Problem>, last_line: u32) -> Script {
+    fn finish(mut self, remarks: Remarks) -> Script {
+        let Remarks { problems, open, last_line } = remarks;
         let python2 =
             !self.execfile && self.script.imports.iter().any(|import| import.text.contains("unicode_literals"));
         let script = &mut self.script;
+        script.problems = problems;
         script.python2 |= python2 && !script.loads.is_empty();
         if self.finalized && self.started {
             script.problems.extend(open);

@@ -56,7 +56,9 @@ fn said(script: &Script) -> Json {
             let parameters: Vec<Json> = function
                 .parameters
                 .iter()
-                .map(|parameter| json!([parameter.name, parameter.line, conversion(parameter), parameter.stored]))
+                .map(|parameter| {
+                    json!([parameter.name.as_str(), parameter.line, conversion(parameter), parameter.stored])
+                })
                 .collect();
             json!([
                 function.table,
@@ -158,7 +160,7 @@ fn every_part_has_its_value_and_its_place() {
         converted,
         stored: Some(stored),
     };
-    let list = "accounting.CommonAccounts".to_owned();
+    let list = "accounting.CommonAccounts".into();
     let account = Function {
         table: "accounting_account".into(),
         model: Some("accounting_Account".into()),

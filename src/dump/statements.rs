@@ -25,30 +25,17 @@ pub(super) struct Statement<'a> {
     pub comment: bool,
 }
 
-/// A script in pieces.
+/// What is known when a script is cut to its end.
 #[derive(Debug, Default)]
-pub(super) struct Pieces<'a> {
-    pub statements: Vec<Statement<'a>>,
+pub(super) struct Remarks {
     pub problems: Vec<Problem>,
     /// What the last line leaves open.
     pub open: Option<Problem>,
     pub last_line: u32,
 }
 
-pub(super) fn cut(text: &str) -> Pieces<'_> {
-    let mut cutter =
-        Cutter { text, at: 0, line: 1, whole_lines: false, indents: vec![0], block: false, found: Pieces::default() };
-    while cutter.at < text.len() {
-        cutter.piece();
-    }
-    if cutter.block && cutter.found.open.is_none() {
-        cutter.found.open = Some(Fault::new(text.len(), "an indented block is missing").problem(text.as_bytes(), 1, 1));
-    }
-    cutter.found.last_line = cutter.line.saturating_sub(1).max(1);
-    cutter.found
-}
-
-struct Cutter<'a> {
+/// Hands out the statements of a script one after the other: nobody needs all of them at once.
+pub(super) struct Cutter<'a> {
     text: &'a str,
     at: usize,
     line: u32,
@@ -57,8 +44,13 @@ struct Cutter<'a> {
     indents: Vec<usize>,
     /// Whether the last statement ends with a colon.
     block: bool,
-    found: Pieces<'a>,
+    /// The brackets that are open within a statement, with their places.
+    brackets: Vec<Bracket>,
+    found: Remarks,
 }
+
+/// A bracket, its position and its line.
+type Bracket = (u8, usize, u32);
 
 /// Where a statement ends.
 struct End {
@@ -67,8 +59,46 @@ struct End {
     colon: bool,
 }
 
+impl<'a> Iterator for Cutter<'a> {
+    type Item = Statement<'a>;
+
+    fn next(&mut self) -> Option<Statement<'a>> {
+        while self.at < self.text.len() {
+            let statement = self.piece();
+            if statement.is_some() {
+                return statement;
+            }
+        }
+        None
+    }
+}
+
 impl<'a> Cutter<'a> {
-    fn piece(&mut self) {
+    pub fn new(text: &'a str) -> Self {
+        Self {
+            text,
+            at: 0,
+            line: 1,
+            whole_lines: false,
+            indents: vec![0],
+            block: false,
+            brackets: Vec::new(),
+            found: Remarks::default(),
+        }
+    }
+
+    /// Returns what was noticed on the way, once there are no more statements.
+    pub fn finish(mut self) -> Remarks {
+        if self.block && self.found.open.is_none() {
+            let fault = Fault::new(self.text.len(), "an indented block is missing");
+            self.found.open = Some(fault.problem(self.text.as_bytes(), 1, 1));
+        }
+        self.found.last_line = self.line.saturating_sub(1).max(1);
+        self.found
+    }
+
+    /// Takes a line, or all lines of a statement; none when there is nothing in it.
+    fn piece(&mut self) -> Option<Statement<'a>> {
         let rest = self.rest(self.at);
         let blanks = rest.bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\x0c')).count();
         let indent = rest
@@ -81,21 +111,18 @@ impl<'a> Cutter<'a> {
             None | Some(b'\n') => self.at = start + usize::from(!body.is_empty()),
             Some(b'\r') if body.starts_with("\r\n") => self.at = start + 2,
             Some(b'#') => {
-                return self.push(
-                    start,
-                    indent,
-                    &End { at: self.line_end(start), line: self.line, colon: self.block },
-                    true,
-                );
+                let end = End { at: self.line_end(start), line: self.line, colon: self.block };
+                return Some(self.take(start, indent, &end, true));
             }
-            _ if body.starts_with(RAISE) => return self.push(start, indent, &self.raise_end(start), false),
+            _ if body.starts_with(RAISE) => return Some(self.take(start, indent, &self.raise_end(start), false)),
             _ => {
                 self.check_indent(start, indent);
                 let end = self.end(start);
-                return self.push(start, indent, &end, false);
+                return Some(self.take(start, indent, &end, false));
             }
         }
         self.line += 1;
+        None
     }
 
     fn rest(&self, at: usize) -> &'a str {
@@ -106,13 +133,13 @@ impl<'a> Cutter<'a> {
         memchr::memchr(b'\n', self.rest(from).as_bytes()).map_or(self.text.len(), |length| from + length)
     }
 
-    fn push(&mut self, start: usize, indent: usize, end: &End, comment: bool) {
+    fn take(&mut self, start: usize, indent: usize, end: &End, comment: bool) -> Statement<'a> {
         let text = self.text.get(start..end.at).unwrap_or_default().trim_end();
         let lines = Lines { first: self.line, last: end.line };
-        self.found.statements.push(Statement { text, indent, lines, comment });
         self.block = end.colon;
         self.line = end.line + 1;
         self.at = end.at + 1;
+        Statement { text, indent, lines, comment }
     }
 
     /// Finds the end of a database error, which may have several lines and quotes.
@@ -175,7 +202,13 @@ impl<'a> Cutter<'a> {
         if self.whole_lines {
             return self.whole_line(start);
         }
-        match self.logical_end(start) {
+        if let Some(end) = self.simple_end(start) {
+            return end;
+        }
+        let mut brackets = std::mem::take(&mut self.brackets);
+        let found = self.logical_end(start, &mut brackets);
+        self.brackets = brackets;
+        match found {
             Ok(end) => end,
             Err((at, line, text)) => {
                 let problem = self.problem(at, line, text);
@@ -186,6 +219,23 @@ impl<'a> Cutter<'a> {
         }
     }
 
+    /// Finds the end of a statement that is one line with at most one pair of brackets, as nearly all are.
+    fn simple_end(&self, start: usize) -> Option<End> {
+        let at = self.line_end(start);
+        let line = self.text.as_bytes().get(start..at)?;
+        // To the end of the line, whatever is found: many bytes are looked at together then.
+        if line.iter().fold(false, |special, byte| special | is_special(*byte)) {
+            return None;
+        }
+        let mut brackets = memchr::memchr2_iter(b'(', b')', line).map(|at| line.get(at).copied());
+        let simple = match (brackets.next(), brackets.next(), brackets.next()) {
+            (None, ..) => true,
+            (Some(open), Some(close), None) => (open, close) == (Some(b'('), Some(b')')),
+            _ => false,
+        };
+        simple.then(|| End { at, line: self.line, colon: line.trim_ascii_end().ends_with(b":") })
+    }
+
     fn whole_line(&self, start: usize) -> End {
         let at = self.line_end(start);
         let colon = self.text.get(start..at).is_some_and(|text| text.trim_end().ends_with(':'));
@@ -193,10 +243,10 @@ impl<'a> Cutter<'a> {
     }
 
     /// Finds the end of the statement at `start`; fails with the place of what the file never closes.
-    fn logical_end(&mut self, start: usize) -> Result<End, (usize, u32, &'static str)> {
+    fn logical_end(&mut self, start: usize, brackets: &mut Vec<Bracket>) -> Result<End, (usize, u32, &'static str)> {
+        brackets.clear();
         let bytes = self.text.as_bytes();
         let (mut at, mut line) = (start, self.line);
-        let mut brackets: Vec<(u8, usize, u32)> = Vec::new();
         let mut colon = false;
         while let Some(byte) = bytes.get(at).copied() {
             match byte {
@@ -277,6 +327,12 @@ impl<'a> Cutter<'a> {
         self.tell(start, line, "the string has no end");
         Ok((at, breaks, false))
     }
+}
+
+/// Tells whether a line with this byte must be looked at closely: strings, comments, control characters, brackets that
+/// are not round, and a few bytes between them, which makes it quick.
+const fn is_special(byte: u8) -> bool {
+    matches!(byte, 0..=31 | b'"'..=b'\'' | b'?' | b'['..=b']' | b'`' | b'{'..=127)
 }
 
 const fn closes(open: u8, close: u8) -> bool {

@@ -190,7 +190,7 @@ impl<'a> Reading<'a> {
             let key = key_arguments.get(table).and_then(|argument| function?.position(argument)).unwrap_or_default();
             let parameter = function.and_then(|function| function.parameters.get(key));
             tables.entry(table).or_insert_with(|| {
-                let key_argument = parameter.map(|parameter| parameter.name.clone());
+                let key_argument = parameter.map(|parameter| parameter.name.to_string());
                 let rows = TableRows { rows: 0, keys: Some(Keys::default()), key_argument };
                 Mutex::new(Table { rows, twice: Keys::default() })
             });

@@ -8,9 +8,10 @@
 //! ```
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use super::paint::{Look, Role, Row, harmless, rows};
-use crate::compare::sides::{Line, Pair, Part, Section, Sides, State};
+use crate::compare::sides::{Block, Line, Pair, Part, Section, Sides, State};
 
 /// From so many columns on the scripts stand beside each other.
 const WIDE: usize = 100;
@@ -23,14 +24,14 @@ const FOLDED: usize = 2;
 pub(super) fn write(out: &mut dyn Write, look: &Look, sides: &Sides) -> io::Result<()> {
     let last = |lines: fn(&Section) -> usize| sides.sections.iter().map(lines).max().unwrap_or_default();
     let digits = last(|section| section.old.end).max(last(|section| section.new.end)).to_string().len();
-    let mut page = Page { out, look, digits };
+    let mut page = Page { out, look, digits, sides };
     let (mut equal, mut noise) = (0, 0);
     for (at, section) in sides.sections.iter().enumerate() {
         match section.state {
             State::Equal => equal += 1,
             State::Noise => noise += 1,
             State::Changed | State::Added | State::Removed => {
-                page.section(section, &sides.pairs(at))?;
+                page.section(section, &sides.blocks(at))?;
             }
         }
     }
@@ -43,10 +44,11 @@ struct Page<'a> {
     look: &'a Look,
     /// Columns of a line number.
     digits: usize,
+    sides: &'a Sides,
 }
 
 impl Page<'_> {
-    fn section(&mut self, section: &Section, pairs: &[Pair]) -> io::Result<()> {
+    fn section(&mut self, section: &Section, blocks: &[Block]) -> io::Result<()> {
         let name = match &section.part {
             Part::Function { table, model: Some(model) } => format!("{model} (create_{table})"),
             Part::Function { table, model: None } => format!("create_{table}"),
@@ -61,29 +63,27 @@ impl Page<'_> {
         let name: String = harmless(&name).chars().take(200).collect();
         self.look.colours.write(self.out, Role::Title, &format!("── {name}: {state} ──"))?;
         writeln!(self.out)?;
-        let mut rest = pairs;
-        while !rest.is_empty() {
-            let equal = rest.iter().take_while(|pair| pair.is_equal()).count();
-            let (same, after) = rest.split_at_checked(equal).unwrap_or((rest, &[]));
-            let first = same.len() == pairs.len() - after.len();
-            self.equal(same, if first { 0 } else { CONTEXT }, if after.is_empty() { 0 } else { CONTEXT })?;
-            let changed = after.iter().take_while(|pair| !pair.is_equal()).count();
-            let (differ, after) = after.split_at_checked(changed).unwrap_or((after, &[]));
-            differ.iter().try_for_each(|pair| self.pair(pair))?;
-            rest = after;
-        }
-        Ok(())
+        let last = blocks.len().saturating_sub(1);
+        blocks.iter().enumerate().try_for_each(|(at, block)| match block {
+            Block::Equal(old, new) => {
+                let (before, after) = (if at == 0 { 0 } else { CONTEXT }, if at == last { 0 } else { CONTEXT });
+                self.equal(old, *new, before, after)
+            }
+            Block::Differs(pair) => self.pair(pair),
+        })
     }
 
     /// Writes equal lines, those far from any changed one folded.
-    fn equal(&mut self, pairs: &[Pair], before: usize, after: usize) -> io::Result<()> {
-        let hidden = pairs.len().saturating_sub(before + after);
+    fn equal(&mut self, old: &Range<usize>, new: usize, before: usize, after: usize) -> io::Result<()> {
+        let sides = self.sides;
+        let hidden = old.len().saturating_sub(before + after);
         if hidden < FOLDED {
-            return pairs.iter().try_for_each(|pair| self.pair(pair));
+            return sides.equal(old.clone(), new).try_for_each(|pair| self.pair(&pair));
         }
-        pairs.iter().take(before).try_for_each(|pair| self.pair(pair))?;
+        sides.equal(old.start..old.start + before, new).try_for_each(|pair| self.pair(&pair))?;
         self.fold(&format!("{hidden} equal lines"))?;
-        pairs.iter().skip(before + hidden).try_for_each(|pair| self.pair(pair))
+        let seen = before + hidden;
+        sides.equal(old.start + seen..old.end, new + seen).try_for_each(|pair| self.pair(&pair))
     }
 
     fn fold(&mut self, text: &str) -> io::Result<()> {
@@ -98,8 +98,7 @@ impl Page<'_> {
     fn beside(&mut self, pair: &Pair) -> io::Result<()> {
         let half = (self.look.columns - 3) / 2;
         let columns = half.saturating_sub(self.digits + 1);
-        let cut = |line: &Option<Line>| line.as_ref().map_or_else(Vec::new, |line| rows(&line.pieces, columns));
-        let (old, new) = (cut(&pair.old), cut(&pair.new));
+        let (old, new) = (broken(pair.old.as_ref(), columns), broken(pair.new.as_ref(), columns));
         let sign = match (&pair.old, &pair.new) {
             _ if pair.is_equal() => " ",
             (Some(_), Some(_)) => "|",
@@ -126,7 +125,7 @@ impl Page<'_> {
     }
 
     /// Writes a row of one side, and returns the columns that it takes.
-    fn cell(&mut self, number: Option<usize>, row: Option<&Row>, roles: [Role; 2]) -> io::Result<usize> {
+    fn cell(&mut self, number: Option<usize>, row: Option<&Row<'_>>, roles: [Role; 2]) -> io::Result<usize> {
         let Some(row) = row else { return Ok(0) };
         let number = number.map_or_else(String::new, |number| number.to_string());
         let digits = self.digits;
@@ -135,7 +134,7 @@ impl Page<'_> {
         Ok(digits + 1 + row.columns)
     }
 
-    fn pieces(&mut self, row: &Row, [same, differs]: [Role; 2]) -> io::Result<()> {
+    fn pieces(&mut self, row: &Row<'_>, [same, differs]: [Role; 2]) -> io::Result<()> {
         row.pieces.iter().try_for_each(|(text, marked)| {
             self.look.colours.write(self.out, if *marked { differs } else { same }, text)
         })
@@ -169,6 +168,10 @@ impl Page<'_> {
         }
         Ok(())
     }
+}
+
+fn broken(line: Option<&Line>, columns: usize) -> Vec<Row<'_>> {
+    line.map_or_else(Vec::new, |line| rows(&line.pieces, columns))
 }
 
 #[derive(Clone, Copy)]

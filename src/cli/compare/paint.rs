@@ -1,5 +1,6 @@
 //! How a piece of text looks: colours by role, control characters made visible, lines broken at a width.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use crate::ui::text::{char_width, is_unsafe};
@@ -82,28 +83,29 @@ pub(super) fn harmless(text: &str) -> String {
 
 /// A row of a broken line: its pieces, and the columns that they take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Row {
-    pub pieces: Vec<(String, bool)>,
+pub(super) struct Row<'a> {
+    pub pieces: Cow<'a, [(String, bool)]>,
     pub columns: usize,
 }
 
-impl Row {
+impl Row<'_> {
     fn push(&mut self, c: char, width: usize, differs: bool) {
-        match self.pieces.last_mut() {
+        let pieces = self.pieces.to_mut();
+        match pieces.last_mut() {
             Some((text, known)) if *known == differs => text.push(c),
-            _ => self.pieces.push((c.to_string(), differs)),
+            _ => pieces.push((c.to_string(), differs)),
         }
         self.columns += width;
     }
 }
 
 /// Breaks a line into rows of at most so many columns. A very long line ends with how much of it is not shown.
-pub(super) fn rows(pieces: &[(String, bool)], columns: usize) -> Vec<Row> {
+pub(super) fn rows(pieces: &[(String, bool)], columns: usize) -> Vec<Row<'_>> {
     let columns = columns.max(2);
     let length = pieces.iter().map(|(text, _)| text.len()).sum::<usize>();
     // Nearly every line: one column a byte.
     if length <= columns && pieces.iter().all(|(text, _)| text.bytes().all(|byte| matches!(byte, b' '..=b'~'))) {
-        return vec![Row { pieces: pieces.to_vec(), columns: length }];
+        return vec![Row { pieces: Cow::Borrowed(pieces), columns: length }];
     }
     let mut rows = vec![Row::default()];
     let mut shown = 0;
@@ -125,9 +127,9 @@ pub(super) fn rows(pieces: &[(String, bool)], columns: usize) -> Vec<Row> {
     rows
 }
 
-fn cut(mut rows: Vec<Row>, pieces: &[(String, bool)], shown: usize) -> Vec<Row> {
+fn cut<'a>(mut rows: Vec<Row<'a>>, pieces: &[(String, bool)], shown: usize) -> Vec<Row<'a>> {
     let left = pieces.iter().map(|(text, _)| text.len()).sum::<usize>().saturating_sub(shown);
     let text = format!("… {left} bytes more");
-    rows.push(Row { columns: text.chars().count(), pieces: vec![(text, false)] });
+    rows.push(Row { columns: text.chars().count(), pieces: vec![(text, false)].into() });
     rows
 }

@@ -1,12 +1,10 @@
-//! The comparison as text: a sentence, the differences by class, and the changed parts of the scripts.
+//! The comparison as text: a sentence and the differences by class.
 
 use std::io::{self, Write};
 
-use super::beside;
 use super::paint::{Look, Role, harmless};
 use super::{Verdict, real};
 use crate::compare::scripts::Comparison;
-use crate::compare::sides::Sides;
 use crate::compare::{Change, Class, Subject};
 use crate::snapshot::DumpScript;
 use crate::ui::text::wrap;
@@ -18,7 +16,6 @@ const SHOWN: usize = 2_000;
 pub(super) struct Dumps<'a> {
     pub old: &'a DumpScript,
     pub new: &'a DumpScript,
-    pub sides: &'a Sides,
 }
 
 /// Writes it.
@@ -37,8 +34,7 @@ pub(super) fn write(
     say.class(found, Class::DataDependent)?;
     say.class(found, Class::Additive)?;
     say.guesses(found)?;
-    say.noise(found)?;
-    beside::write(out, look, dumps.sides)
+    say.noise(found)
 }
 
 /// Says the most important thing in one sentence.

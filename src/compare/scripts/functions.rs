@@ -7,20 +7,43 @@ use super::side::Side;
 use super::{difference, suffix};
 use crate::dump::{Conversion, Function, Parameter};
 
+/// The functions that both scripts have for a model.
+pub(super) struct Both<'a> {
+    pub model: &'a str,
+    old: &'a Function,
+    new: &'a Function,
+    /// Their parameters, without those at the beginning and at the end that are the same.
+    pub fields: [&'a [Parameter]; 2],
+}
+
+impl<'a> Both<'a> {
+    pub fn new(model: &'a str, old: &'a Function, new: &'a Function) -> Self {
+        let same =
+            |(one, other): &(&Parameter, &Parameter)| one.name == other.name && one.conversion == other.conversion;
+        let (mine, theirs) = (old.parameters.as_slice(), new.parameters.as_slice());
+        let first = mine.iter().zip(theirs).take_while(same).count();
+        let (mine, theirs) = (mine.get(first..).unwrap_or_default(), theirs.get(first..).unwrap_or_default());
+        let last = mine.iter().rev().zip(theirs.iter().rev()).take_while(same).count();
+        let fields = [mine, theirs].map(|fields| fields.get(..fields.len() - last).unwrap_or_default());
+        Self { model, old, new, fields }
+    }
+
+    /// Tells whether both take the same fields in the same order and read them alike.
+    pub const fn has_same_fields(&self) -> bool {
+        let [old, new] = self.fields;
+        old.is_empty() && new.is_empty()
+    }
+}
+
 /// Compares the functions of a model.
-pub(super) fn compare(
-    model: &str,
-    old: (&Side<'_>, &Function),
-    new: (&Side<'_>, &Function),
-    found: &mut Vec<Difference>,
-) {
-    let parents = [parent(old), parent(new)];
-    let languages = &old.0.script.languages;
-    let choicelists = old.0.choicelists && new.0.choicelists;
-    let mut say = Findings { model, table: &old.1.table, languages, choicelists, found };
-    say.place(&old.1.table, &new.1.table);
+pub(super) fn compare(both: &Both<'_>, old: &Side<'_>, new: &Side<'_>, found: &mut Vec<Difference>) {
+    let parents = [parent(old, both.old), parent(new, both.new)];
+    let languages = &old.script.languages;
+    let choicelists = old.choicelists && new.choicelists;
+    let mut say = Findings { model: both.model, table: &both.old.table, languages, choicelists, found };
+    say.place(&both.old.table, &both.new.table);
     say.parents(parents);
-    say.fields(old.1, new.1, parents[0] != parents[1]);
+    say.fields(both, parents[0] != parents[1]);
 }
 
 /// Tells whether two functions of one model, of whatever text, mean the same. Edits are not looked at.
@@ -28,7 +51,7 @@ pub(in super::super) fn is_noise(old: &Function, new: &Function) -> bool {
     let mut found = Vec::new();
     let mut say = Findings { model: "", table: "", languages: &[], choicelists: true, found: &mut found };
     say.place(&old.table, &new.table);
-    say.fields(old, new, false);
+    say.fields(&Both::new("", old, new), false);
     let dropped = |function: &Function| -> usize {
         function.parameters.iter().filter(|parameter| parameter.stored.is_none()).count()
     };
@@ -36,7 +59,7 @@ pub(in super::super) fn is_noise(old: &Function, new: &Function) -> bool {
     variables && dropped(old) == dropped(new) && found.iter().all(|difference| difference.class == Class::Noise)
 }
 
-fn parent<'a>((side, function): (&Side<'a>, &'a Function)) -> Option<&'a str> {
+fn parent<'a>(side: &Side<'a>, function: &'a Function) -> Option<&'a str> {
     function.parent.as_deref().map(|variable| side.name(variable))
 }
 
@@ -83,28 +106,28 @@ impl Findings<'_> {
         }
     }
 
-    fn fields(&mut self, old: &Function, new: &Function, other_parents: bool) {
+    fn fields(&mut self, both: &Both<'_>, other_parents: bool) {
         // Most functions of a large site: nothing has to be looked up.
-        if has_same_fields(old, new) {
+        if both.has_same_fields() {
             return;
         }
-        let before = by_name(old);
-        let after = by_name(new);
+        let [old, new] = both.fields;
+        let (before, after) = (by_name(old), by_name(new));
         // The link to the parent is told with the parent.
         let link = |parameter: &Parameter| other_parents && parameter.conversion == Conversion::ParentLink;
-        for parameter in &new.parameters {
+        for parameter in new {
             match before.get(parameter.name.as_str()) {
                 Some(former) if !link(former) && !link(parameter) => self.conversion(former, parameter),
                 None if !link(parameter) => self.added(&parameter.name),
                 _ => {}
             }
         }
-        for parameter in old.parameters.iter().filter(|parameter| !after.contains_key(parameter.name.as_str())) {
+        for parameter in old.iter().filter(|parameter| !after.contains_key(parameter.name.as_str())) {
             if !link(parameter) {
                 self.removed(parameter);
             }
         }
-        self.order(old, new, &before, &after);
+        self.order(both, &before, &after);
         self.lookups(old, &after);
     }
 
@@ -114,7 +137,7 @@ impl Findings<'_> {
     }
 
     fn removed(&mut self, parameter: &Parameter) {
-        let mut rows = vec![Rows::NotEmpty(parameter.name.clone())];
+        let mut rows = vec![Rows::NotEmpty(parameter.name.to_string())];
         if parameter.conversion == Conversion::Babel {
             rows.extend(self.translations(&parameter.name));
         }
@@ -173,21 +196,19 @@ impl Findings<'_> {
     }
 
     /// Rows are written in the order of their own script, so that another order there means nothing.
-    fn order(&mut self, old: &Function, new: &Function, before: &ByName<'_>, after: &ByName<'_>) {
-        let common = |function: &Function, known: &ByName<'_>| -> Vec<String> {
-            let names = function.parameters.iter().map(|parameter| parameter.name.as_str());
-            names.filter(|name| known.contains_key(name)).map(str::to_owned).collect()
-        };
-        let (from, to) = (common(old, after), common(new, before));
-        if from != to {
+    fn order(&mut self, both: &Both<'_>, before: &ByName<'_>, after: &ByName<'_>) {
+        let [old, new] = both.fields;
+        if common(old, after) != common(new, before) {
+            let (old, new) = (&both.old.parameters, &both.new.parameters);
+            let (from, to) = (common(old, &by_name(new)), common(new, &by_name(old)));
             let change = Change::Written { from: Some(from.join(", ")), to: Some(to.join(", ")) };
             self.of_model(Class::Noise, change, "has its fields in another order", Vec::new());
         }
     }
 
     /// Since 2018 the line that looks up a choice is a comment.
-    fn lookups(&mut self, old: &Function, after: &ByName<'_>) {
-        let otherwise = old.parameters.iter().any(|parameter| {
+    fn lookups(&mut self, old: &[Parameter], after: &ByName<'_>) {
+        let otherwise = old.iter().any(|parameter| {
             let new = after.get(parameter.name.as_str()).map(|other| &other.conversion);
             match (&parameter.conversion, new) {
                 (
@@ -206,14 +227,14 @@ impl Findings<'_> {
 
 type ByName<'a> = HashMap<&'a str, &'a Parameter>;
 
-fn by_name(function: &Function) -> ByName<'_> {
-    function.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect()
+fn by_name(parameters: &[Parameter]) -> ByName<'_> {
+    parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect()
 }
 
-/// Tells whether both take the same fields in the same order and read them alike.
-pub(super) fn has_same_fields(old: &Function, new: &Function) -> bool {
-    let same = |(one, other): (&Parameter, &Parameter)| one.name == other.name && one.conversion == other.conversion;
-    old.parameters.len() == new.parameters.len() && old.parameters.iter().zip(&new.parameters).all(same)
+/// The names that are known there as well, in their order here.
+fn common<'a>(parameters: &'a [Parameter], known: &ByName<'_>) -> Vec<&'a str> {
+    let names = parameters.iter().map(|parameter| parameter.name.as_str());
+    names.filter(|name| known.contains_key(name)).collect()
 }
 
 fn is_same(from: &Conversion, to: &Conversion) -> bool {

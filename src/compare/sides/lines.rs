@@ -7,7 +7,7 @@ use similar::{Algorithm, DiffTag, TextDiff};
 
 use super::text::Text;
 use super::words::{self, Marks, Words};
-use super::{Line, Pair};
+use super::{Block, Line, Pair};
 
 /// How long the lines of one section may be searched for the best alignment; afterwards the rest stands as replaced.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -16,7 +16,7 @@ const BLOCK: usize = 400;
 
 type Part<'a> = (&'a Text, &'a Range<usize>);
 
-pub(super) fn pairs(old: Part<'_>, new: Part<'_>) -> Vec<Pair> {
+pub(super) fn blocks(old: Part<'_>, new: Part<'_>) -> Vec<Block> {
     let (mine, theirs) = (lines(old), lines(new));
     let same = |(one, other): &(&&str, &&str)| one == other;
     let prefix = mine.iter().zip(&theirs).take_while(same).count();
@@ -40,17 +40,17 @@ struct Rows<'a> {
     old: (usize, &'a [&'a str]),
     new: (usize, &'a [&'a str]),
     marks: Marks,
-    found: Vec<Pair>,
+    found: Vec<Block>,
 }
 
 impl Rows<'_> {
     fn equal(&mut self, old: Range<usize>, new: usize) {
-        for (at, there) in old.zip(new..) {
-            let line = |(first, lines): (usize, &[&str]), at: usize| {
-                let text = lines.get(at).copied().unwrap_or_default();
-                Some(Line { number: first + at + 1, pieces: vec![(text.to_owned(), false)] })
-            };
-            self.found.push(Pair { old: line(self.old, at), new: line(self.new, there) });
+        let moved = old.start + self.old.0..old.end + self.old.0;
+        match self.found.last_mut() {
+            _ if old.is_empty() => {}
+            // What is equal at the beginning of the section goes on.
+            Some(Block::Equal(last, _)) => last.end = moved.end,
+            _ => self.found.push(Block::Equal(moved, new + self.new.0)),
         }
     }
 
@@ -112,7 +112,7 @@ impl Rows<'_> {
         let (mine, theirs) = self.marks.of(old, new);
         let old = Line { number: self.old.0 + one + 1, pieces: mine };
         let new = Line { number: self.new.0 + other + 1, pieces: theirs };
-        self.found.push(Pair { old: Some(old), new: Some(new) });
+        self.found.push(Block::Differs(Pair { old: Some(old), new: Some(new) }));
     }
 
     fn alone(&mut self, old: Range<usize>, new: Range<usize>) {
@@ -122,8 +122,7 @@ impl Rows<'_> {
         };
         let gone = old.map(|at| Pair { old: Some(line(self.old, at)), new: None });
         let came = new.map(|at| Pair { old: None, new: Some(line(self.new, at)) });
-        let all: Vec<Pair> = gone.chain(came).collect();
-        self.found.extend(all);
+        self.found.extend(gone.chain(came).map(Block::Differs));
     }
 }
 

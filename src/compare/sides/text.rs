@@ -11,10 +11,12 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub fn new(text: &str) -> Self {
-        let breaks = memchr::memchr_iter(b'\n', text.as_bytes()).map(|at| at + 1);
-        let starts = std::iter::once(0).chain(breaks).filter(|start| *start < text.len()).collect();
-        Self { text: text.to_owned(), starts }
+    pub fn new(text: String) -> Self {
+        let breaks = || memchr::memchr_iter(b'\n', text.as_bytes());
+        // Counting them takes less than to grow.
+        let mut starts = Vec::with_capacity(breaks().count() + 1);
+        starts.extend(std::iter::once(0).chain(breaks().map(|at| at + 1)).filter(|start| *start < text.len()));
+        Self { text, starts }
     }
 
     /// Returns the number of its lines.

@@ -27,10 +27,14 @@ pub(super) struct Words<'a> {
 
 impl<'a> Words<'a> {
     pub fn new(line: &'a str) -> Self {
+        Self::of(&tokens(line))
+    }
+
+    fn of(tokens: &[&'a str]) -> Self {
         let mut counts = HashMap::new();
         let mut letters = 0;
-        for word in tokens(line).into_iter().filter(|word| word.starts_with(is_letter)) {
-            *counts.entry(word).or_default() += 1;
+        for word in tokens.iter().filter(|token| token.starts_with(is_letter)) {
+            *counts.entry(*word).or_default() += 1;
             letters += word.len();
         }
         Self { counts, letters }
@@ -38,10 +42,34 @@ impl<'a> Words<'a> {
 
     /// Tells how alike two lines are, from 0 to 100: the share of letters in words that both have.
     pub fn likeness(&self, other: &Self) -> usize {
+        self.likeness_beside(other, 0)
+    }
+
+    /// Tells the same of two lines that have so many more letters of words in common.
+    fn likeness_beside(&self, other: &Self, shared: usize) -> usize {
         let common: usize =
             self.counts.iter().map(|(word, count)| word.len() * *count.min(other.counts.get(word).unwrap_or(&0))).sum();
-        (200 * common).checked_div(self.letters + other.letters).unwrap_or(0)
+        (200 * (shared + common)).checked_div(2 * shared + self.letters + other.letters).unwrap_or(0)
     }
+}
+
+/// Tells how alike two lines are; most have their beginning and end in common, in which nothing need be counted.
+fn likeness(mut old: &[&str], mut new: &[&str]) -> usize {
+    let mut shared = 0;
+    let mut letters = |token: &str| shared += if token.starts_with(is_letter) { token.len() } else { 0 };
+    while let (Some((one, mine)), Some((other, theirs))) = (old.split_first(), new.split_first())
+        && one == other
+    {
+        letters(one);
+        (old, new) = (mine, theirs);
+    }
+    while let (Some((one, mine)), Some((other, theirs))) = (old.split_last(), new.split_last())
+        && one == other
+    {
+        letters(one);
+        (old, new) = (mine, theirs);
+    }
+    Words::of(old).likeness_beside(&Words::of(new), shared)
 }
 
 fn is_letter(c: char) -> bool {
@@ -90,10 +118,11 @@ impl Marks {
             return ends(old, new);
         }
         self.left -= length;
-        if Words::new(old).likeness(&Words::new(new)) < MARKED {
+        let (before, after) = (tokens(old), tokens(new));
+        if likeness(&before, &after) < MARKED {
             return (whole(old), whole(new));
         }
-        by_word(old, new)
+        by_word(&before, &after)
     }
 }
 
@@ -101,9 +130,8 @@ fn whole(line: &str) -> Pieces {
     vec![(line.to_owned(), true)]
 }
 
-fn by_word(old: &str, new: &str) -> (Pieces, Pieces) {
-    let (before, after) = (tokens(old), tokens(new));
-    let diff = TextDiff::configure().algorithm(Algorithm::Myers).timeout(PATIENCE).diff_slices(&before, &after);
+fn by_word(before: &[&str], after: &[&str]) -> (Pieces, Pieces) {
+    let diff = TextDiff::configure().algorithm(Algorithm::Myers).timeout(PATIENCE).diff_slices(before, after);
     let (mut mine, mut theirs) = (Pieces::new(), Pieces::new());
     for op in diff.ops() {
         let differs = op.tag() != DiffTag::Equal;
