@@ -1,7 +1,8 @@
 //! The journal: the record of all runs of a site, in one SQLite file that `sqlx` reads and writes.
 //!
 //! Intent is written before, outcome after, one transaction each, with a full sync. It records and proves nothing:
-//! whoever reads it after a crash checks the machine (`engine::recovery`). It never holds passwords or row values.
+//! whoever reads it after a crash checks the machine (`engine::start`). It never holds passwords, and of rows
+//! only where they are and their keys.
 
 mod rows;
 mod write;

@@ -386,19 +386,19 @@ async fn what_the_restore_will_do_is_foretold() {
 }
 
 #[tokio::test]
-#[ignore = "takes ten minutes; tests/run --full asks for it"]
+#[ignore = "takes four minutes; tests/run --full asks for it"]
 async fn matrix_of_all_kinds_of_change_on_sqlite() {
     insta::assert_snapshot!(is_foretold("sqlite", &KINDS).await);
 }
 
 #[tokio::test]
-#[ignore = "takes ten minutes; tests/run --full asks for it"]
+#[ignore = "takes four minutes; tests/run --full asks for it"]
 async fn matrix_of_all_kinds_of_change_on_postgresql() {
     insta::assert_snapshot!(is_foretold("postgresql", &KINDS).await);
 }
 
 #[tokio::test]
-#[ignore = "takes ten minutes; tests/run --full asks for it"]
+#[ignore = "takes four minutes; tests/run --full asks for it"]
 async fn matrix_of_all_kinds_of_change_on_mariadb() {
     insta::assert_snapshot!(is_foretold("mariadb", &KINDS).await);
 }

@@ -53,7 +53,7 @@ fn a_dump_in_which_rows_were_lost_is_refused_and_the_snapshot_of_the_procedure_h
     // As many lines as rows, so that counting alone would see nothing.
     assert!(!messages.iter().any(|message| message.contains("should have")), "{messages:?}");
     let twice = messages.iter().filter(|message| message.ends_with(" of table shop_note comes twice.")).count();
-    assert_eq!(twice, 20.min(messages.len() - 1), "{messages:?}");
+    assert!(twice >= 10 && twice == messages.len() - 1, "{messages:?}");
     let missing = messages.iter().find(|message| message.contains("are missing")).unwrap();
     assert!(missing.starts_with(&format!("{lost} rows of shop_note are missing, with the keys ")), "{missing}");
     let named = missing.split("with the keys ").nth(1).unwrap().split(" and ").next().unwrap();

@@ -130,8 +130,8 @@ fn told(evidence: &Evidence) -> Told<'_> {
     (evidence.verdict, evidence.sentence.as_str(), found.collect())
 }
 
-const SKIP: &str = "SKIP: the tables of the database are already as the new version wants them, and no value of any \
-    row is refused.";
+const SKIP: &str = "SKIP: the tables of the database are already as the new version wants them, and every stored \
+    value fits its column and choices.";
 
 use Source::{Catalogue as InDatabase, Models as OfModels, Scripts};
 

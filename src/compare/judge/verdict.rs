@@ -49,8 +49,9 @@ impl Evidence {
     #[must_use]
     pub fn because(&self) -> String {
         match self.verdict {
-            Verdict::Skip => "the tables of the database are already as the new version wants them, and no value of \
-                              any row is refused"
+            // What the application's own code may refuse is not looked at, and not claimed.
+            Verdict::Skip => "the tables of the database are already as the new version wants them, and every stored \
+                              value fits its column and choices"
                 .to_owned(),
             Verdict::Restore => self.why_restore(),
             Verdict::Decide => self.why_decide(),
