@@ -578,7 +578,148 @@ def constraint_facts(meta):
     return sorted(found)
 
 
-def model_facts():
+# The code that checks rows
+
+# What a restore runs for each row, besides Django's own.
+OF_MODEL = (
+    "before_dumpy_save", "full_clean", "clean", "clean_fields", "validate_unique",
+    "validate_constraints", "save", "save_base",
+)
+OF_FIELD = (
+    "clean", "validate", "run_validators", "to_python", "get_prep_value", "get_db_prep_save", "pre_save",
+)
+
+
+def shape(node):
+    """Returns what a piece of Python does as a text that is the same for every version of Python.
+
+    Comments, docstrings, annotations and the layout are not in it.
+    """
+    import ast
+
+    if isinstance(node, list):
+        return "[%s]" % ",".join(shape(part) for part in node)
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    kind = type(node).__name__
+    if kind in ("Load", "Store", "Del"):
+        return ""
+    if kind == "Index":  # Python 3.8
+        return shape(node.value)
+    if kind in ("Constant", "Num", "Str", "Bytes", "NameConstant", "Ellipsis"):
+        # Older than Python 3.8 they are told apart.
+        return repr(getattr(node, "value", getattr(node, "n", getattr(node, "s", Ellipsis))))
+    parts = []
+    for name, value in ast.iter_fields(node):
+        if name in ("annotation", "returns", "type_comment", "type_params", "kind"):
+            continue
+        if name == "body" and kind in ("FunctionDef", "AsyncFunctionDef", "ClassDef") and ast.get_docstring(node, False):
+            value = value[1:]
+        if value is None or value == []:
+            continue
+        parts.append("%s=%s" % (name, shape(value)))
+    return "%s(%s)" % (kind, ",".join(parts))
+
+
+class Rules:
+    """Finds the functions that a restore runs for a row, as far as Lino or the application have written them.
+
+    Starts at the methods above and follows the names that their code mentions:
+    to the same model and to functions of the same module.  Django's own rules
+    are known by what is said of fields and constraints.  What a name stands
+    for is a guess: a function too many does no harm but when it changes.
+    """
+
+    def __init__(self, site):
+        self.roots = {plugin.app_name.split(".")[0] for plugin in site.installed_plugins} | {"lino"}
+        self.roots.add((os.environ.get("DJANGO_SETTINGS_MODULE") or "lino").split(".")[0])
+        self.roots.discard("django")
+        self.found = {}  # Fingerprints by name.
+        self.known = {}  # Names by function.
+
+    def function(self, value):
+        """Returns the function behind an attribute if it is one of ours, else None."""
+        import functools
+        import inspect
+        import types
+
+        if isinstance(value, (staticmethod, classmethod)):
+            value = value.__func__
+        elif isinstance(value, property):
+            value = value.fget
+        elif isinstance(value, functools.partial):
+            value = value.func
+        if callable(value):
+            value = attempt(inspect.unwrap, value)
+        if isinstance(value, types.FunctionType) and (value.__module__ or "").split(".")[0] in self.roots:
+            return value
+        return None
+
+    def methods(self, owner, name):
+        """Returns all functions of that name that a class has or inherits: they may call each other."""
+        found = (self.function(vars(base).get(name)) for base in owner.__mro__)
+        return [function for function in found if function is not None]
+
+    def mentioned(self, code):
+        names = set(code.co_names)
+        for constant in code.co_consts:
+            if hasattr(constant, "co_names"):
+                names |= self.mentioned(constant)
+        return names
+
+    def follow(self, owner, functions):
+        """Returns these functions of the class and all that they may call."""
+        found = []
+        waiting = list(functions)
+        while waiting:
+            function = waiting.pop()
+            if function in found:
+                continue
+            found.append(function)
+            for name in sorted(self.mentioned(function.__code__)):
+                if owner is not None:
+                    waiting.extend(self.methods(owner, name))
+                called = self.function(function.__globals__.get(name))
+                if called is not None:
+                    waiting.append(called)
+        return found
+
+    def fingerprint(self, function):
+        import ast
+        import hashlib
+        import inspect
+        import textwrap
+
+        try:
+            text = shape(ast.parse(textwrap.dedent(inspect.getsource(function))).body[0])
+        except Exception:  # There is no source, or no whole statement.
+            text = repr((function.__code__.co_code, [str(c) for c in function.__code__.co_names]))
+        return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
+
+    def name(self, function):
+        """Returns the function's name, and keeps its fingerprint."""
+        if function not in self.known:
+            name = "%s.%s" % (function.__module__, function.__qualname__)
+            prints = set(self.found.get(name, "").split()) | {self.fingerprint(function)}
+            self.found[name] = " ".join(sorted(prints))
+            self.known[function] = name
+        return self.known[function]
+
+    def of(self, model):
+        functions = self.follow(model, [f for name in OF_MODEL for f in self.methods(model, name)])
+        for field in model._meta.local_concrete_fields:
+            kind = type(field)
+            functions += self.follow(kind, [f for name in OF_FIELD for f in self.methods(kind, name)])
+            for validator in getattr(field, "_validators", None) or ():
+                function = self.function(validator)
+                if function is not None:
+                    functions += self.follow(None, [function])
+                elif not isinstance(validator, type):
+                    functions += self.follow(type(validator), self.methods(type(validator), "__call__"))
+        return sorted({self.name(function) for function in functions})
+
+
+def model_facts(rules):
     """Describes the models that dump2py dumps, tables of many-to-many fields included.
 
     Fields are those of the model's own table; those of parents are told there.
@@ -602,6 +743,7 @@ def model_facts():
                 "pk_column": meta.pk.column,
                 "unique_together": unique_facts(meta),
                 "constraints": attempt(constraint_facts, meta) or [],
+                "rules": attempt(rules.of, model),
                 "fields": [field_facts(f, connection) for f in meta.local_concrete_fields],
                 "rows": None,
             }
@@ -675,7 +817,9 @@ def collect(facts):
         facts["missing_requirements"] = missing_facts(facts["requirements"], facts["installed"])
         facts["site"] = at_stage("site", site_facts, settings, site)
         facts["plugins"] = at_stage("plugins", plugin_facts, site)
-        facts["models"] = at_stage("models", model_facts)
+        rules = Rules(site)
+        facts["models"] = at_stage("models", model_facts, rules)
+        facts["rules"] = rules.found
         facts["commands"] = sorted(at_stage("commands", get_commands))
         facts.update(at_stage("paths", path_facts, settings, site))
         facts["uses"] = at_stage("uses", use_facts, settings, site, facts["commands"])

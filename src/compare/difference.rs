@@ -141,6 +141,11 @@ pub enum Change {
     },
     /// The application's migrator changes rows on their way.
     Migrates,
+    /// Other code runs for each row that is loaded, and may refuse it.
+    Code {
+        /// The functions that are new or written otherwise; empty when one version could not name them.
+        functions: Vec<String>,
+    },
     /// Another class of field, which may refuse other values.
     Class {
         /// Before.

@@ -10,6 +10,7 @@ mod merge;
 mod parents;
 mod pointers;
 mod remedy;
+mod rules;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -150,7 +151,8 @@ impl Evidence {
     /// Gathers the evidence and judges it. `counts` answers the questions of `merged`, in the same order.
     #[must_use]
     pub fn gather(sources: &Sources, merged: Vec<Merged>, counts: Vec<Count>) -> Self {
-        let said = said(sources, &merged);
+        let rules = rules::found(sources);
+        let said = said(sources, &merged, &rules);
         let mut counts = counts.into_iter();
         let mut found: Vec<Found> = merged
             .into_iter()
@@ -159,6 +161,7 @@ impl Evidence {
             })
             .collect();
         found.extend(sources.course.as_ref().ok().and_then(of_migrator));
+        found.extend(rules);
         found.sort_by(|one, other| {
             let place = |found: &Found| {
                 let (first, second) = found.difference.subject.place();
@@ -298,7 +301,7 @@ fn of_migrator(course: &Course) -> Option<Found> {
 }
 
 /// What each source says in general.
-fn said(sources: &Sources, merged: &[Merged]) -> Vec<(Source, String)> {
+fn said(sources: &Sources, merged: &[Merged], rules: &[Found]) -> Vec<(Source, String)> {
     let found = |source: Source| {
         let mine = || merged.iter().filter(|merged| merged.sources.contains(&source));
         let noise = mine().filter(|merged| merged.difference.class == Class::Noise).count();
@@ -316,11 +319,14 @@ fn said(sources: &Sources, merged: &[Merged]) -> Vec<(Source, String)> {
     });
     let models = sources.models.as_ref().map_or_else(Clone::clone, |[before, after]| {
         format!(
-            "The old version has {} models, the new one {}, with {} between them. Rules in the code of the \
-             application are not among them: only a rehearsal finds what they refuse.",
+            "The old version has {} models, the new one {}, with {} between them. {}",
             before.models.len(),
             after.models.len(),
-            found(Source::Models)
+            found(Source::Models),
+            match rules {
+                [] => "The code of Lino and the application that runs for each row is the same.",
+                _ => "Other code of Lino or the application may run for some rows.",
+            }
         )
     });
     let catalogue = sources.catalogue.as_ref().map_or_else(Clone::clone, |_| {

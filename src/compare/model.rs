@@ -1,14 +1,19 @@
 //! Models as Django describes them on the site's connection, in the words of `assets/python/facts.py`.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// The models of a site in one of its versions.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Models {
     /// Languages of the site, first the main one.
     pub languages: Vec<String>,
     /// The models.
     pub models: Vec<Model>,
+    /// Fingerprints of the functions that a restore runs for rows, by name; none in facts of older versions.
+    pub rules: Option<BTreeMap<String, String>>,
 }
 
 /// A model as Django describes it on this connection.
@@ -39,6 +44,8 @@ pub struct Model {
     pub unique_together: Vec<Vec<String>>,
     /// Other rules that the database keeps for every row, as texts.
     pub constraints: Vec<String>,
+    /// Functions of Lino and the application that a restore runs for each row; none when nobody knows.
+    pub rules: Option<Vec<String>>,
     /// Fields of the model's own table.
     pub fields: Vec<Field>,
     /// Rows, when they were counted.

@@ -34,6 +34,8 @@ pub struct Facts {
     pub database: DatabaseFacts,
     /// Its models, sorted by name.
     pub models: Vec<ModelFacts>,
+    /// Fingerprints of the functions that a restore runs for rows, by name.
+    pub rules: Option<BTreeMap<String, String>>,
     /// What `manage.py install` would ask pip for.
     pub requirements: Vec<String>,
     /// Those of them that no installed package satisfies, by name.
@@ -197,7 +199,8 @@ impl Facts {
     /// Returns what the comparison of models wants to know.
     #[must_use]
     pub fn described(&self) -> Models {
-        Models { languages: self.site.languages.clone(), models: self.models.clone() }
+        let languages = self.site.languages.clone();
+        Models { languages, models: self.models.clone(), rules: self.rules.clone() }
     }
 
     /// Returns the migrator of this version of the site.

@@ -58,6 +58,7 @@ fn model(name: &str, table: &str, fields: Vec<Field>) -> Model {
         managed: true,
         pk: "id".into(),
         pk_column: "id".into(),
+        rules: Some(Vec::new()),
         fields: [vec![key], fields].concat(),
         ..Model::default()
     }
@@ -78,7 +79,7 @@ fn models() -> Models {
         vec![field("name", "varchar(80)"), field("email", "varchar(80)"), country],
     );
     let setting = model("shop.Setting", "shop_setting", vec![field("name", "varchar(40)")]);
-    Models { languages: vec!["en".into()], models: vec![partner, setting] }
+    Models { languages: vec!["en".into()], models: vec![partner, setting], rules: Some(BTreeMap::new()) }
 }
 
 /// Both versions alike, the database as both want it.
@@ -130,8 +131,8 @@ fn told(evidence: &Evidence) -> Told<'_> {
     (evidence.verdict, evidence.sentence.as_str(), found.collect())
 }
 
-const SKIP: &str = "SKIP: the tables of the database are already as the new version wants them, and every stored \
-    value fits its column and choices.";
+const SKIP: &str = "SKIP: the tables of the database are already as the new version wants them, every stored \
+    value fits its column and choices, and no other code checks the rows.";
 
 use Source::{Catalogue as InDatabase, Models as OfModels, Scripts};
 
@@ -148,8 +149,8 @@ fn nothing_that_differs_is_a_skip_and_every_source_says_so() {
             (Scripts, "Between the dump script of the snapshot and the simulated one: one difference, which is noise."),
             (
                 OfModels,
-                "The old version has 2 models, the new one 2, with no difference between them. Rules in the code of the \
-                 application are not among them: only a rehearsal finds what they refuse."
+                "The old version has 2 models, the new one 2, with no difference between them. The code of \
+                 Lino and the application that runs for each row is the same."
             ),
             (InDatabase, "Between the tables of the database and those that the new version expects: no difference."),
             (Source::Migrator, "The application has no migrator for this version."),
@@ -531,4 +532,65 @@ fn questions_are_asked_in_the_words_of_the_row_files() {
     real.columns[1].name = "title".into();
     let questions: Vec<Question> = merge(&Sources::new(looked)).iter().flat_map(Merged::questions).collect();
     assert_eq!(questions, [Question { table: "shop_partner".into(), rows: Rows::All }]);
+}
+
+/// Lets the models run these functions, whose fingerprints are said; a model runs those that begin with its name, and
+/// those of `lino`.
+fn rule(described: &mut Result<Described, String>, prints: &[(&str, &str)]) {
+    let models = &mut described.as_mut().unwrap().models;
+    for model in &mut models.models {
+        let its = |name: &&str| name.starts_with("lino.") || name.starts_with(&model.model);
+        model.rules = Some(prints.iter().map(|(name, _)| *name).filter(its).map(ToOwned::to_owned).collect());
+    }
+    models.rules = Some(prints.iter().map(|(name, print)| ((*name).to_owned(), (*print).to_owned())).collect());
+}
+
+#[test]
+fn other_code_that_runs_for_rows_is_never_a_skip() {
+    let before = [("lino.clean", "1"), ("lino.gone", "1"), ("shop.Partner.save", "1"), ("shop.Setting.clean", "1")];
+    let judge = |after: &[(&str, &str)], spoil: fn(&mut Looked)| {
+        let mut looked = looked();
+        rule(&mut looked.before, &before);
+        rule(&mut looked.after, after);
+        spoil(&mut looked);
+        evidence(looked, &Touched::Rows(0))
+    };
+    let unchanged = judge(&[("lino.clean", "1"), ("shop.Partner.save", "1"), ("shop.Setting.clean", "1")], |_| {});
+    assert_eq!(told(&unchanged), (Verdict::Skip, SKIP, vec![]));
+
+    let changed = [("lino.clean", "2"), ("lino.new", "1"), ("shop.Partner.save", "1"), ("shop.Setting.clean", "2")];
+    let found = judge(&changed, |_| {});
+    let sentence = "RESTORE: other code checks the rows, and only running it tells whether it refuses any.";
+    let one = (Class::DataDependent, &Effect::Unknown, &[OfModels][..]);
+    assert_eq!(told(&found), (Verdict::Restore, sentence, vec![one, one]));
+    let said = |found: &Found| (found.difference.sentence.clone(), found.touched.clone());
+    let unknown = |text: &str| Touched::Unknown(text.to_owned());
+    assert_eq!(
+        found.found.iter().map(said).collect::<Vec<_>>(),
+        [
+            (
+                "2 models run other code for each row: lino.clean, lino.new.".into(),
+                unknown("it may refuse any of 13 rows")
+            ),
+            (
+                "shop.Setting runs other code for each row: shop.Setting.clean.".into(),
+                unknown("it may refuse any of 3 rows")
+            ),
+        ]
+    );
+
+    // A table without rows has none to refuse, and one that is not dumped is not restored.
+    let setting = [("lino.clean", "1"), ("shop.Partner.save", "1"), ("shop.Setting.clean", "2")];
+    let empty = judge(&setting, |it| *it.rows.get_mut("shop_setting").unwrap() = 0);
+    assert_eq!(empty.verdict, Verdict::Skip);
+
+    // Facts of an older version of this program.
+    let unsaid = judge(&before, |it| it.before.as_mut().unwrap().models.models[1].rules = None);
+    assert_eq!(
+        unsaid.found.iter().map(said).collect::<Vec<_>>(),
+        [(
+            "Nobody knows whether other code runs for each row of shop.Setting.".into(),
+            unknown("it may refuse any of 3 rows")
+        )]
+    );
 }

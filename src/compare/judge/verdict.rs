@@ -49,10 +49,12 @@ impl Evidence {
     #[must_use]
     pub fn because(&self) -> String {
         match self.verdict {
-            // What the application's own code may refuse is not looked at, and not claimed.
-            Verdict::Skip => "the tables of the database are already as the new version wants them, and every stored \
-                              value fits its column and choices"
-                .to_owned(),
+            // Nobody ran the code that checks rows: it is claimed to be the same, not to agree.
+            Verdict::Skip => {
+                "the tables of the database are already as the new version wants them, every stored value \
+                              fits its column and choices, and no other code checks the rows"
+                    .to_owned()
+            }
             Verdict::Restore => self.why_restore(),
             Verdict::Decide => self.why_decide(),
         }
@@ -60,10 +62,15 @@ impl Evidence {
 
     fn why_restore(&self) -> String {
         let migrates = self.found.iter().any(|found| found.difference.change == Change::Migrates);
-        let rest = self.found.len() - usize::from(migrates);
+        let runs = |found: &&Found| matches!(found.difference.change, Change::Code { .. });
+        let codes = self.found.iter().filter(runs).count();
+        let rest = self.found.len() - usize::from(migrates) - codes;
         let mut parts = Vec::new();
         if migrates {
             parts.push("the migrator changes rows on their way".to_owned());
+        }
+        if codes > 0 {
+            parts.push("other code checks the rows, and only running it tells whether it refuses any".to_owned());
         }
         match rest {
             0 => {}
@@ -71,7 +78,7 @@ impl Evidence {
             rest => parts.push(format!("{rest} differences need it")),
         }
         let doubts = self.found.iter().filter(|found| matches!(found.effect, Effect::Unknown)).count();
-        if rest > 0 && doubts == usize::from(migrates) && self.left_out.is_empty() {
+        if rest > 0 && codes == 0 && doubts == usize::from(migrates) && self.left_out.is_empty() {
             parts.push("no row is expected in its way".to_owned());
         }
         if !self.left_out.is_empty() {

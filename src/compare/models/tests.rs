@@ -26,7 +26,7 @@ fn models(fields: Vec<Field>) -> Models {
         fields: [vec![key], fields].concat(),
         ..Model::default()
     };
-    Models { languages: vec!["en".into(), "de".into()], models: vec![model] }
+    Models { languages: vec!["en".into(), "de".into()], models: vec![model], rules: None }
 }
 
 /// Compares a model with these fields only.

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use lino_upgrade::error::Tell;
@@ -169,4 +170,88 @@ async fn answers_of_real_sites_are_read() {
             Err(error) => panic!("{}: {error}", path.display()),
         }
     }
+}
+
+/// Two versions of the same code by what they do, and one that does something else.
+const CODE: [&str; 3] = [
+    r#"
+def helper(value):
+    return value > 3
+class Base:
+    def full_clean(self):
+        "Checks."
+        if helper(self.x): raise ValueError("too big")
+class Model(Base):
+    _meta = type("Meta", (), {"local_concrete_fields": []})
+    def save(self): self.compute()
+    def compute(self): self.y = 1
+    def unused(self): return 1
+"#,
+    r#"
+def helper(value: int) -> bool:
+    """Says whether it is big."""
+    return (value > 3)  # really
+
+
+class Base:
+    def full_clean(self):
+        if helper(self.x):
+            raise ValueError('too big')
+
+
+class Model(Base):
+    _meta = type("Meta", (), {"local_concrete_fields": []})
+
+    def save(self):
+        self.compute()
+
+    def compute(self):
+        self.y = 1
+
+    def unused(self):
+        return 2
+"#,
+    r#"
+def helper(value):
+    return value > 2
+class Base:
+    def full_clean(self):
+        if helper(self.x): raise ValueError("too big")
+class Model(Base):
+    _meta = type("Meta", (), {"local_concrete_fields": []})
+    def save(self): self.compute()
+    def compute(self): self.y = 2
+    def clean(self): pass
+"#,
+];
+
+#[test]
+fn code_that_runs_for_rows_is_known_by_what_it_does() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/python/facts.py");
+    let ask = "import importlib.util, json, sys\n\
+        spec = importlib.util.spec_from_file_location('facts', sys.argv[1])\n\
+        facts = importlib.util.module_from_spec(spec); spec.loader.exec_module(facts)\n\
+        site = type('Site', (), {'installed_plugins': [type('Plugin', (), {'app_name': 'app'})]})\n\
+        rules = facts.Rules(site)\n\
+        sys.path.insert(0, sys.argv[2])\n\
+        import app\n\
+        print(json.dumps([rules.of(app.Model), rules.found]))";
+    let answers = CODE.map(|code| {
+        let world = World::with_tools();
+        world.write("app.py", code);
+        let done =
+            std::process::Command::new("python3").args(["-B", "-c", ask, script]).arg(world.base()).output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        serde_json::from_slice::<(Vec<String>, BTreeMap<String, String>)>(&done.stdout).unwrap()
+    });
+    let [one, same, other] = &answers;
+    assert_eq!(one.0, ["app.Base.full_clean", "app.Model.compute", "app.Model.save", "app.helper"]);
+    assert_eq!(one, same);
+    assert_eq!(
+        other.0,
+        ["app.Base.full_clean", "app.Model.clean", "app.Model.compute", "app.Model.save", "app.helper"]
+    );
+    let differing: Vec<&String> =
+        other.1.iter().filter(|(name, print)| one.1.get(*name) != Some(print)).map(|(name, _)| name).collect();
+    assert_eq!(differing, ["app.Model.clean", "app.Model.compute", "app.helper"]);
 }

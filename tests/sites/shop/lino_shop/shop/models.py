@@ -102,10 +102,12 @@ class Setting(Entry if changed("setting_entry") else dd.Model):
     def __str__(self):
         return self.name
 
-    def full_clean(self, *args, **kwargs):
-        super().full_clean(*args, **kwargs)
-        if changed("strict_code") and self.name == "setting3":
-            raise ValidationError("There is no setting3 any more.")
+    if changed("strict_code"):
+
+        def full_clean(self, *args, **kwargs):
+            super().full_clean(*args, **kwargs)
+            if self.name == "setting3":
+                raise ValidationError("There is no setting3 any more.")
 
 
 class Partner(dd.Model):
