@@ -15,4 +15,5 @@ pub mod procedure;
 pub mod runner;
 pub mod site;
 pub mod snapshot;
+pub mod triage;
 pub mod ui;

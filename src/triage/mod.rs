@@ -1,0 +1,14 @@
+//! Rows that the new version does not take: what was refused, why, and what only follows from something else.
+//!
+//! Pure: a rehearsal or a log is read by somebody else, rows of the snapshot are fetched by somebody else.
+
+mod cause;
+#[cfg(test)]
+mod cause_tests;
+mod failure;
+mod rehearsed;
+mod wording;
+
+pub use cause::{Cause, Causes, Why};
+pub use failure::{Failure, Phase, Point};
+pub use rehearsed::{Begun, Broken, Ended, Rehearsed, Stopped, Told};
