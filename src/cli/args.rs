@@ -35,6 +35,9 @@ pub enum Command {
     Compare(Compare),
     /// Prove that a snapshot is complete and readable; with --site, that it is what the database holds. Only reads.
     Verify(Verify),
+    /// Load a snapshot with the new version into a scratch database: tells every row that it refuses, and why. The
+    /// site itself is not touched.
+    Rehearse(Rehearse),
     /// Write a commented lino-upgrade.toml from what was found in the site.
     Init,
     /// Tell how the unfinished, or else the last upgrade stands.
@@ -136,6 +139,24 @@ pub struct Compare {
 pub struct Verify {
     /// A snapshot directory or a snapshot.zip.
     pub snapshot: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `rehearse`.
+#[derive(Debug, Args)]
+pub struct Rehearse {
+    /// The Python of an environment that has the new version (else `pull` brings it into a copy of the site's own
+    /// environment, which is kept for the next rehearsal).
+    #[arg(long, value_name = "ENV/bin/python")]
+    pub python: Option<PathBuf>,
+    /// Bring the new version again, also when it was brought before.
+    #[arg(long, conflicts_with = "python")]
+    pub fresh: bool,
+    /// The snapshot: the directory that `dump2py` wrote, or its restore.py (else `snapshot` in the site).
+    #[arg(long, value_name = "DIR")]
+    pub snapshot: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -5,6 +5,7 @@ mod compare;
 pub mod demo;
 pub mod init;
 mod inspect;
+mod rehearse;
 mod run;
 mod verify;
 mod wizard;
@@ -57,6 +58,11 @@ fn dispatch(cli: Cli) -> Result<u8, Report> {
             let format = if args.json { Format::Json } else { Format::Text };
             let site = site.map(|site| inspect::find(Some(&site))).transpose()?;
             verify::run(&args.snapshot, site.as_ref(), format, &mut io::stdout().lock()).await
+        }),
+        Some(Command::Rehearse(args)) => block_on(async move {
+            let format = if args.json { Format::Json } else { Format::Text };
+            let site = inspect::find(site.as_deref())?;
+            rehearse::run(&args, &site, format, &mut io::stdout().lock()).await
         }),
         Some(Command::Init) => block_on(async move {
             let text = init::init(site.as_deref()).await?;

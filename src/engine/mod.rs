@@ -12,6 +12,7 @@ mod learning;
 mod lines;
 mod packages;
 mod record;
+pub mod rehearse;
 mod start;
 pub mod steps;
 mod tail;

@@ -2,10 +2,11 @@
 //!
 //! [`find`] looks at files alone and takes milliseconds; [`facts::ask`] starts Lino and takes seconds;
 //! [`services`] asks the machine; [`Db`] looks into the database. Nothing here stops, starts or writes anything,
-//! except [`Site::prepare_state_dir`], [`simulate::prepare`] and the configuration file of `lino-upgrade init`.
+//! except [`Site::prepare_state_dir`], [`simulate::prepare`], [`rehearse::run`] and the configuration file of `lino-upgrade init`.
 
 #![allow(clippy::doc_markdown, reason = "SQLite, PostgreSQL, MySQL and MariaDB are names, not code")]
 
+pub mod beside;
 pub mod check;
 mod command;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod database;
 pub mod facts;
 mod find;
 mod process;
+pub mod rehearse;
 pub mod services;
 pub mod simulate;
 mod state_dir;

@@ -3,6 +3,7 @@
 mod archive;
 pub mod count;
 mod database;
+pub mod fetch;
 mod keys;
 pub mod protect;
 mod scan;

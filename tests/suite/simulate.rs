@@ -223,7 +223,7 @@ fn an_upgrade_has_the_new_version_write_a_simulated_dump_and_goes_on() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert_eq!(std::fs::read_to_string(&script).unwrap(), written);
     // The site is now one of the new Lino; its tables are those of `new_in_circle`.
-    std::fs::write(shop.dir.join("schema.txt"), "").unwrap();
+    std::fs::write(shop.dir.join("env/schema.txt"), "").unwrap();
     for (schema, table) in [MISSING[0], MISSING[2]] {
         let place = TempDir::new().unwrap();
         let (status, text) = as_documented(&shop, schema, &place.path().join("theirs/t"));

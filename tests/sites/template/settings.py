@@ -5,7 +5,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 
 # Which changes of the data model are in force: pull.sh rewrites the file.
-os.environ.setdefault("SCHEMA", (HERE / "schema.txt").read_text().strip())
+os.environ.setdefault("SCHEMA", (HERE / "env" / "schema.txt").read_text().strip())
 
 from lino_shop.settings import *  # noqa: E402, F403
 

@@ -1,0 +1,142 @@
+//! The rehearsal: the script that loads a snapshot into a scratch database, run in the site's directory by the Python
+//! of the new version. The script is `assets/python/rehearse.py`.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::Command;
+
+use super::find::Site;
+use super::state_dir;
+use crate::messages::line::plain;
+
+/// The scripts, for every Lino from 20 to 26; the first is run and needs the others beside it.
+const SCRIPTS: [(&str, &str); 3] = [
+    ("rehearse.py", include_str!("../../assets/python/rehearse.py")),
+    ("simulate.py", include_str!("../../assets/python/simulate.py")),
+    ("facts.py", include_str!("../../assets/python/facts.py")),
+];
+/// So much of a line is shown and judged; the log has it whole.
+const LONGEST_SHOWN: usize = 4_000;
+
+/// The files of a rehearsal. They are kept until the next one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// The directory of all of them.
+    pub dir: PathBuf,
+    /// What the script tells, one JSON object in each line.
+    pub told: PathBuf,
+    /// What Lino printed.
+    pub log: PathBuf,
+}
+
+/// Returns where the files of the site's rehearsal lie.
+#[must_use]
+pub fn places(site: &Site) -> Places {
+    let dir = site.state_dir.join("rehearsal");
+    Places { told: dir.join("rehearsal.jsonl"), log: dir.join("rehearsal.log"), dir }
+}
+
+/// Makes the directory, and writes the scripts into it.
+pub(super) fn prepare(places: &Places) -> io::Result<()> {
+    state_dir::prepare(&places.dir)?;
+    for (name, text) in SCRIPTS {
+        write(&places.dir.join(name), text.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Ends everything that the rehearsal started, when it is not waited for any more.
+struct Group(Option<Pid>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0 {
+            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+        }
+    }
+}
+
+/// Loads the snapshot whose dump script is `script` with `python`, behind the words of `within`. Each line that Lino
+/// prints goes to the log and to `printed`, as plain text. Dropping the future ends Python.
+///
+/// # Errors
+/// What the system says when a file cannot be written or Python cannot be started.
+pub async fn run(
+    site: &Site,
+    (within, python): (&[String], &Path),
+    script: &Path,
+    mut printed: impl FnMut(&str),
+) -> io::Result<ExitStatus> {
+    let places = places(site);
+    prepare(&places)?;
+    write(&places.told, b"")?;
+    write(&places.log, b"")?;
+    let log: File = OpenOptions::new().append(true).open(&places.log)?;
+    let mut words = within.iter().map(String::as_str).collect::<Vec<_>>();
+    let python = python.to_string_lossy();
+    words.push(&python);
+    let (program, rest) = words.split_first().ok_or_else(|| io::Error::other("there is no program"))?;
+    let mut command = Command::new(program);
+    command.args(rest).arg("-u").arg(places.dir.join("rehearse.py")).arg(script).arg(&places.told);
+    for (name, value) in &site.environment {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.env("PYTHONIOENCODING", "utf-8:backslashreplace").env("LINO_LOGLEVEL", "INFO");
+    command.current_dir(&site.dir).process_group(0).kill_on_drop(true);
+    // One pipe for both, so that the log has their lines in the order in which they were printed.
+    let (reader, writer) = io::pipe()?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    let mut child = command.spawn()?;
+    // The command holds the other end of the pipe.
+    drop(command);
+    let _group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
+    copy_lines(reader, log, &mut printed).await?;
+    child.wait().await
+}
+
+/// Copies all bytes to the log, and tells every line.
+pub(super) async fn copy_lines(from: io::PipeReader, log: File, printed: &mut impl FnMut(&str)) -> io::Result<()> {
+    let from = tokio::net::unix::pipe::Receiver::from_owned_fd(from.into())?;
+    let mut log = tokio::fs::File::from_std(log);
+    let mut from = BufReader::with_capacity(64 << 10, from);
+    let mut line: Vec<u8> = Vec::new();
+    loop {
+        let bytes = from.fill_buf().await?;
+        if bytes.is_empty() {
+            break;
+        }
+        log.write_all(bytes).await?;
+        for &byte in bytes {
+            if byte == b'\n' {
+                printed(&plain(&line));
+                line.clear();
+            } else if line.len() < LONGEST_SHOWN {
+                line.push(byte);
+            }
+        }
+        let length = bytes.len();
+        from.consume(length);
+    }
+    if !line.is_empty() {
+        printed(&plain(&line));
+    }
+    log.flush().await
+}
+
+/// Writes a file anew, for its owner only.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let part = path.with_extension("part");
+    let _ = std::fs::remove_file(&part);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
+    file.write_all(bytes)?;
+    std::fs::rename(&part, path)
+}
