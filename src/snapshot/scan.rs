@@ -3,12 +3,15 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
+use super::archive::Content;
 use super::keys::Key;
 use super::verify::{LISTED, Problem};
 use crate::dump::{Heading, Row, Rows, announced, literal};
 
 /// How much is read at once; fits into the cache of a core, so that what was unpacked is read again for nothing.
 const BLOCK: usize = 1 << 20;
+/// How much of what is in memory as a whole is looked at in one go.
+const CUT: usize = 128 << 10;
 /// How long a line may be: more could not be kept in memory.
 const LONGEST: usize = 1 << 30;
 /// How the row files of `dump2py --simulate` begin their only statement.
@@ -48,14 +51,14 @@ impl Subject<'_> {
     }
 
     /// Reads the file to its end, by way of `block`.
-    pub fn scan(&self, from: &mut dyn Read, block: &mut Block) -> io::Result<Scan> {
+    pub fn scan(&self, mut from: Content<'_>, block: &mut Block) -> io::Result<Scan> {
         let mut found = Scan { comparable: true, ..Scan::default() };
         let mut listed = Vec::new();
         let mut valid = true;
         let mut whole_lines = Lines::new(block);
         let mut head = true;
         let mut line = 0;
-        while let Some(block) = whole_lines.next(from)? {
+        while let Some(block) = whole_lines.next(&mut from)? {
             if std::mem::take(&mut head) {
                 self.head(block, &mut found);
             }
@@ -116,7 +119,7 @@ impl Subject<'_> {
     /// texts of those keys in the files before it.
     pub fn doubles(
         &self,
-        from: &mut dyn Read,
+        mut from: Content<'_>,
         wanted: &dyn Fn(Key) -> bool,
         seen: &mut std::collections::HashSet<String>,
     ) -> io::Result<Vec<Problem>> {
@@ -124,7 +127,7 @@ impl Subject<'_> {
         let mut block = Block::default();
         let mut whole_lines = Lines::new(&mut block);
         let mut line = 0;
-        while let Some(block) = whole_lines.next(from)? {
+        while let Some(block) = whole_lines.next(&mut from)? {
             let mut rows = Rows::after(block, line);
             for row in rows.by_ref() {
                 let Some(raw) = row.arguments.and_then(|arguments| literal::argument(arguments, self.key)) else {
@@ -169,7 +172,14 @@ impl<'a> Lines<'a> {
     }
 
     /// Reads on; none when the file has ended.
-    pub fn next(&mut self, from: &mut dyn Read) -> io::Result<Option<&[u8]>> {
+    pub fn next<'s, 'f: 's>(&'s mut self, from: &mut Content<'f>) -> io::Result<Option<&'s [u8]>> {
+        match from {
+            Content::Whole(rest) => Ok(cut(rest)),
+            Content::Pieces(from) => self.fill(*from),
+        }
+    }
+
+    fn fill(&mut self, from: &mut dyn Read) -> io::Result<Option<&[u8]>> {
         self.buffer.copy_within(self.filled.clone(), 0);
         self.filled = 0..self.filled.len();
         // Where to look for the end of a line: what is before was looked at.
@@ -208,6 +218,18 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// Cuts about a block of whole lines off.
+fn cut<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (near, far) = rest.split_at(rest.len().min(CUT));
+    let end = match memchr::memrchr(b'\n', near) {
+        Some(at) => at + 1,
+        None => memchr::memchr(b'\n', far).map_or(rest.len(), |at| near.len() + at + 1),
+    };
+    let (lines, after) = rest.split_at(end);
+    *rest = after;
+    (!lines.is_empty()).then_some(lines)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
@@ -236,7 +258,7 @@ mod tests {
             let mut lines = Lines::new(&mut block);
             let mut file = Slow(text.as_bytes(), step);
             let mut all = Vec::new();
-            while let Some(block) = lines.next(&mut file).unwrap() {
+            while let Some(block) = lines.next(&mut Content::Pieces(&mut file)).unwrap() {
                 prop_assert!(all.is_empty() || all.last() == Some(&b'\n'));
                 all.extend_from_slice(block);
             }
@@ -252,7 +274,7 @@ mod tests {
         }
         text.push_str("loader.save(create_a_b(7,'x'\nloader.save(create_c(8))\n");
         let subject = Subject { name: "a_b.py", table: "a_b", key: 0 };
-        let found = subject.scan(&mut Slow(text.as_bytes(), 1000), &mut Block::default()).unwrap();
+        let found = subject.scan(Content::Pieces(&mut Slow(text.as_bytes(), 1000)), &mut Block::default()).unwrap();
         assert_eq!((found.rows, found.announced, found.comparable), (20_001, Some(20_000), true));
         assert_eq!(found.numbers.iter().sum::<i64>(), 20_000 * 19_999 / 2 + 8);
         let problems: Vec<_> = found.problems.into_iter().map(|problem| (problem.line, problem.message)).collect();

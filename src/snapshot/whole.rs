@@ -1,0 +1,116 @@
+//! Unpacks an entry of an archive in one go, in memory of a fixed size that all threads share. It reports no damage: what
+//! it cannot unpack is left to the reader that works in pieces, which takes half as long again and knows the reason.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use libdeflater::Decompressor;
+
+/// How much memory all readers of an archive may use for entries as a whole, in bytes. The row files of `dump2py` have at
+/// most 50,000 rows each, and are smaller as a rule; what does not fit is read in pieces.
+const ROOM: usize = 40 << 20;
+/// Memory is taken in steps of so many bytes, so that files of about the same size use the same memory.
+const STEP: usize = 512 << 10;
+
+/// What is left of the memory that several readers share.
+struct Room(AtomicUsize);
+
+impl Room {
+    fn take(&self, bytes: usize) -> bool {
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The memory of one reader, which it uses for one entry after the other. A copy has memory of its own.
+pub(super) struct Whole {
+    room: Arc<Room>,
+    /// How much of the room is taken: the length of both buffers.
+    taken: usize,
+    packed: Vec<u8>,
+    unpacked: Vec<u8>,
+    decompressor: Option<Decompressor>,
+}
+
+impl Default for Whole {
+    fn default() -> Self {
+        Self::within(Arc::new(Room(AtomicUsize::new(ROOM))))
+    }
+}
+
+impl Clone for Whole {
+    fn clone(&self) -> Self {
+        Self::within(Arc::clone(&self.room))
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        self.room.give_back(self.taken);
+    }
+}
+
+impl Whole {
+    const fn within(room: Arc<Room>) -> Self {
+        Self { room, taken: 0, packed: Vec::new(), unpacked: Vec::new(), decompressor: None }
+    }
+
+    /// Unpacks deflated bytes; none unless they are all there, undamaged as far as that can be told without their
+    /// checksum, and become exactly as many as announced. None as well when the memory is taken.
+    pub fn unpack(&mut self, mut from: impl Read, packed: u64, unpacked: u64) -> Option<&[u8]> {
+        let (packed, unpacked) = (usize::try_from(packed).ok()?, usize::try_from(unpacked).ok()?);
+        if !self.reserve(packed, unpacked) {
+            return None;
+        }
+        let (packed, unpacked) = (self.packed.get_mut(..packed)?, self.unpacked.get_mut(..unpacked)?);
+        from.read_exact(packed).ok()?;
+        let decompressor = self.decompressor.get_or_insert_with(Decompressor::new);
+        let count = decompressor.deflate_decompress(packed, unpacked).ok()?;
+        (count == unpacked.len()).then_some(&*unpacked)
+    }
+
+    /// Makes both buffers large enough, if there is memory for it. Those that are much too large become smaller: another
+    /// reader may wait for the memory.
+    fn reserve(&mut self, packed: usize, unpacked: usize) -> bool {
+        if packed > ROOM || unpacked > ROOM {
+            return false;
+        }
+        let (packed, unpacked) = (packed.next_multiple_of(STEP), unpacked.next_multiple_of(STEP));
+        if packed <= self.packed.len() && unpacked <= self.unpacked.len() {
+            if self.taken > (packed + unpacked) / 2 * 3 {
+                shrink(&mut self.packed, packed);
+                shrink(&mut self.unpacked, unpacked);
+                self.room.give_back(self.taken - packed - unpacked);
+                self.taken = packed + unpacked;
+            }
+            return true;
+        }
+        let (packed, unpacked) = (packed.max(self.packed.len()), unpacked.max(self.unpacked.len()));
+        if !self.room.take(packed + unpacked - self.taken) {
+            return false;
+        }
+        self.taken = packed + unpacked;
+        grow(&mut self.packed, packed);
+        grow(&mut self.unpacked, unpacked);
+        true
+    }
+}
+
+/// Gives memory back without touching what stays.
+fn shrink(buffer: &mut Vec<u8>, size: usize) {
+    buffer.truncate(size);
+    buffer.shrink_to_fit();
+}
+
+/// Makes a buffer larger, its content forgotten.
+fn grow(buffer: &mut Vec<u8>, size: usize) {
+    if buffer.len() < size {
+        // The old memory goes before the new one comes.
+        *buffer = Vec::new();
+        *buffer = vec![0; size];
+    }
+}
