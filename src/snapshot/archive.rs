@@ -334,3 +334,7 @@ fn same(one: &mut dyn Read, other: &mut dyn Read) -> io::Result<bool> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "archive_tests.rs"]
+mod tests;

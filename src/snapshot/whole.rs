@@ -38,7 +38,7 @@ pub(super) struct Whole {
 
 impl Default for Whole {
     fn default() -> Self {
-        Self::within(Arc::new(Room(AtomicUsize::new(ROOM))))
+        Self::with_room(ROOM)
     }
 }
 
@@ -55,6 +55,11 @@ impl Drop for Whole {
 }
 
 impl Whole {
+    /// Begins with so many bytes of memory, for this reader and its copies together.
+    pub fn with_room(bytes: usize) -> Self {
+        Self::within(Arc::new(Room(AtomicUsize::new(bytes))))
+    }
+
     const fn within(room: Arc<Room>) -> Self {
         Self { room, taken: 0, packed: Vec::new(), unpacked: Vec::new(), decompressor: None }
     }
@@ -112,5 +117,74 @@ fn grow(buffer: &mut Vec<u8>, size: usize) {
         // The old memory goes before the new one comes.
         *buffer = Vec::new();
         *buffer = vec![0; size];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::DeflateEncoder;
+
+    use super::*;
+
+    /// Text of about so many bytes, and what it is packed.
+    fn text(size: usize) -> (Vec<u8>, Vec<u8>) {
+        let text: Vec<u8> = (0..).flat_map(|number: u32| format!("{number}\n").into_bytes()).take(size).collect();
+        let mut packed = DeflateEncoder::new(Vec::new(), Compression::default());
+        packed.write_all(&text).unwrap();
+        (text, packed.finish().unwrap())
+    }
+
+    fn unpacked(whole: &mut Whole, packed: &[u8], size: usize) -> Option<Vec<u8>> {
+        whole.unpack(packed, packed.len() as u64, size as u64).map(<[u8]>::to_vec)
+    }
+
+    #[test]
+    fn what_was_packed_comes_out_and_nothing_else_does() {
+        let mut whole = Whole::default();
+        for size in [0, 1, 70_000, STEP + 1] {
+            let (text, packed) = text(size);
+            assert_eq!(unpacked(&mut whole, &packed, size), Some(text), "{size}");
+        }
+        let (_, packed) = text(70_000);
+        let cut = &packed[..packed.len() - 1];
+        let longer = packed.len() as u64 + 1;
+        assert_eq!(unpacked(&mut whole, &packed, 69_999), None, "it is larger than announced");
+        assert_eq!(unpacked(&mut whole, &packed, 70_001), None, "it is smaller than announced");
+        assert_eq!(unpacked(&mut whole, cut, 70_000), None, "its end is missing");
+        assert_eq!(whole.unpack(packed.as_slice(), longer, 70_000), None, "the archive ends before it");
+        assert_eq!(unpacked(&mut whole, &[7], 70_000), None, "it is nothing that was deflated");
+        assert_eq!(unpacked(&mut whole, &packed, usize::MAX), None, "it is larger than all memory");
+    }
+
+    #[test]
+    fn readers_share_their_memory_and_give_it_back() {
+        let (text, packed) = text(1000);
+        let mut first = Whole::with_room(4 * STEP);
+        let (mut second, mut third) = (first.clone(), first.clone());
+        assert_eq!(unpacked(&mut first, &packed, 1000), Some(text.clone()));
+        assert_eq!(unpacked(&mut second, &packed, 1000), Some(text.clone()));
+        assert_eq!(unpacked(&mut third, &packed, 1000), None);
+        assert_eq!(third.room.0.load(Ordering::Relaxed), 0);
+        drop(first);
+        assert_eq!(unpacked(&mut third, &packed, 1000), Some(text));
+        drop((second, third.clone()));
+        assert_eq!(third.room.0.load(Ordering::Relaxed), 2 * STEP);
+    }
+
+    #[test]
+    fn a_reader_whose_files_become_small_makes_room_for_others() {
+        let ((large, packed_large), (small, packed)) = (text(3 * STEP), text(1000));
+        let mut first = Whole::with_room(7 * STEP);
+        let mut second = first.clone();
+        assert_eq!(unpacked(&mut first, &packed_large, 3 * STEP), Some(large.clone()));
+        let left = first.room.0.load(Ordering::Relaxed);
+        assert_eq!(unpacked(&mut second, &packed_large, 3 * STEP), None);
+        assert_eq!(first.room.0.load(Ordering::Relaxed), left, "what is refused takes nothing");
+        assert_eq!(unpacked(&mut first, &packed, 1000), Some(small));
+        assert_eq!(first.room.0.load(Ordering::Relaxed), 5 * STEP);
+        assert_eq!(unpacked(&mut second, &packed_large, 3 * STEP), Some(large));
     }
 }
