@@ -1,5 +1,5 @@
 //! Unpacks an entry of an archive in one go, in memory of a fixed size that all threads share. It reports no damage: what
-//! it cannot unpack is left to the reader that works in pieces, which takes half as long again and knows the reason.
+//! it cannot unpack is left to the reader that works in pieces, which takes longer and knows the reason.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -86,7 +86,7 @@ impl Whole {
         }
         let (packed, unpacked) = (packed.next_multiple_of(STEP), unpacked.next_multiple_of(STEP));
         if packed <= self.packed.len() && unpacked <= self.unpacked.len() {
-            if self.taken > (packed + unpacked) / 2 * 3 {
+            if 2 * self.taken > 3 * (packed + unpacked) {
                 shrink(&mut self.packed, packed);
                 shrink(&mut self.unpacked, unpacked);
                 self.room.give_back(self.taken - packed - unpacked);
