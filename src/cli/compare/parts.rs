@@ -10,7 +10,7 @@ use crate::compare::sides::Sides;
 /// Parts that a thread takes at once.
 const TAKEN: usize = 64;
 
-/// The parts that no thread has taken yet: all from this one on.
+/// The parts that no thread has taken yet: how often some were taken.
 #[derive(Debug, Default)]
 pub(super) struct Left(AtomicUsize);
 
@@ -18,7 +18,7 @@ pub(super) struct Left(AtomicUsize);
 #[derive(Debug, Default)]
 pub(super) struct Written {
     text: Vec<u8>,
-    /// The first of some parts, and where in the text they are.
+    /// Which piece of the parts, and where in the text it is.
     places: Vec<(usize, Range<usize>)>,
 }
 
@@ -28,20 +28,22 @@ impl Left {
         let mut page = Page::new(look, sides);
         let mut places = Vec::new();
         let count = sides.sections.len();
+        let pieces = count.div_ceil(TAKEN).max(1);
         loop {
-            let first = self.0.fetch_add(TAKEN, Ordering::Relaxed);
-            if first >= count.max(1) {
-                break;
-            }
+            // The longest parts, models and load order, are in the first and in the last piece: nobody should have to
+            // wait for them in the end.
+            let piece = match self.0.fetch_add(1, Ordering::Relaxed) {
+                taken if taken >= pieces => break,
+                0 => 0,
+                1 => pieces - 1,
+                taken => taken - 1,
+            };
             let begun = page.text.len();
-            page.parts(first..count.min(first + TAKEN));
-            places.push((first, begun..page.text.len()));
-            // Who takes the last ones says what is not shown.
-            if count - first <= TAKEN {
-                let begun = page.text.len();
+            page.parts(piece * TAKEN..count.min((piece + 1) * TAKEN));
+            if piece == pieces - 1 {
                 page.end();
-                places.push((count, begun..page.text.len()));
             }
+            places.push((piece, begun..page.text.len()));
         }
         Written { text: page.text, places }
     }
@@ -51,9 +53,9 @@ impl Left {
 pub(super) fn ordered(written: &[Written]) -> impl Iterator<Item = &[u8]> {
     let mut all: Vec<(usize, &[u8])> = Vec::new();
     for Written { text, places } in written {
-        all.extend(places.iter().map(|(first, place)| (*first, text.get(place.clone()).unwrap_or_default())));
+        all.extend(places.iter().map(|(piece, place)| (*piece, text.get(place.clone()).unwrap_or_default())));
     }
-    all.sort_unstable_by_key(|(first, _)| *first);
+    all.sort_unstable_by_key(|(piece, _)| *piece);
     all.into_iter().map(|(_, text)| text)
 }
 

@@ -121,7 +121,9 @@ fn partners<'a>(old: &[Cut<'a>], new: &[Cut<'a>], judge: &Judge<'a>) -> Vec<Opti
     let mut partners: Vec<Option<usize>> = old.iter().map(&mut take).collect();
     let mut taken = vec![false; new.len()];
     for at in partners.iter().flatten() {
-        taken.get_mut(*at).into_iter().for_each(|taken| *taken = true);
+        if let Some(taken) = taken.get_mut(*at) {
+            *taken = true;
+        }
     }
     let mut by_model: HashMap<&str, usize> = HashMap::new();
     for (at, cut) in new.iter().enumerate().filter(|(at, _)| taken.get(*at) == Some(&false)) {
