@@ -1,10 +1,9 @@
 """Prints every model of a Lino site and every field of it, as one JSON object.
 
-    cd SITE && env/bin/python describe_models.py
+    cd SITE && env/bin/python describe_models.py > FILE
 
-An independent witness for the tests: it asks Django in its own way, by
-`deconstruct()` and `db_parameters()`, and shares nothing with the facts that
-lino-upgrade collects.
+An independent witness for the tests: it asks Django in its own way, above all
+by `deconstruct()`, and shares nothing with the facts that lino-upgrade collects.
 """
 
 import json
@@ -14,6 +13,8 @@ import sys
 
 sys.path.insert(0, os.getcwd())
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "settings")
+# What Lino says goes to standard output, too.
+answer, sys.stdout = sys.stdout, sys.stderr
 
 import django  # noqa: E402
 
@@ -23,8 +24,11 @@ from django.apps import apps  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.utils import translation  # noqa: E402
 
-# Texts for people, and what only matters when somebody looks at a row.
+# Texts for people.
 SILENT = {"verbose_name", "help_text", "related_name", "related_query_name", "error_messages"}
+# Arguments of a field that are told in their own words.
+TOLD = {"null", "blank", "editable", "unique", "max_length", "db_index", "choices", "choicelist"}
+TOLD |= {"default", "validators", "to", "on_delete", "limit_choices_to"}
 
 
 def plain(value):
@@ -35,56 +39,65 @@ def plain(value):
         return [plain(each) for each in value]
     if value is None or isinstance(value, (bool, int, str)):
         return value
-    if isinstance(value, type) or hasattr(value, "__qualname__"):
+    if hasattr(value, "__qualname__"):
         return "%s.%s" % (value.__module__, value.__qualname__)
     return re.sub(r" at 0x[0-9a-f]+", "", repr(value))
 
 
-def field(it):
-    _, path, args, arguments = it.deconstruct()
-    found = {
-        "arguments." + name: plain(value)
-        for name, value in arguments.items()
-        if name not in SILENT | {"choices", "to", "on_delete"}
-    }
-    remote = it.remote_field
-    choicelist = getattr(it, "choicelist", None)
+def default_of(field, arguments):
+    if getattr(field, "choicelist", None) is not None and field.has_default():
+        choice = field.get_default()
+        return plain(getattr(choice, "value", choice))
+    return plain(arguments.get("default"))
+
+
+def choices_of(field):
+    choicelist = getattr(field, "choicelist", None)
     if choicelist is not None:
-        choices = [choice.value for choice in choicelist.get_list_items()]
-    else:
-        choices = [plain(value) for value, _ in it.flatchoices] or None
+        return {str(choice.value): str(choice) for choice in choicelist.get_list_items()}
+    return {str(value): str(text) for value, text in field.flatchoices} or None
+
+
+def validators_of(field):
+    def name(it):
+        return plain(it if hasattr(it, "__qualname__") else type(it))
+
+    return sorted("%s %s" % (name(it), plain(getattr(it, "limit_value", ""))) for it in field.validators)
+
+
+def describe_field(field):
+    _, path, _, arguments = field.deconstruct()
+    remote = field.remote_field
+    found = {name: plain(arguments[name]) for name in sorted(set(arguments) - SILENT - TOLD)}
     found.update(
         {
             "class": path,
-            "arguments": plain(args),
-            "attname": it.attname,
-            "column": it.column,
-            "column type": it.db_type(connection),
-            "column check": plain(it.db_parameters(connection).get("check") or None),
-            "column collation": it.db_parameters(connection).get("collation"),
-            "null": it.null,
-            "blank": it.blank,
-            "editable": it.editable,
-            "unique": it.unique,
-            "index": it.db_index,
-            "max_length": it.max_length,
-            "choices": choices,
-            "choicelist": choicelist and str(choicelist),
+            "attribute": field.attname,
+            "column": field.column,
+            "type": field.db_type(connection),
+            "check": plain(field.db_parameters(connection).get("check") or None),
+            "collation": field.db_parameters(connection).get("collation"),
+            "null": field.null,
+            "blank": field.blank,
+            "editable": field.editable,
+            "unique": field.unique,
+            "index": field.db_index,
+            "max_length": field.max_length,
+            "choices": choices_of(field),
+            "choicelist": plain(getattr(field, "choicelist", None) and str(field.choicelist)),
+            "default": default_of(field, arguments),
+            "validators": validators_of(field),
             "target": remote and remote.model._meta.label,
-            "target field": remote and it.target_field.name,
+            "target field": remote and field.target_field.name,
             "on_delete": remote and remote.on_delete.__name__,
-            "limit_choices_to": plain(it.get_limit_choices_to()) if remote else None,
-            "validators": sorted(
-                plain(v if hasattr(v, "__qualname__") else type(v)) + " " + plain(getattr(v, "limit_value", "")).__str__()
-                for v in it.validators
-            ),
+            "limit_choices_to": plain(field.get_limit_choices_to()) if remote else None,
         }
     )
     return found
 
 
-def model(it):
-    meta = it._meta
+def describe(model):
+    meta = model._meta
     return {
         "table": meta.db_table,
         "managed": meta.managed,
@@ -92,19 +105,14 @@ def model(it):
         "parents": [parent._meta.label for parent, link in meta.parents.items() if link],
         "key": meta.pk.name,
         "unique_together": sorted(sorted(names) for names in meta.unique_together),
-        "constraints": sorted(plain(each) for each in meta.constraints),
-        "indexes": sorted(plain(each) for each in meta.indexes) + sorted(map(list, meta.index_together))
-        if hasattr(meta, "index_together")
-        else sorted(plain(each) for each in meta.indexes),
-        "many to many": sorted(each.name for each in meta.local_many_to_many),
-        "fields": {each.name: field(each) for each in meta.local_concrete_fields},
+        "constraints": sorted(map(repr, meta.constraints)),
+        "indexes": sorted(map(repr, meta.indexes)),
+        "many_to_many": sorted(field.name for field in meta.local_many_to_many),
+        "fields": {field.name: describe_field(field) for field in meta.local_concrete_fields},
     }
 
 
 with translation.override("en"):
-    json.dump(
-        {it._meta.label: model(it) for it in apps.get_models(include_auto_created=True)},
-        sys.stdout,
-        indent=1,
-        sort_keys=True,
-    )
+    models = {model._meta.label: describe(model) for model in apps.get_models(include_auto_created=True)}
+json.dump(models, answer, indent=1, sort_keys=True)
+answer.write("\n")
