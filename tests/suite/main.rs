@@ -7,6 +7,7 @@ mod demo;
 mod getlino;
 mod matrix;
 mod noi;
+mod noi_site;
 mod runner;
 mod servers;
 mod shop;
