@@ -146,9 +146,10 @@ fn explains(difference: &Difference, (model, field, what): &Witnessed) -> bool {
     (name == field || (unique_alone && field.is_empty())) && (is(&difference.change, what) || added_unique)
 }
 
-/// What scripts and catalogue say that is no difference between models.
-fn is_of_scripts(found: &Found) -> bool {
+/// What scripts, catalogue and code say that is no difference between models.
+fn is_of_others(found: &Found) -> bool {
     match (&found.difference.subject, &found.difference.change) {
+        (_, Change::Code { .. }) => true,
         (Subject::Site | Subject::Model(_), Change::Written { .. }) => found.difference.class == Class::Noise,
         (Subject::Table(table), _) => table == "django_migrations",
         // Pointers to models that are gone.
@@ -178,7 +179,7 @@ fn is_explained(engine: &'static str) -> String {
     let by_nobody = |it: &&Witnessed| !told_of.iter().any(|found| explains(&found.difference, it));
     assert_eq!(witnessed.iter().filter(by_nobody).collect::<Vec<_>>(), Vec::<&Witnessed>::new());
     let seen = |found: &&&Found| witnessed.iter().any(|it| explains(&found.difference, it));
-    let invented = told_of.iter().filter(|found| !seen(found) && !is_of_scripts(found));
+    let invented = told_of.iter().filter(|found| !seen(found) && !is_of_others(found));
     let invented: Vec<&str> = invented.map(|found| found.difference.sentence.as_str()).collect();
     assert_eq!(invented, Vec::<&str>::new());
     let text = told(&evidence);
@@ -186,7 +187,19 @@ fn is_explained(engine: &'static str) -> String {
     let [vouchers, items] = ["accounting_voucher", "trading_invoiceitem"].map(|table| rows(&noi, table));
     let text = text.replace(&format!("rows {vouchers}, unknown: acc"), "rows (all), unknown: acc");
     let text = text.replace(&format!("0 of {items} rows have"), "0 of (all) rows have");
+    let text = without_numbers(&text, "it may refuse any of ", " rows");
     format!("{} differences seen by the witness\n{:#?}\n{text}", witnessed.len(), evidence.said)
+}
+
+/// Replaces what stands between these words by "(all)".
+fn without_numbers(text: &str, before: &str, after: &str) -> String {
+    let mut parts = text.split(before);
+    let mut found = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (_, rest) = part.split_once(after).unwrap();
+        found += &format!("{before}(all){after}{rest}");
+    }
+    found
 }
 
 fn rows(shop: &Shop, table: &str) -> String {
