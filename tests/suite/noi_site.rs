@@ -197,7 +197,9 @@ fn without_numbers(text: &str, before: &str, after: &str) -> String {
     let mut found = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let (_, rest) = part.split_once(after).unwrap();
-        found += &format!("{before}(all){after}{rest}");
+        for text in [before, "(all)", after, rest] {
+            found.push_str(text);
+        }
     }
     found
 }
