@@ -510,7 +510,36 @@ def validator_facts(field):
     return found
 
 
-def field_facts(field, connection):
+def filled_facts(model):
+    """Returns those required fields to which the model's own code may give a value.
+
+    That is, to an attribute of that name, anywhere in its methods: Lino fills
+    fields when a row is validated, often by another method.  Only a row would
+    tell more.  Django's own classes are left out.
+    """
+    import dis
+
+    wanted = {}
+    for field in model._meta.local_concrete_fields:
+        if not (field.null or field.has_default() or field.primary_key):
+            wanted.update({field.name: field.name, field.attname: field.name})
+    found = set()
+    for base in model.__mro__ if wanted else ():
+        if base.__module__.partition(".")[0] in ("django", "builtins"):
+            continue
+        for name, method in list(vars(base).items()):
+            if name in ("on_create", "on_duplicate") or name.endswith("_changed"):
+                continue
+            code = getattr(getattr(method, "__func__", method), "__code__", None)
+            if code is None or not wanted.keys() & set(code.co_names):
+                continue
+            for instruction in dis.get_instructions(code):
+                if instruction.opname == "STORE_ATTR" and instruction.argval in wanted:
+                    found.add(wanted[instruction.argval])
+    return found
+
+
+def field_facts(field, connection, filled=()):
     choicelist, choices = choice_facts(field)
     remote = getattr(field, "remote_field", None)
     target = attempt(lambda: model_name(remote.model)) if remote else None
@@ -545,6 +574,7 @@ def field_facts(field, connection):
         "target": target,
         "target_column": target_column,
         "auto_now": bool(getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)),
+        "filled": field.name in filled,
         "validators": attempt(validator_facts, field) or [],
         "db_constraint": getattr(field, "db_constraint", None) if remote else None,
         "on_delete": on_delete,
@@ -730,6 +760,7 @@ def model_facts(rules):
     found = []
     for model in apps.get_models(include_auto_created=True):
         meta = model._meta
+        filled = attempt(filled_facts, model) or ()
         found.append(
             {
                 "model": model_name(model),
@@ -744,7 +775,7 @@ def model_facts(rules):
                 "unique_together": unique_facts(meta),
                 "constraints": attempt(constraint_facts, meta) or [],
                 "rules": attempt(rules.of, model),
-                "fields": [field_facts(f, connection) for f in meta.local_concrete_fields],
+                "fields": [field_facts(f, connection, filled) for f in meta.local_concrete_fields],
                 "rows": None,
             }
         )

@@ -3,20 +3,23 @@
 
 mod beside;
 mod paint;
+mod parts;
 mod report;
 
-use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::thread;
 
 use serde_json::{Value, json};
 
 use self::paint::{Colours, Look};
+use self::parts::Left;
 use super::args;
 use super::unprintable;
 use crate::compare::scripts::{self, Comparison};
-use crate::compare::sides::Sides;
+use crate::compare::sides::{Sides, Text};
 use crate::compare::{Change, Class, Difference, Subject};
-use crate::dump::Script;
 use crate::error::{Kind, Report, Tell};
 use crate::snapshot::{self, DumpScript};
 
@@ -65,48 +68,59 @@ fn real(found: &Comparison) -> impl Iterator<Item = &Difference> {
 
 /// Compares two dumps and prints the result; exit status 1 unless only noise differs.
 pub fn run(args: &args::Compare, out: &mut dyn Write) -> Result<u8, Report> {
+    let text = |dump: &mut DumpScript| (!args.json).then(|| Text::from(std::mem::take(&mut dump.text)));
+    let read = |path: &Path| read(path).map(|mut dump| (text(&mut dump), dump));
     // A large site's script takes a while to read: both at once.
-    let (old, new) = std::thread::scope(|scope| {
+    let (old, new) = thread::scope(|scope| {
         let other = scope.spawn(|| read(&args.new));
         let old = read(&args.old);
         let gone = || Err(Report::new(Kind::Environment, "The new script could not be read."));
         (old, other.join().unwrap_or_else(|_| gone()))
     });
-    let (mut old, mut new) = (old?, new?);
-    let texts = (std::mem::take(&mut old.text), std::mem::take(&mut new.text));
-    let look = (!args.json).then(|| look(args));
-    let mut out = BufWriter::with_capacity(1 << 16, out);
-    // The changed parts are set beside each other while it is found out, and told, what they mean.
-    let (verdict, written, kept) = std::thread::scope(|scope| {
-        let scripts = (&old.script, &new.script);
-        let parts = look.map(|look| scope.spawn(move || parts(texts, scripts, &look)));
+    let ((old_text, old), (new_text, new)) = (old?, new?);
+    let (texts, look) = (old_text.zip(new_text), look(args));
+    let scripts = (&old.script, &new.script);
+    let (aligned, left) = (mpsc::channel(), Left::default());
+    // The scripts are aligned while it is found out, and told, what differs in them; then both threads write the parts.
+    let (verdict, page, parts, found) = thread::scope(|scope| {
+        let (give, left) = (aligned.0, &left);
+        let look = &look;
+        let other = texts.map(|(old_text, new_text)| {
+            scope.spawn(move || {
+                let sides = Arc::new(Sides::new((old_text, scripts.0), (new_text, scripts.1)));
+                let _ = give.send(Arc::clone(&sides));
+                let written = left.write(look, &sides);
+                (sides, written)
+            })
+        });
         let found = scripts::compare(scripts.0, scripts.1);
         let verdict = Verdict::of(&found);
-        let written = match look {
-            None => writeln!(out, "{}", told(verdict, &old, &new, &found)),
-            Some(look) => report::write(&mut out, &look, verdict, &report::Dumps { old: &old, new: &new }, &found),
+        let page = if args.json {
+            format!("{}\n", told(verdict, &old, &new, &found)).into_bytes()
+        } else {
+            report::page(look, verdict, &report::Dumps { old: &old, new: &new }, &found)
         };
-        let parts = parts.and_then(|parts| parts.join().ok()).unwrap_or_default();
-        (verdict, written.and_then(|()| out.write_all(&parts.1)), (found, parts))
+        let mut parts = Vec::new();
+        if let Some(other) = other {
+            parts.extend(aligned.1.recv().map(|sides| left.write(look, &sides)));
+            parts.extend(other.join().map(|(sides, written)| {
+                std::mem::forget(sides);
+                written
+            }));
+        }
+        (verdict, page, parts, found)
     });
+    let written =
+        std::iter::once(page.as_slice()).chain(parts::ordered(&parts)).try_for_each(|text| out.write_all(text));
     let written = written.and_then(|()| out.flush());
     // The program ends here: freeing a million small pieces first would only take time.
-    std::mem::forget((old, new, kept));
+    std::mem::forget((old, new, found, parts));
     match written {
         // Who reads has seen enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
         written => written.map_err(|error| unprintable(&error))?,
     }
     Ok(u8::from(verdict != Verdict::Skip))
-}
-
-/// Sets the changed parts beside each other: what is aligned, and how it is printed.
-fn parts(texts: (String, String), scripts: (&Script, &Script), look: &Look) -> (Sides, Vec<u8>) {
-    let sides = Sides::new((texts.0, scripts.0), (texts.1, scripts.1));
-    let mut page = Vec::new();
-    let written = beside::write(&mut page, look, &sides);
-    debug_assert!(written.is_ok(), "memory takes everything");
-    (sides, page)
 }
 
 fn read(path: &Path) -> Result<DumpScript, Report> {
@@ -128,7 +142,8 @@ fn read(path: &Path) -> Result<DumpScript, Report> {
 fn look(args: &args::Compare) -> Look {
     let terminal = io::stdout().is_terminal();
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
-    let size = || crossterm::terminal::size().ok().filter(|_| terminal).map(|(columns, _)| usize::from(columns));
+    // Asked without a terminal, crossterm starts other programs to find one.
+    let size = || terminal.then(crossterm::terminal::size)?.ok().map(|(columns, _)| usize::from(columns));
     let coloured = terminal && !args.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     Look {
         // Narrower ones are wrapped by the terminal.

@@ -17,6 +17,12 @@ const MOST_PAIRS: usize = 100_000;
 /// Longer names, in characters, are not compared letter by letter.
 const LONGEST_NAME: usize = 200;
 
+/// Names for the heading of something, and for its text: Lino's applications have used all of them.
+const MEANINGS: [(&str, &[&str]); 2] = [
+    ("a heading", &["title", "summary", "designation", "name", "subject", "heading", "caption", "label"]),
+    ("a longer text", &["body", "description", "remark", "remarks", "text", "memo", "note", "notes", "content"]),
+];
+
 /// A field that vanished or came.
 pub(super) struct Candidate {
     /// What it is.
@@ -44,7 +50,7 @@ pub(super) fn models(gone: &[Shape], new: &[Shape]) -> Vec<Guess> {
 pub(super) fn fields(gone: &[Candidate], new: &[Candidate], kind: &str) -> Vec<Guess> {
     let mut guesses =
         pairs(gone, new, |old, other| fields_alike(old, other, kind), |candidate| candidate.subject.clone());
-    for guess in only_pairs(gone, new, kind) {
+    for guess in only_pairs(gone, new, kind).chain(pairs_of_one_meaning(gone, new, kind)) {
         if !is_told(&guesses, &guess) {
             guesses.push(guess);
         }
@@ -102,6 +108,27 @@ fn only_pairs<'a>(gone: &'a [Candidate], new: &'a [Candidate], word: &'a str) ->
         let because =
             format!("{} is the only field of its {word} that is gone, and {} the only new one.", old.name, other.name);
         Some(Guess { from, to, because })
+    })
+}
+
+/// The only field with a name of some meaning that is gone, and the only one that is new.
+fn pairs_of_one_meaning<'a>(
+    gone: &'a [Candidate],
+    new: &'a [Candidate],
+    word: &'a str,
+) -> impl Iterator<Item = Guess> + 'a {
+    MEANINGS.iter().filter_map(move |(meaning, names)| {
+        let only = |fields: &'a [Candidate]| -> Option<&'a Candidate> {
+            let mut named = fields.iter().filter(|field| names.contains(&field.name.as_str()));
+            named.next().filter(|_| named.next().is_none())
+        };
+        let (old, other) = (only(gone)?, only(new)?);
+        let because = format!(
+            "{} is gone, {} of the same {word} is new, and both are names for {meaning}.",
+            old.name, other.name
+        );
+        let (from, to) = (old.subject.clone(), other.subject.clone());
+        (old.kind == other.kind).then_some(Guess { from, to, because })
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod effect;
 mod ground;
+mod guesses;
 mod keys;
 mod merge;
 mod parents;
@@ -192,9 +193,10 @@ impl Evidence {
 
     fn guesses(&self, sources: &Sources) -> Vec<Renaming> {
         let of_models = sources.models.as_ref().map(|[before, after]| super::models::compare(before, after).guesses);
-        let of_scripts = sources.scripts.as_ref().map(|scripts| scripts.guesses.clone());
+        let of_scripts = sources.scripts.iter().flat_map(|scripts| scripts.guesses.clone());
+        let of_scripts = of_scripts.filter_map(|guess| guesses::checked(sources, guess));
         let mut renamings: Vec<Renaming> = Vec::new();
-        for guess in of_models.into_iter().flatten().chain(of_scripts.into_iter().flatten()) {
+        for guess in of_models.into_iter().flatten().chain(of_scripts) {
             if !renamings.iter().any(|known| known.guess.from == guess.from && known.guess.to == guess.to) {
                 renamings.push(Renaming { guess: self.with_rows(guess, sources), decided: None });
             }

@@ -133,7 +133,10 @@ impl Course {
                     because.trim_end_matches('.')
                 )
             }
-            Self::NoStep => "The application has no migrator for this version.".to_owned(),
+            Self::NoStep => {
+                "No step of a migrator runs for this jump, which proves nothing: most applications have none."
+                    .to_owned()
+            }
             Self::Steps { steps, end } => {
                 let versions: Vec<&str> = steps.iter().map(|step| step.from.as_str()).collect();
                 let steps = format!("The migrator changes rows on their way from {}", versions.join(", then from "));

@@ -105,6 +105,8 @@ pub struct Field {
     pub on_delete: Option<String>,
     /// Whether Django itself writes the time of creation or of the last change.
     pub auto_now: bool,
+    /// Whether it must have a value, and the model's own code may give it one.
+    pub filled: bool,
     /// Validators that were given to the field, besides those of its class.
     pub validators: Vec<Validator>,
     /// Whether it has one column per language.

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use super::difference::{Change, Class, Difference, Guess, Question, Rows, Subject};
 use super::model::{Field, Model, Models};
+pub(super) use guesses::kind;
 
 /// What changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -143,9 +144,18 @@ fn compare_unique(former: &Model, model: &Model, found: &mut Vec<Difference>) {
             [_] => "must be unique in all rows now".to_owned(),
             _ => format!("may not have two rows with the same {} any more", names.join(", ")),
         };
-        let rows = vec![Rows::Duplicates(names.iter().map(|name| attribute(model, name)).collect())];
+        // All rows of today get NULL there, which is equal to nothing.
+        let starts_empty = |name: &String| {
+            former.field(name).is_none() && model.field(name).is_some_and(|field| field.null && !field.has_default)
+        };
+        let (class, rows) = if names.iter().any(starts_empty) {
+            (Class::Additive, vec![])
+        } else {
+            let columns = names.iter().map(|name| attribute(model, name)).collect();
+            (Class::DataDependent, vec![Rows::Duplicates(columns)])
+        };
         let change = Change::Unique(names.clone());
-        found.push(difference(Class::DataDependent, subject(&names), change, &text, (&former.table, rows)));
+        found.push(difference(class, subject(&names), change, &text, (&former.table, rows)));
     }
     // That a field is gone says enough.
     let whole = |set: &&BTreeSet<&str>| set.iter().all(|name| model.field(name).is_some());

@@ -42,15 +42,14 @@ pub struct Comparison {
 pub fn compare(old: &Script, new: &Script) -> Comparison {
     let (old, new) = (Side::new("old", old), Side::new("new", new));
     let mut found = languages(&old, &new);
-    for model in new.models.iter().filter(|model| !old.models.contains(*model)) {
+    for model in new.models.difference(&old.models) {
         found.extend(old.has_all_models().then(|| added(model)));
     }
-    for model in old.models.iter().filter(|model| !new.models.contains(*model)) {
+    for model in old.models.difference(&new.models) {
         found.extend(new.has_all_models().then(|| removed(model, &old)));
     }
-    let common = old.models.intersection(&new.models);
     let common: Vec<Both<'_>> =
-        common.filter_map(|model| Some(Both::new(model, old.function(model)?, new.function(model)?))).collect();
+        old.common(&new).map(|(model, former, function)| Both::new(model, former, function)).collect();
     for both in &common {
         functions::compare(both, &old, &new, &mut found);
     }
@@ -109,7 +108,7 @@ fn suffix(languages: &[String], language: &str) -> String {
 
 fn guesses(old: &Side<'_>, new: &Side<'_>, common: &[Both<'_>]) -> Vec<Guess> {
     let missing = |these: &Side<'_>, from: &Side<'_>| -> Vec<Shape> {
-        let known = these.models.iter().filter(|model| from.has_all_models() && !from.models.contains(*model));
+        let known = these.models.difference(&from.models).filter(|_| from.has_all_models());
         known.map(|model| shape(model, these.function(model))).collect()
     };
     let mut guesses = guessing::models(&missing(old, new), &missing(new, old));
@@ -163,6 +162,9 @@ fn left_out(old: &Side<'_>, new: &Side<'_>) -> Vec<String> {
     said.extend(old.left_out());
     said.extend(new.left_out());
     for (side, other) in [(old, new), (new, old)] {
+        if side.has_all_functions() {
+            continue;
+        }
         let without: Vec<&str> = side
             .models
             .intersection(&other.models)

@@ -12,7 +12,7 @@ mod tests;
 
 use std::ops::Range;
 
-use self::text::Text;
+pub use self::text::Text;
 use crate::dump::Script;
 
 /// What a part of a script is.
@@ -106,8 +106,8 @@ pub struct Sides {
 impl Sides {
     /// Aligns two scripts, which were read from these texts; a text that is given away is not copied.
     #[must_use]
-    pub fn new(old: (impl Into<String>, &Script), new: (impl Into<String>, &Script)) -> Self {
-        let (old_text, new_text) = (Text::new(old.0.into()), Text::new(new.0.into()));
+    pub fn new(old: (impl Into<Text>, &Script), new: (impl Into<Text>, &Script)) -> Self {
+        let (old_text, new_text) = (old.0.into(), new.0.into());
         let sections = sections::align((&old_text, old.1), (&new_text, new.1));
         Self { sections, old: old_text, new: new_text }
     }
@@ -130,6 +130,11 @@ impl Sides {
     pub fn blocks(&self, section: usize) -> Vec<Block> {
         let Some(section) = self.sections.get(section) else { return Vec::new() };
         lines::blocks((&self.old, &section.old), (&self.new, &section.new))
+    }
+
+    /// Returns the texts of equal lines, of a block or of a part of it; they may differ in their breaks only.
+    pub fn texts(&self, old: Range<usize>, new: usize) -> impl Iterator<Item = (&str, &str)> {
+        old.zip(new..).map(|(at, there)| (self.old.line(at), self.new.line(there)))
     }
 
     /// Returns equal lines, of a block or of a part of it.

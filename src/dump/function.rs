@@ -1,10 +1,12 @@
 //! Create functions: what they take, what becomes of each field, and what a hand has changed in them.
 
-use compact_str::CompactString;
+use std::num::NonZeroU32;
+use std::ops::Range;
 
 use super::literal;
+use super::parameters::{Conversion, Parameter, Parameters};
 use super::place::Lines;
-use super::statements::Statement;
+use super::statements::{Cutter, Statement};
 
 /// A function that makes one row into an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,49 +18,11 @@ pub struct Function {
     /// The variable of the parent, when the model inherits from a table of its own.
     pub parent: Option<String>,
     /// What it takes, in order.
-    pub parameters: Vec<Parameter>,
+    pub parameters: Parameters,
     /// Its lines.
     pub lines: Lines,
     /// Whether it has lines that `dump2py` does not write, or lacks one that it writes.
     pub edited: bool,
-}
-
-/// A field, as the create function knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Parameter {
-    /// The name of its column. A script may have a hundred thousand, nearly all short: those need no memory elsewhere.
-    pub name: CompactString,
-    /// The line of the signature that has it.
-    pub line: u32,
-    /// What becomes of its value.
-    pub conversion: Conversion,
-    /// The line that converts it, when one does.
-    pub converted: Option<u32>,
-    /// The line that gives it to the model; none when it is dropped.
-    pub stored: Option<u32>,
-}
-
-/// What a create function does with a value before the model gets it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Conversion {
-    /// Nothing: numbers, texts, times, durations and JSON look alike here.
-    #[default]
-    Plain,
-    /// The text of a decimal number.
-    Decimal,
-    /// The value of a choice.
-    Choice {
-        /// The choicelist, `accounting.CommonAccounts`.
-        list: Box<str>,
-        /// Whether the function looks it up; a comment only since 2018.
-        looked_up: bool,
-    },
-    /// A model, which becomes the key of its content type.
-    ContentType,
-    /// A list of texts, one for each language.
-    Babel,
-    /// The key of the parent's row.
-    ParentLink,
 }
 
 impl Function {
@@ -75,34 +39,52 @@ impl Function {
     }
 }
 
-/// Reads a create function; returns it with the statements in it that `dump2py` does not write.
-pub(super) fn read<'a>(table: &str, head: &Statement<'a>, body: &[Statement<'a>]) -> (Function, Vec<Statement<'a>>) {
-    let (parameters, plain) = signature(head);
-    let last = body.last().map_or(head.lines.last, |statement| statement.lines.last);
-    let lines = Lines { first: head.lines.first, last };
-    let function = Function { table: table.to_owned(), model: None, parent: None, parameters, lines, edited: false };
-    let mut reading = Reading { function, expected: 0 };
-    let mut strange: Vec<Statement<'a>> = if plain { Vec::new() } else { vec![*head] };
-    strange.extend(body.iter().filter(|statement| reading.line(statement).is_none()));
-    let mut function = reading.function;
-    let dropped = function.parameters.iter().any(|parameter| parameter.stored.is_none());
-    function.edited = !strange.is_empty() || dropped || function.model.is_none();
-    (function, strange)
+/// How a signature is written.
+struct Signature {
+    /// Whether `dump2py` writes such a one.
+    usual: bool,
+    /// Whether it is one line with nothing but names, of letters, digits and underscores.
+    plain: bool,
 }
 
-/// Reads the parameters, and tells whether the signature is one that `dump2py` writes.
-fn signature(head: &Statement<'_>) -> (Vec<Parameter>, bool) {
+/// Reads the parameters.
+fn signature(head: &Statement<'_>, parameters: &mut Vec<Parameter>) -> Signature {
     let open = head.text.find('(').map_or(head.text.len(), |at| at + 1);
     let rest = head.text.get(open..).unwrap_or_default();
     let inner = rest.rfind(')').and_then(|close| rest.get(..close)).unwrap_or(rest);
-    let mut plain = rest.strip_prefix(inner) == Some("):") && head.lines.first == head.lines.last;
-    let mut parameters = Vec::with_capacity(memchr::memchr_iter(b',', inner.as_bytes()).count() + 1);
+    let one_line = head.lines.first == head.lines.last;
+    let usual = one_line && rest.strip_prefix(inner) == Some("):");
+    // To the end, whatever is found: many bytes are looked at together then.
+    let plain = inner.bytes().fold(one_line, |plain, byte| plain & is_plain(byte));
+    if plain {
+        let mut start = 0;
+        for end in memchr::memchr_iter(b',', inner.as_bytes()).chain([inner.len()]) {
+            let name = inner.get(start..end).unwrap_or_default().trim_ascii();
+            start = end + 1;
+            if !name.is_empty() {
+                parameters.push(Parameter::new(name, head.lines.first));
+            }
+        }
+        return Signature { usual, plain };
+    }
+    let usual = usual & with_values(head, inner, parameters);
+    Signature { usual, plain }
+}
+
+/// Tells whether a byte may be in a signature that is nothing but names.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b',' | b' ')
+}
+
+/// Reads parameters that have default values or types or are written in several lines; tells whether they have not.
+fn with_values(head: &Statement<'_>, inner: &str, parameters: &mut Vec<Parameter>) -> bool {
+    let mut usual = true;
     let (mut counted, mut line) = (0, head.lines.first);
     for raw in literal::arguments(inner.as_bytes()) {
         let text = std::str::from_utf8(raw).unwrap_or_default();
         let end = memchr::memchr2(b'=', b':', raw).unwrap_or(raw.len());
         let name = text.get(..end).unwrap_or_default().trim();
-        plain &= name == text && !name.starts_with('*');
+        usual &= name == text && !name.starts_with('*');
         if name.is_empty() {
             continue;
         }
@@ -112,25 +94,71 @@ fn signature(head: &Statement<'_>) -> (Vec<Parameter>, bool) {
             line += u32::try_from(breaks).unwrap_or_default();
             counted = before;
         }
-        parameters.push(Parameter {
-            name: name.into(),
-            line,
-            conversion: Conversion::default(),
-            converted: None,
-            stored: None,
-        });
+        parameters.push(Parameter::new(name, line));
     }
-    (parameters, plain)
+    usual
 }
 
-/// A create function while its body is read.
-struct Reading {
+/// A create function while it is read.
+pub(super) struct Reading<'a, 'all> {
+    /// Without its parameters.
     function: Function,
+    /// The parameters of all functions, and where those of this one begin.
+    all: &'all mut Vec<Parameter>,
+    start: usize,
     /// The position of the parameter that probably comes next: `dump2py` stores them in their order.
     expected: usize,
+    /// Whether all parameters have names that can be looked for as they are.
+    plain: bool,
+    /// The statements that `dump2py` does not write.
+    strange: Vec<Statement<'a>>,
 }
 
-impl Reading {
+impl<'a, 'all> Reading<'a, 'all> {
+    /// Begins with the first line.
+    pub fn new(table: &str, head: &Statement<'a>, all: &'all mut Vec<Parameter>) -> Self {
+        let start = all.len();
+        let Signature { usual, plain } = signature(head, all);
+        let (table, lines, parameters) = (table.to_owned(), head.lines, Parameters::default());
+        let function = Function { table, model: None, parent: None, parameters, lines, edited: false };
+        let strange = if usual { Vec::new() } else { vec![*head] };
+        Self { function, all, start, expected: 0, plain, strange }
+    }
+
+    fn parameters(&mut self) -> &mut [Parameter] {
+        self.all.get_mut(self.start..).unwrap_or_default()
+    }
+
+    /// Takes the lines that store the parameters which probably come next: most lines of a script.
+    pub fn stored(&mut self, statements: &mut Cutter<'_>) {
+        if !self.plain {
+            return;
+        }
+        for parameter in self.all.iter_mut().skip(self.start + self.expected) {
+            let Some(line) = statements.stores(&parameter.name) else { return };
+            parameter.stored = NonZeroU32::new(line);
+            self.function.lines.last = line;
+            self.expected += 1;
+        }
+    }
+
+    /// Takes a statement of the body.
+    pub fn statement(&mut self, statement: &Statement<'a>) {
+        self.function.lines.last = statement.lines.last;
+        if self.line(statement).is_none() {
+            self.strange.push(*statement);
+        }
+    }
+
+    /// Returns the function without its parameters, where they are, and the statements in it that `dump2py` does not
+    /// write.
+    pub fn finish(mut self) -> (Function, Range<usize>, Vec<Statement<'a>>) {
+        let dropped = self.parameters().iter().any(|parameter| parameter.stored.is_none());
+        let mut function = self.function;
+        function.edited = !self.strange.is_empty() || dropped || function.model.is_none();
+        (function, self.start..self.all.len(), self.strange)
+    }
+
     /// Takes what a statement of the body says; none when `dump2py` does not write it.
     fn line(&mut self, statement: &Statement<'_>) -> Option<()> {
         let line = statement.lines.first;
@@ -146,7 +174,7 @@ impl Reading {
         } else if let Some(rest) = text.strip_prefix("return ") {
             self.returns(rest, line)
         } else if let Some(pair) = text.strip_prefix("kw.update(").and_then(|rest| rest.strip_suffix(')')) {
-            self.named(passed_on(pair)?)?.stored = Some(line);
+            self.named(passed_on(pair)?)?.stored = NonZeroU32::new(line);
             Some(())
         } else {
             self.converts(text, line, true)
@@ -162,22 +190,22 @@ impl Reading {
         let (name, conversion) = conversion(text, looked_up)?;
         let parameter = self.named(name)?;
         if conversion == Conversion::Babel {
-            parameter.stored = Some(line);
+            parameter.stored = NonZeroU32::new(line);
         }
         parameter.conversion = conversion;
-        parameter.converted = Some(line);
+        parameter.converted = NonZeroU32::new(line);
         Some(())
     }
 
     fn named(&mut self, name: &str) -> Option<&mut Parameter> {
-        let parameters = &mut self.function.parameters;
+        let mut expected = self.expected;
+        let parameters = self.parameters();
         let has_name = |parameter: &Parameter| parameter.name == name;
-        if !parameters.get(self.expected).is_some_and(has_name) {
-            self.expected = parameters.iter().position(has_name)?;
+        if !parameters.get(expected).is_some_and(has_name) {
+            expected = parameters.iter().position(has_name)?;
         }
-        let found = parameters.get_mut(self.expected);
-        self.expected += 1;
-        found
+        self.expected = expected + 1;
+        self.parameters().get_mut(expected)
     }
 
     fn returns(&mut self, text: &str, line: u32) -> Option<()> {
@@ -191,11 +219,11 @@ impl Reading {
         let (parent, pointer, model) = (arguments.next()?, arguments.next()?, arguments.next()?);
         let parameter = self.named(pointer)?;
         (parameter.conversion, parameter.converted, parameter.stored) =
-            (Conversion::ParentLink, Some(line), Some(line));
+            (Conversion::ParentLink, NonZeroU32::new(line), NonZeroU32::new(line));
         self.function.parent = Some(parent.to_owned());
         self.function.model = Some(model.to_owned());
         for argument in arguments.filter(|argument| *argument != "**kw") {
-            self.named(passed_on(argument)?)?.stored = Some(line);
+            self.named(passed_on(argument)?)?.stored = NonZeroU32::new(line);
         }
         Some(())
     }
@@ -237,5 +265,6 @@ fn names_twice(inner: &str, name: &str) -> bool {
 }
 
 pub(super) fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(super::parser::continues_name)
+    let usual = text.bytes().all(|byte| byte == b'_' || byte.is_ascii_alphanumeric());
+    !text.is_empty() && (usual || text.chars().all(super::parser::continues_name))
 }

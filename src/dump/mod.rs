@@ -5,6 +5,7 @@
 mod function;
 pub mod literal;
 mod number;
+mod parameters;
 mod parser;
 mod place;
 mod reader;
@@ -15,7 +16,8 @@ mod string;
 mod value;
 mod written;
 
-pub use function::{Conversion, Function, Parameter};
+pub use function::Function;
+pub use parameters::{Conversion, Parameter, Parameters};
 pub use place::{Lines, Problem};
 pub use rows::{Heading, Row, Rows, announced, others};
 pub use script::{CommandOption, Cycle, Edit, Handler, Header, Import, Load, Loader, Model, Moment, Script, Tolerated};

@@ -1,8 +1,11 @@
 //! Reads a dump script statement by statement; every statement is either understood or kept as an edit.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
-use super::function::{self, is_name};
+use foldhash::HashSet;
+
+use super::function::{Reading, is_name};
+use super::parameters::Parameters;
 use super::place::{Lines, Problem};
 use super::script::{CommandOption, Cycle, Edit, Handler, Import, Load, Loader, Model, Moment, Script, Tolerated};
 use super::statements::{Cutter, Remarks, Statement};
@@ -10,29 +13,46 @@ use super::written;
 
 /// Reads a script.
 pub(super) fn read(text: &str) -> Script {
-    let mut reader = Reader { script: Script::default(), finalized: false, started: false, execfile: false };
+    let mut reader = Reader::default();
+    let (mut parameters, mut places) = (Vec::new(), Vec::new());
     let mut statements = Cutter::new(text);
     let mut next = statements.next();
-    let mut block = Vec::new();
+    // Comments that belong to a function only when more of it follows.
+    let mut behind = Vec::new();
     while let Some(statement) = next {
-        next = statements.next();
         let Some(table) = create_table(&statement) else {
             reader.statement(&statement);
+            next = statements.next();
             continue;
         };
-        block.clear();
-        while let Some(inside) = next.filter(|statement| statement.indent > 0 || statement.comment) {
-            block.push(inside);
+        let mut function = Reading::new(table, &statement, &mut parameters);
+        loop {
+            if behind.is_empty() {
+                function.stored(&mut statements);
+            }
             next = statements.next();
+            match next {
+                Some(inside) if inside.indent > 0 => {
+                    behind.drain(..).for_each(|comment| function.statement(&comment));
+                    function.statement(&inside);
+                }
+                Some(comment) if comment.comment => behind.push(comment),
+                _ => break,
+            }
         }
-        let (body, behind) = block.split_at_checked(body_length(&block)).unwrap_or((&block, &[]));
-        reader.function(table, &statement, body);
-        for comment in behind {
-            reader.statement(comment);
+        let (function, place, strange) = function.finish();
+        reader.script.functions.push(function);
+        places.push(place);
+        for statement in strange {
+            reader.edit(&statement);
         }
+        behind.drain(..).for_each(|comment| reader.statement(&comment));
     }
-    let remarks = statements.finish();
-    reader.finish(remarks)
+    let parameters = Arc::new(parameters);
+    for (function, place) in reader.script.functions.iter_mut().zip(&places) {
+        function.parameters = Parameters::of(&parameters, place);
+    }
+    reader.finish(statements.finish())
 }
 
 /// Returns the table of a create function's first line.
@@ -41,11 +61,7 @@ fn create_table<'a>(statement: &Statement<'a>) -> Option<&'a str> {
     rest.split_once('(').map(|(table, _)| table.trim_end())
 }
 
-/// Counts the statements of a function's body; comments behind its last statement are not part of it.
-fn body_length(block: &[Statement<'_>]) -> usize {
-    block.iter().rposition(|statement| statement.indent > 0).map_or(0, |last| last + 1)
-}
-
+#[derive(Default)]
 struct Reader {
     script: Script,
     finalized: bool,
@@ -55,14 +71,6 @@ struct Reader {
 }
 
 impl Reader {
-    fn function(&mut self, table: &str, head: &Statement<'_>, body: &[Statement<'_>]) {
-        let (function, strange) = function::read(table, head, body);
-        self.script.functions.push(function);
-        for statement in strange {
-            self.edit(&statement);
-        }
-    }
-
     fn statement(&mut self, statement: &Statement<'_>) {
         let known = if statement.comment { self.comment(statement) } else { self.code(statement) };
         if known.is_none() && !written::is_written(statement) {
@@ -171,9 +179,13 @@ impl Reader {
         if text.starts_with("execfile(") {
             return None;
         }
-        let (variable, call) = text.split_once(" = resolve_model(")?;
+        let usual =
+            text.split_once(' ').and_then(|(variable, rest)| Some((variable, rest.strip_prefix("= resolve_model(")?)));
+        let (variable, call) = usual.or_else(|| text.split_once(" = resolve_model("))?;
         let name = unquoted(call.strip_suffix(')')?)?;
-        let usual = is_name(variable) && name.replace('.', "_") == variable;
+        let alike = |(letter, other): (u8, u8)| if letter == b'.' { other == b'_' } else { letter == other };
+        let same = name.len() == variable.len() && name.bytes().zip(variable.bytes()).all(alike);
+        let usual = same && is_name(variable);
         self.script.models.push(Model { name, variable: variable.to_owned(), lines });
         usual.then_some(())
     }
@@ -230,7 +242,8 @@ fn unquoted(text: &str) -> Option<String> {
     let text = text.trim();
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
     let inner = text.strip_prefix(quote)?.strip_suffix(quote)?;
-    (!inner.contains([quote, '\\'])).then(|| inner.to_owned())
+    let mark = u8::try_from(quote).ok()?;
+    memchr::memchr2(mark, b'\\', inner.as_bytes()).is_none().then(|| inner.to_owned())
 }
 
 /// Reads `execfile("TABLE.py", *args)`, or without the second argument before 2018.

@@ -4,6 +4,7 @@
 //! database; those named after Noi are the scripts of two real dumps.
 
 use std::fs;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -153,12 +154,12 @@ fn every_part_has_its_value_and_its_place() {
         lines: Lines::one(line),
     };
     assert_eq!(script.cycles, [cycle("cycle.Left", "cycle.Right", 69), cycle("cycle.Right", "cycle.Left", 70)]);
-    let parameter = |name: &str, conversion, converted, stored| Parameter {
+    let parameter = |name: &str, conversion, converted: Option<u32>, stored| Parameter {
         name: name.into(),
         line: 72,
         conversion,
-        converted,
-        stored: Some(stored),
+        converted: converted.and_then(NonZeroU32::new),
+        stored: NonZeroU32::new(stored),
     };
     let list = "accounting.CommonAccounts".into();
     let account = Function {
@@ -171,7 +172,8 @@ fn every_part_has_its_value_and_its_place() {
             parameter("amount", Conversion::Decimal, Some(74), 78),
             parameter("flag", Conversion::Plain, None, 79),
             parameter("data", Conversion::Plain, None, 80),
-        ],
+        ]
+        .into(),
         lines: Lines { first: 72, last: 81 },
         edited: false,
     };
@@ -249,6 +251,31 @@ fn what_a_hand_has_changed_is_kept_with_its_lines() {
     );
     assert_eq!(script.handlers.len(), 1);
     assert_eq!((script.handlers[0].moment, script.handlers[0].lines.first), (Moment::BeforeLoad, 147));
+}
+
+#[test]
+fn a_line_that_stores_a_field_is_found_however_it_ends() {
+    let read = |lines: &str| {
+        let script =
+            Script::read(&format!("def create_a_b(id, a, ab, c):\n    kw = dict()\n    kw.update(id=id)\n{lines}"));
+        let function = &script.functions[0];
+        let stored: Vec<Option<u32>> = function.parameters.iter().map(|one| one.stored.map(NonZeroU32::get)).collect();
+        (stored, function.lines, script.edits.into_iter().map(|edit| edit.text).collect::<Vec<_>>())
+    };
+    let until = |last| Lines { first: 1, last };
+    let usual = "    kw.update(a=a)\n    kw.update(ab=ab)\n    kw.update(c=c)\n    return a_B(**kw)\n";
+    let whole = vec![Some(3), Some(4), Some(5), Some(6)];
+    assert_eq!(read(usual), (whole.clone(), until(7), vec![]));
+    assert_eq!(read(&usual.replace('\n', "\r\n")), (whole.clone(), until(7), vec![]));
+    assert_eq!(
+        read("    kw.update(a=a)\n    kw.update(ab=ab)\n# three\n    kw.update(c=c)").0,
+        [Some(3), Some(4), Some(5), Some(7)]
+    );
+    // What begins like the line that is expected next, and is another one.
+    let other = "    kw.update(a=ab)\n    kw.update(ab=ab); kw.clear()\n     kw.update(c=c)\n";
+    let edits = ["kw.update(a=ab)", "kw.update(ab=ab); kw.clear()"].map(str::to_owned).to_vec();
+    assert_eq!(read(other), (vec![Some(3), None, None, Some(6)], until(6), edits));
+    assert_eq!(read("    kw.update(c=c)\n    kw.update(a=a)\nkw.update(ab=ab)\n").0, [Some(3), Some(5), None, Some(4)]);
 }
 
 #[test]

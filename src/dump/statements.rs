@@ -87,6 +87,21 @@ impl<'a> Cutter<'a> {
         }
     }
 
+    /// Passes the next line if it stores a parameter in the block that is open, and returns its number. Of the name is
+    /// known that it has nothing which would cut the line otherwise; so the line need not be looked through.
+    pub fn stores(&mut self, name: &str) -> Option<u32> {
+        if self.block || self.indents.last() != Some(&4) {
+            return None;
+        }
+        let (rest, name) = (self.text.as_bytes().get(self.at..)?, name.as_bytes());
+        let behind =
+            rest.strip_prefix(b"    kw.update(")?.strip_prefix(name)?.strip_prefix(b"=")?.strip_prefix(name)?;
+        let left = behind.strip_prefix(b")\n")?.len();
+        self.at = self.text.len() - left;
+        self.line += 1;
+        Some(self.line - 1)
+    }
+
     /// Returns what was noticed on the way, once there are no more statements.
     pub fn finish(mut self) -> Remarks {
         if self.block && self.found.open.is_none() {
@@ -99,22 +114,27 @@ impl<'a> Cutter<'a> {
 
     /// Takes a line, or all lines of a statement; none when there is nothing in it.
     fn piece(&mut self) -> Option<Statement<'a>> {
-        let rest = self.rest(self.at);
-        let blanks = rest.bytes().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\x0c')).count();
-        let indent = rest
-            .bytes()
-            .take(blanks)
-            .fold(0, |width, byte| if byte == b'\t' { (width / 8 + 1) * 8 } else { width + 1 });
-        let start = self.at + blanks;
-        let body = self.rest(start);
-        match body.bytes().next() {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let (mut start, mut indent) = (self.at, 0);
+        for byte in rest {
+            match byte {
+                b' ' | b'\x0c' => indent += 1,
+                b'\t' => indent = (indent / 8 + 1) * 8,
+                _ => break,
+            }
+            start += 1;
+        }
+        let body = self.text.as_bytes().get(start..).unwrap_or_default();
+        match body.first() {
             None | Some(b'\n') => self.at = start + usize::from(!body.is_empty()),
-            Some(b'\r') if body.starts_with("\r\n") => self.at = start + 2,
+            Some(b'\r') if body.starts_with(b"\r\n") => self.at = start + 2,
             Some(b'#') => {
                 let end = End { at: self.line_end(start), line: self.line, colon: self.block };
                 return Some(self.take(start, indent, &end, true));
             }
-            _ if body.starts_with(RAISE) => return Some(self.take(start, indent, &self.raise_end(start), false)),
+            Some(b'r') if body.starts_with(RAISE.as_bytes()) => {
+                return Some(self.take(start, indent, &self.raise_end(start), false));
+            }
             _ => {
                 self.check_indent(start, indent);
                 let end = self.end(start);
@@ -306,7 +326,10 @@ impl<'a> Cutter<'a> {
         let triple = bytes.get(start..start + 3) == Some(&[quote; 3]);
         let mut at = start + if triple { 3 } else { 1 };
         let mut breaks = 0;
-        while let Some(byte) = bytes.get(at).copied() {
+        loop {
+            let rest = bytes.get(at..).unwrap_or_default();
+            at += memchr::memchr3(quote, b'\\', b'\n', rest).unwrap_or(rest.len());
+            let Some(byte) = bytes.get(at).copied() else { break };
             match byte {
                 b'\\' => {
                     let next = at + if bytes.get(at + 1..at + 3) == Some(b"\r\n") { 2 } else { 1 };

@@ -11,6 +11,7 @@ use flate2::bufread::DeflateDecoder;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::verify::{Problem, SnapshotError, unreadable};
+use super::whole::Whole;
 
 /// A file of an archive that claims to be larger than this, in bytes, is not unpacked: no row file is.
 const LARGEST: u64 = 8 << 30;
@@ -28,6 +29,23 @@ pub(super) enum Source {
     Archive(Box<Archive>),
 }
 
+/// What a file of a snapshot has.
+pub(super) enum Content<'a> {
+    /// All of it, its checksum already checked.
+    Whole(&'a [u8]),
+    /// One piece after the other. It has to be read to its end, for only then its checksum was checked.
+    Pieces(&'a mut dyn Read),
+}
+
+impl Read for Content<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Whole(rest) => rest.read(into),
+            Self::Pieces(from) => from.read(into),
+        }
+    }
+}
+
 /// An opened archive.
 #[derive(Clone)]
 pub(super) struct Archive {
@@ -36,6 +54,7 @@ pub(super) struct Archive {
     /// Directory of `restore.py` in the archive, with its slash, or empty.
     prefix: String,
     problems: Vec<Problem>,
+    whole: Whole,
 }
 
 /// A file that several readers share, each with a position of its own.
@@ -88,18 +107,17 @@ impl Source {
 
     /// Reads a file of the snapshot; none when it is not there. In an archive its checksum is checked.
     pub fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>, SnapshotError> {
-        self.with(name, |file| {
+        self.with(name, |mut file| {
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes).map(|_| bytes)
         })
     }
 
-    /// Hands a file of the snapshot to `read`, which has to read it to its end, for only then its checksum was checked;
-    /// none when it is not there.
+    /// Hands a file of the snapshot to `read`, which has to read it to its end; none when it is not there.
     pub fn with<T>(
         &mut self,
         name: &str,
-        read: impl FnOnce(&mut dyn Read) -> io::Result<T>,
+        read: impl FnOnce(Content<'_>) -> io::Result<T>,
     ) -> Result<Option<T>, SnapshotError> {
         if !is_harmless(name) {
             return Ok(None);
@@ -107,7 +125,7 @@ impl Source {
         match self {
             Self::Directory(dir) => {
                 let path = dir.join(name);
-                match File::open(&path).and_then(|mut file| read(&mut file)) {
+                match File::open(&path).and_then(|mut file| read(Content::Pieces(&mut file))) {
                     Ok(found) => Ok(Some(found)),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
                     Err(error) => Err(unreadable(&path, error)),
@@ -179,19 +197,19 @@ impl Archive {
             }
         }
         let prefix = prefix.unwrap_or_default();
-        Ok(Self { path: path.to_owned(), zip, prefix, problems })
+        Ok(Self { path: path.to_owned(), zip, prefix, problems, whole: Whole::default() })
     }
 
     fn with<T>(
         &mut self,
         name: &str,
-        read: impl FnOnce(&mut dyn Read) -> io::Result<T>,
+        read: impl FnOnce(Content<'_>) -> io::Result<T>,
     ) -> Result<Option<T>, SnapshotError> {
         let Some(index) = self.zip.index_for_name(&format!("{}{name}", self.prefix)) else { return Ok(None) };
         self.unpack(index, read).map(Some).map_err(|error| unreadable(&self.path, format!("{name}: {error}")))
     }
 
-    fn unpack<T>(&mut self, index: usize, read: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
+    fn unpack<T>(&mut self, index: usize, read: impl FnOnce(Content<'_>) -> io::Result<T>) -> io::Result<T> {
         let entry = self.zip.by_index_raw(index).map_err(io::Error::other)?;
         let size = entry.size();
         if size > LARGEST || size / RATIO > entry.compressed_size().max(1) {
@@ -203,6 +221,14 @@ impl Archive {
             // The library knows other methods, and says what it does not know.
             return whole(self.zip.by_index(index).map_err(io::Error::other)?, size, read);
         }
+        let packed = entry.compressed_size();
+        if let Some(bytes) = self.whole.unpack(entry, packed, size)
+            && crc32fast::hash(bytes) == checksum
+        {
+            return read(Content::Whole(bytes));
+        }
+        // It is too large, or damaged: then the reader that works in pieces says how.
+        let entry = self.zip.by_index_raw(index).map_err(io::Error::other)?;
         let packed = BufReader::with_capacity(INPUT, entry);
         let mut unpacked = Summed { from: DeflateDecoder::new(packed), sum: crc32fast::Hasher::new() };
         let found = whole(&mut unpacked, size, read)?;
@@ -234,7 +260,7 @@ impl Archive {
             Ok(name) => name,
             Err(error) => return Some((format!("entry {index}"), format!("It cannot be read: {error}."))),
         };
-        let read = |entry: &mut dyn Read| io::copy(entry, &mut io::sink()).map(drop);
+        let read = |mut entry: Content<'_>| io::copy(&mut entry, &mut io::sink()).map(drop);
         self.unpack(index, read).err().map(|error| (name, format!("It is damaged: {error}.")))
     }
 }
@@ -254,9 +280,9 @@ impl<R: Read> Read for Summed<R> {
 }
 
 /// Reads what should have this size to its end.
-fn whole<T>(from: impl Read, size: u64, read: impl FnOnce(&mut dyn Read) -> io::Result<T>) -> io::Result<T> {
+fn whole<T>(from: impl Read, size: u64, read: impl FnOnce(Content<'_>) -> io::Result<T>) -> io::Result<T> {
     let mut limited = from.take(size + 1);
-    let found = read(&mut limited)?;
+    let found = read(Content::Pieces(&mut limited))?;
     if limited.limit() == 1 { Ok(found) } else { Err(io::Error::other("its size is not the one announced")) }
 }
 
@@ -281,7 +307,7 @@ pub fn same_as_directory(archive: &Path, dir: &Path) -> Result<Vec<Problem>, Sna
             problems.push(Problem { path: name.clone(), line: None, message: message.to_owned() });
         };
         let mut file = File::open(dir.join(&name)).map_err(|error| unreadable(&dir.join(&name), error))?;
-        match archive.with(&name, |packed| same(packed, &mut file)) {
+        match archive.with(&name, |mut packed| same(&mut packed, &mut file)) {
             Ok(Some(true)) => {}
             Ok(Some(false)) => say("It differs between the archive and the directory."),
             Ok(None) => say("It is missing in the archive."),
@@ -308,3 +334,7 @@ fn same(one: &mut dyn Read, other: &mut dyn Read) -> io::Result<bool> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "archive_tests.rs"]
+mod tests;

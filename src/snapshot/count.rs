@@ -1,10 +1,9 @@
 //! Counts the rows that differences touch in a snapshot: reads the row files that are needed, two tables at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::path::Path;
 
-use super::archive::Source;
+use super::archive::{Content, Source};
 use super::scan::{Block, Lines};
 use crate::compare::Question;
 use crate::compare::count::{Count, Counter, Setting};
@@ -17,9 +16,12 @@ const READERS: usize = 2;
 #[must_use]
 pub fn count(path: &Path, setting: Setting<'_>, differences: &[Vec<Question>]) -> Vec<Count> {
     let shares = shares(setting, differences);
+    // Opened once: the readers share its memory.
+    let source = Source::open(path).map_err(|error| error.to_string());
+    let source = &source;
     let mut counts: BTreeMap<usize, Count> = std::thread::scope(|scope| {
         let readers: Vec<_> =
-            shares.into_iter().map(|share| scope.spawn(move || read(path, setting, differences, &share))).collect();
+            shares.into_iter().map(|share| scope.spawn(move || read(source, setting, differences, &share))).collect();
         readers.into_iter().filter_map(|reader| reader.join().ok()).flatten().collect()
     });
     (0..differences.len())
@@ -44,25 +46,27 @@ fn shares(setting: Setting<'_>, differences: &[Vec<Question>]) -> Vec<Vec<usize>
     shares
 }
 
-fn read(path: &Path, setting: Setting<'_>, differences: &[Vec<Question>], share: &[usize]) -> Vec<(usize, Count)> {
+fn read(
+    source: &Result<Source, String>,
+    setting: Setting<'_>,
+    differences: &[Vec<Question>],
+    share: &[usize],
+) -> Vec<(usize, Count)> {
     let mine: Vec<Vec<Question>> = share.iter().filter_map(|index| differences.get(*index)).cloned().collect();
     let mut counter = Counter::new(setting, &mine);
     let files = counter.files();
     if files.is_empty() {
         return share.iter().copied().zip(counter.finish()).collect();
     }
-    let mut source = match Source::open(path) {
-        Ok(source) => source,
-        Err(error) => {
-            let why = error.to_string();
-            return share.iter().map(|index| (*index, Count::unknown(&why))).collect();
-        }
+    let mut source = match source {
+        Ok(source) => source.clone(),
+        Err(why) => return share.iter().map(|index| (*index, Count::unknown(why))).collect(),
     };
     let mut block = Block::default();
     for (purpose, file) in files {
-        let feed = |from: &mut dyn Read| {
+        let feed = |mut from: Content<'_>| {
             let mut lines = Lines::new(&mut block);
-            while let Some(bytes) = lines.next(from)? {
+            while let Some(bytes) = lines.next(&mut from)? {
                 counter.feed(purpose, &file, bytes);
             }
             Ok(())

@@ -9,6 +9,7 @@ pub mod protect;
 mod scan;
 mod script;
 mod verify;
+mod whole;
 
 pub use archive::same_as_directory;
 pub use database::compare_with_database;

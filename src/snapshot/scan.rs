@@ -3,11 +3,12 @@
 use std::io::{self, Read};
 use std::ops::Range;
 
+use super::archive::Content;
 use super::keys::Key;
 use super::verify::{LISTED, Problem};
 use crate::dump::{Heading, Row, Rows, announced, literal};
 
-/// How much is read at once; fits into the cache of a core, so that what was unpacked is read again for nothing.
+/// How much is looked at at once; fits into the cache of a core, so that what was unpacked is read again for nothing.
 const BLOCK: usize = 1 << 20;
 /// How long a line may be: more could not be kept in memory.
 const LONGEST: usize = 1 << 30;
@@ -48,14 +49,14 @@ impl Subject<'_> {
     }
 
     /// Reads the file to its end, by way of `block`.
-    pub fn scan(&self, from: &mut dyn Read, block: &mut Block) -> io::Result<Scan> {
+    pub fn scan(&self, mut from: Content<'_>, block: &mut Block) -> io::Result<Scan> {
         let mut found = Scan { comparable: true, ..Scan::default() };
         let mut listed = Vec::new();
         let mut valid = true;
         let mut whole_lines = Lines::new(block);
         let mut head = true;
         let mut line = 0;
-        while let Some(block) = whole_lines.next(from)? {
+        while let Some(block) = whole_lines.next(&mut from)? {
             if std::mem::take(&mut head) {
                 self.head(block, &mut found);
             }
@@ -116,7 +117,7 @@ impl Subject<'_> {
     /// texts of those keys in the files before it.
     pub fn doubles(
         &self,
-        from: &mut dyn Read,
+        mut from: Content<'_>,
         wanted: &dyn Fn(Key) -> bool,
         seen: &mut std::collections::HashSet<String>,
     ) -> io::Result<Vec<Problem>> {
@@ -124,7 +125,7 @@ impl Subject<'_> {
         let mut block = Block::default();
         let mut whole_lines = Lines::new(&mut block);
         let mut line = 0;
-        while let Some(block) = whole_lines.next(from)? {
+        while let Some(block) = whole_lines.next(&mut from)? {
             let mut rows = Rows::after(block, line);
             for row in rows.by_ref() {
                 let Some(raw) = row.arguments.and_then(|arguments| literal::argument(arguments, self.key)) else {
@@ -169,7 +170,14 @@ impl<'a> Lines<'a> {
     }
 
     /// Reads on; none when the file has ended.
-    pub fn next(&mut self, from: &mut dyn Read) -> io::Result<Option<&[u8]>> {
+    pub fn next<'s, 'f: 's>(&'s mut self, from: &mut Content<'f>) -> io::Result<Option<&'s [u8]>> {
+        match from {
+            Content::Whole(rest) => Ok(cut(rest, BLOCK)),
+            Content::Pieces(from) => self.fill(*from),
+        }
+    }
+
+    fn fill(&mut self, from: &mut dyn Read) -> io::Result<Option<&[u8]>> {
         self.buffer.copy_within(self.filled.clone(), 0);
         self.filled = 0..self.filled.len();
         // Where to look for the end of a line: what is before was looked at.
@@ -208,6 +216,18 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// Cuts whole lines off, about so many bytes; none at the end.
+fn cut<'a>(rest: &mut &'a [u8], about: usize) -> Option<&'a [u8]> {
+    let (near, far) = rest.split_at(rest.len().min(about));
+    let end = match memchr::memrchr(b'\n', near) {
+        Some(at) => at + 1,
+        None => memchr::memchr(b'\n', far).map_or(rest.len(), |at| near.len() + at + 1),
+    };
+    let (lines, after) = rest.split_at(end);
+    *rest = after;
+    (!lines.is_empty()).then_some(lines)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
@@ -236,11 +256,46 @@ mod tests {
             let mut lines = Lines::new(&mut block);
             let mut file = Slow(text.as_bytes(), step);
             let mut all = Vec::new();
-            while let Some(block) = lines.next(&mut file).unwrap() {
+            while let Some(block) = lines.next(&mut Content::Pieces(&mut file)).unwrap() {
                 prop_assert!(all.is_empty() || all.last() == Some(&b'\n'));
                 all.extend_from_slice(block);
             }
             prop_assert_eq!(all, text.as_bytes());
+        }
+
+        #[test]
+        fn what_is_in_memory_is_cut_into_whole_lines(text in "[ab\n]{0,80}", about in 1_usize..9) {
+            let mut rest = text.as_bytes();
+            let mut all = Vec::new();
+            while let Some(lines) = cut(&mut rest, about) {
+                prop_assert!(!lines.is_empty() && (all.is_empty() || all.last() == Some(&b'\n')));
+                all.extend_from_slice(lines);
+            }
+            prop_assert_eq!(all, text.as_bytes());
+        }
+    }
+
+    /// What is found in a file that is in memory, and in one that comes in pieces of some bytes.
+    fn both(bytes: &[u8]) -> [Scan; 2] {
+        let subject = Subject { name: "a_b.py", table: "a_b", key: 0 };
+        let mut block = Block::default();
+        [Content::Whole(bytes), Content::Pieces(&mut Slow(bytes, 1000))]
+            .map(|content| subject.scan(content, &mut block).unwrap())
+    }
+
+    #[test]
+    fn letters_at_the_limit_of_a_block_are_whole_and_broken_ones_are_noticed() {
+        let head = b"logger.info(\"Loading 2 objects to table a_b...\")\nloader.save(create_a_b(1,'";
+        let tail = "'))\nloader.save(create_a_b(2,'ß'))\n".as_bytes();
+        let problem = Problem { path: "a_b.py".to_owned(), line: None, message: "It is not valid UTF-8.".to_owned() };
+        for before in 0..4 {
+            let fill = vec![b'x'; BLOCK - head.len() - before];
+            for (letter, expected) in [("€".as_bytes(), vec![]), (&"€".as_bytes()[..2], vec![problem.clone()])] {
+                let text = [head.as_slice(), &fill, letter, tail].concat();
+                for found in both(&text) {
+                    assert_eq!((found.rows, found.numbers, found.problems), (2, vec![1, 2], expected.clone()));
+                }
+            }
         }
     }
 
@@ -251,12 +306,12 @@ mod tests {
             writeln!(text, "loader.save(create_a_b({number},'some text that fills the line'))").unwrap();
         }
         text.push_str("loader.save(create_a_b(7,'x'\nloader.save(create_c(8))\n");
-        let subject = Subject { name: "a_b.py", table: "a_b", key: 0 };
-        let found = subject.scan(&mut Slow(text.as_bytes(), 1000), &mut Block::default()).unwrap();
-        assert_eq!((found.rows, found.announced, found.comparable), (20_001, Some(20_000), true));
-        assert_eq!(found.numbers.iter().sum::<i64>(), 20_000 * 19_999 / 2 + 8);
-        let problems: Vec<_> = found.problems.into_iter().map(|problem| (problem.line, problem.message)).collect();
-        let belongs = "The row belongs to table c, the file to a_b.";
-        assert_eq!(problems, [(Some(20_002), "The row is cut off.".into()), (Some(20_003), belongs.into())]);
+        for found in both(text.as_bytes()) {
+            assert_eq!((found.rows, found.announced, found.comparable), (20_001, Some(20_000), true));
+            assert_eq!(found.numbers.iter().sum::<i64>(), 20_000 * 19_999 / 2 + 8);
+            let problems: Vec<_> = found.problems.into_iter().map(|problem| (problem.line, problem.message)).collect();
+            let belongs = "The row belongs to table c, the file to a_b.";
+            assert_eq!(problems, [(Some(20_002), "The row is cut off.".into()), (Some(20_003), belongs.into())]);
+        }
     }
 }

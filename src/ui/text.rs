@@ -7,7 +7,8 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// Returns the columns that `text` takes.
 #[must_use]
 pub fn width(text: &str) -> usize {
-    UnicodeWidthStr::width(text)
+    let plain = text.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    if plain { text.len() } else { UnicodeWidthStr::width(text) }
 }
 
 /// Returns the columns that one character takes; 0 for a combining one.
@@ -134,22 +135,22 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
         let mut line = String::new();
         let mut used = 0;
         for word in paragraph.split(' ') {
-            let mut word = word.to_owned();
-            if used > 0 && used + 1 + width(&word) > columns {
+            let (mut word, mut wide) = (word, width(word));
+            if used > 0 && used + 1 + wide > columns {
                 lines.push(std::mem::take(&mut line));
                 used = 0;
             } else if used > 0 {
                 line.push(' ');
                 used += 1;
             }
-            while width(&word) > columns {
-                let head = head(&word, columns);
-                let rest = word.split_off(head.len());
-                lines.push(word);
-                word = rest;
+            while wide > columns {
+                let head = head(word, columns);
+                lines.push(head.to_owned());
+                word = word.strip_prefix(head).unwrap_or_default();
+                wide = width(word);
             }
-            used += width(&word);
-            line.push_str(&word);
+            used += wide;
+            line.push_str(word);
         }
         lines.push(line);
     }

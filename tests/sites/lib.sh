@@ -3,6 +3,7 @@
 shopt -s inherit_errexit
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/lino-upgrade-tests
 mkdir -p "$cache"
 
@@ -76,11 +77,25 @@ make_builder() {
     die "Python's venv module is missing. On Debian: apt-get install python3-venv."
 }
 
-# wheelhouse NAME: prints the directory with all packages of constraints-NAME.txt.
+# package_list NAME: prints the file that names every package of an environment:
+# constraints-NAME.txt, or, for a release of Noi, what the demo installs for it
+# and what test sites need besides.
+package_list() {
+  local list=$here/constraints-$1.txt demo=$root/assets/demo/$1.txt more=$here/constraints-noi.txt
+  if [ ! -f "$list" ]; then
+    [ -f "$demo" ] || die "There is no $list."
+    list=$cache/list-$1-$(digest "$demo" "$more")
+    once "$list" join_lists "$demo" "$more"
+  fi
+  echo "$list"
+}
+join_lists() { cat "$@" > "$making"; }
+
+# wheelhouse NAME: prints the directory with all packages of that list.
 # mysqlclient is apart: it is compiled, and only sites on MariaDB need it.
 wheelhouse() {
-  local list=$here/constraints-$1.txt dir
-  [ -f "$list" ] || die "There is no $list."
+  local list dir
+  list=$(package_list "$1")
   dir=$cache/wheels-$1-$(digest "$list" "$tag")
   once "$dir" fill_wheelhouse "$1" "$list"
   echo "$dir"
@@ -121,12 +136,12 @@ fill_shop_wheels() {
   "$python" "$here/shop/build_wheel.py" 2.0 "$making"
 }
 
-# environment NAME: prints a virtual environment with constraints-NAME.txt in it.
+# environment NAME: prints a virtual environment with all packages of that list.
 # It is shared: run it, but never change it.
 environment() {
   local dir house
   house=$(wheelhouse "$1")
-  dir=$cache/env-$1-$(digest "$here/constraints-$1.txt" "$python" "$tag")
+  dir=$cache/env-$1-$(digest "$(package_list "$1")" "$python" "$tag")
   # An environment can't be renamed, so a mark beside it says that it is complete.
   once "$dir.complete" fill_environment "$1" "$dir" "$house"
   echo "$dir"

@@ -191,7 +191,7 @@ fn noi_is_explained_from_25_1_to_26_9_also_out_of_an_archive() {
         "model": "tickets.Ticket",
         "fields_added": ["body", "body_full_preview", "body_short_preview", "subtitle", "title"],
         "fields_removed": ["description", "summary"],
-        "fields_renamed_maybe": [],
+        "fields_renamed_maybe": [["summary", "title"], ["description", "body"]],
         "other": [],
     });
     assert_eq!(ticket.unwrap(), &expected);

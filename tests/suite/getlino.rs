@@ -23,7 +23,7 @@ struct Getlino {
 }
 
 impl Getlino {
-    /// Puts the site up, on Lino 25.1.6. `to` says what its `pull.sh` brings.
+    /// Puts the site up, on Lino 25.1.4. `to` says what its `pull.sh` brings.
     fn create(to: &str) -> Self {
         let only = File::create("/run/lock/lino-upgrade-getlino-test").unwrap();
         only.lock().unwrap();
@@ -205,7 +205,7 @@ fn a_site_made_by_getlino_is_upgraded_and_keeps_all_its_rows() {
     assert_eq!((site.program(), site.status(), nginx()), (("STOPPED".to_owned(), None), 404, proxy.clone()));
     let (status, events, said) = upgrade.end();
 
-    let summary = "Lino was upgraded from 25.1.6 to 25.2.1; the application is 25.1.0, as before.\n";
+    let summary = "Lino was upgraded from 25.1.4 to 25.1.6; the application is 25.1.0, as before.\n";
     assert_eq!((said.as_str(), status), (summary, Some(0)));
     let whole = [
         ("check", "done"),
@@ -238,7 +238,7 @@ fn a_site_made_by_getlino_is_upgraded_and_keeps_all_its_rows() {
     assert!(served_after.is_some() && served_after != served_before, "{served_before:?} {served_after:?}");
     assert_ne!(nginx(), proxy);
 
-    let versions = [("lino", "25.2.1"), ("lino_xl", "25.2.1"), ("lino_cosi", "25.1.0"), ("lino_react", "25.2.1")];
+    let versions = [("lino", "25.1.6"), ("lino_xl", "25.1.4"), ("lino_cosi", "25.1.0"), ("lino_react", "25.1.5")];
     assert_eq!(site.lino(), map(&versions.map(|(name, version)| (name, version.to_owned()))));
     assert_eq!(dumped(site.rows()), before);
     assert!(before.values().sum::<u64>() > 480, "{before:?}");

@@ -7,6 +7,8 @@ mod demo;
 mod getlino;
 mod matrix;
 mod noi;
+mod noi_site;
+mod rehearse;
 mod runner;
 mod servers;
 mod shop;

@@ -230,7 +230,7 @@ fn environment(kind: &Kind) -> Vec<(&'static str, &'static str)> {
 }
 
 /// One line for each difference that is no noise.
-fn told(evidence: &Evidence) -> String {
+pub fn told(evidence: &Evidence) -> String {
     let mut text = format!("{}\n", evidence.sentence);
     for found in &evidence.found {
         let touched = match &found.touched {

@@ -63,6 +63,11 @@ impl Shop {
         Self::make(engine, &["--env", "new"])
     }
 
+    /// Builds a site of Noi 25.1.1 instead, with its demo data, whose `pull.sh` brings Noi 26.9.2.
+    pub fn of_noi_on(engine: &'static str) -> Self {
+        Self::make(engine, &["--app", "noi"])
+    }
+
     fn make(engine: &'static str, options: &[&str]) -> Self {
         let home = TempDir::new().unwrap();
         let dir = home.path().join("shop");

@@ -1,7 +1,6 @@
 //! How a piece of text looks: colours by role, control characters made visible, lines broken at a width.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
 
 use crate::ui::text::{char_width, is_unsafe};
 
@@ -48,20 +47,42 @@ pub(super) enum Role {
 }
 
 impl Colours {
-    /// Writes a piece of text, which has no control characters any more.
-    pub fn write(self, out: &mut dyn Write, role: Role, text: &str) -> io::Result<()> {
-        let code = match role {
-            _ if self == Self::None || text.is_empty() => return out.write_all(text.as_bytes()),
-            Role::Text => return out.write_all(text.as_bytes()),
-            Role::Dim => "2",
-            Role::Title => "1",
-            Role::Old => "31",
-            Role::OldWord => "1;4;31",
-            Role::New => "32",
-            Role::NewWord => "1;4;32",
-            Role::Warning => "33",
-        };
-        write!(out, "\u{1b}[{code}m{text}\u{1b}[0m")
+    /// Adds a piece of text, which has no control characters any more, to a page.
+    pub fn add(self, page: &mut Vec<u8>, role: Role, text: &str) {
+        if !text.is_empty() {
+            self.begin(page, role);
+            page.extend_from_slice(text.as_bytes());
+            self.end(page, role);
+        }
+    }
+
+    /// Begins a piece that is not empty.
+    pub fn begin(self, page: &mut Vec<u8>, role: Role) {
+        if let Some(code) = self.code(role) {
+            for part in ["\u{1b}[", code, "m"] {
+                page.extend_from_slice(part.as_bytes());
+            }
+        }
+    }
+
+    /// Ends it.
+    pub fn end(self, page: &mut Vec<u8>, role: Role) {
+        if self.code(role).is_some() {
+            page.extend_from_slice(b"\x1b[0m");
+        }
+    }
+
+    const fn code(self, role: Role) -> Option<&'static str> {
+        Some(match (self, role) {
+            (Self::None, _) | (Self::Sixteen, Role::Text) => return None,
+            (Self::Sixteen, Role::Dim) => "2",
+            (Self::Sixteen, Role::Title) => "1",
+            (Self::Sixteen, Role::Old) => "31",
+            (Self::Sixteen, Role::OldWord) => "1;4;31",
+            (Self::Sixteen, Role::New) => "32",
+            (Self::Sixteen, Role::NewWord) => "1;4;32",
+            (Self::Sixteen, Role::Warning) => "33",
+        })
     }
 }
 
@@ -77,8 +98,31 @@ pub(super) fn visible(c: char) -> char {
 }
 
 /// Makes a text harmless that others have written.
-pub(super) fn harmless(text: &str) -> String {
-    text.chars().map(visible).collect()
+pub(super) fn harmless(text: &str) -> Cow<'_, str> {
+    if is_plain(text) { Cow::Borrowed(text) } else { text.chars().map(visible).collect() }
+}
+
+/// Tells whether every byte of a text is a character of one column, as in nearly every line.
+pub(super) fn is_plain(text: &str) -> bool {
+    // To the end, whatever is found: many bytes are looked at together then.
+    text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'))
+}
+
+/// Breaks a line with nothing but plain characters.
+fn plain_rows(pieces: &[(String, bool)], columns: usize) -> Vec<Row<'static>> {
+    let mut rows: Vec<Row<'static>> = Vec::new();
+    for (text, differs) in pieces {
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let mut row = rows.pop_if(|row| row.columns < columns).unwrap_or_default();
+            let (head, tail) = rest.split_at_checked(columns - row.columns).unwrap_or((rest, ""));
+            row.pieces.to_mut().push((head.to_owned(), *differs));
+            row.columns += head.len();
+            rows.push(row);
+            rest = tail;
+        }
+    }
+    rows
 }
 
 /// A row of a broken line: its pieces, and the columns that they take.
@@ -103,9 +147,9 @@ impl Row<'_> {
 pub(super) fn rows(pieces: &[(String, bool)], columns: usize) -> Vec<Row<'_>> {
     let columns = columns.max(2);
     let length = pieces.iter().map(|(text, _)| text.len()).sum::<usize>();
-    // Nearly every line: one column a byte.
-    if length <= columns && pieces.iter().all(|(text, _)| text.bytes().all(|byte| matches!(byte, b' '..=b'~'))) {
-        return vec![Row { pieces: Cow::Borrowed(pieces), columns: length }];
+    if length <= columns * ROWS && pieces.iter().all(|(text, _)| is_plain(text)) {
+        let whole = || vec![Row { pieces: Cow::Borrowed(pieces), columns: length }];
+        return if length <= columns { whole() } else { plain_rows(pieces, columns) };
     }
     let mut rows = vec![Row::default()];
     let mut shown = 0;

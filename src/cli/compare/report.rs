@@ -1,6 +1,6 @@
 //! The comparison as text: a sentence and the differences by class.
 
-use std::io::{self, Write};
+use std::borrow::Cow;
 
 use super::paint::{Look, Role, harmless};
 use super::{Verdict, real};
@@ -19,22 +19,17 @@ pub(super) struct Dumps<'a> {
 }
 
 /// Writes it.
-pub(super) fn write(
-    out: &mut dyn Write,
-    look: &Look,
-    verdict: Verdict,
-    dumps: &Dumps<'_>,
-    found: &Comparison,
-) -> io::Result<()> {
-    let mut say = Sentences { out, look };
-    say.paragraph(Role::Title, &sentence(verdict, dumps, found))?;
-    say.paragraph(Role::Text, super::BASIS)?;
-    say.left_out(found)?;
-    say.class(found, Class::Destructive)?;
-    say.class(found, Class::DataDependent)?;
-    say.class(found, Class::Additive)?;
-    say.guesses(found)?;
-    say.noise(found)
+pub(super) fn page(look: &Look, verdict: Verdict, dumps: &Dumps<'_>, found: &Comparison) -> Vec<u8> {
+    let mut say = Sentences { text: Vec::new(), look };
+    say.paragraph(Role::Title, &sentence(verdict, dumps, found));
+    say.paragraph(Role::Text, super::BASIS);
+    say.left_out(found);
+    say.class(found, Class::Destructive);
+    say.class(found, Class::DataDependent);
+    say.class(found, Class::Additive);
+    say.guesses(found);
+    say.noise(found);
+    say.text
 }
 
 /// Says the most important thing in one sentence.
@@ -88,39 +83,49 @@ fn counts(found: &Comparison) -> String {
     if parts.is_empty() { "nothing differs".to_owned() } else { parts.join(", ") }
 }
 
+/// Returns the beginning of a sentence.
+fn shown(text: &str) -> Cow<'_, str> {
+    match harmless(text) {
+        Cow::Borrowed(text) if text.len() <= SHOWN => Cow::Borrowed(text),
+        text => text.chars().take(SHOWN).collect(),
+    }
+}
+
 /// Where sentences go.
 struct Sentences<'a> {
-    out: &'a mut dyn Write,
+    text: Vec<u8>,
     look: &'a Look,
 }
 
 impl Sentences<'_> {
-    fn paragraph(&mut self, role: Role, text: &str) -> io::Result<()> {
-        let text: String = harmless(text).chars().take(SHOWN).collect();
-        for line in wrap(&text, self.look.columns) {
-            self.look.colours.write(self.out, role, &line)?;
-            writeln!(self.out)?;
-        }
-        Ok(())
+    fn add(&mut self, role: Role, text: &str) {
+        self.look.colours.add(&mut self.text, role, text);
     }
 
-    fn heading(&mut self, role: Role, text: &str) -> io::Result<()> {
-        writeln!(self.out)?;
-        self.look.colours.write(self.out, role, text)?;
-        writeln!(self.out)
+    fn paragraph(&mut self, role: Role, text: &str) {
+        for line in wrap(&shown(text), self.look.columns) {
+            self.add(role, &line);
+            self.text.push(b'\n');
+        }
+    }
+
+    fn heading(&mut self, role: Role, text: &str) {
+        self.text.push(b'\n');
+        self.add(role, text);
+        self.text.push(b'\n');
     }
 
     /// Writes a symbol and a sentence, which hangs behind it.
-    fn item(&mut self, role: Role, symbol: &str, text: &str) -> io::Result<()> {
-        let text: String = harmless(text).chars().take(SHOWN).collect();
-        for (at, line) in wrap(&text, self.look.columns.saturating_sub(4)).iter().enumerate() {
-            self.look.colours.write(self.out, role, if at == 0 { symbol } else { " " })?;
-            writeln!(self.out, "   {line}")?;
+    fn item(&mut self, role: Role, symbol: &str, text: &str) {
+        for (at, line) in wrap(&shown(text), self.look.columns.saturating_sub(4)).iter().enumerate() {
+            self.add(role, if at == 0 { symbol } else { " " });
+            self.add(Role::Text, "   ");
+            self.add(Role::Text, line);
+            self.text.push(b'\n');
         }
-        Ok(())
     }
 
-    fn class(&mut self, found: &Comparison, class: Class) -> io::Result<()> {
+    fn class(&mut self, found: &Comparison, class: Class) {
         let (role, symbol, text) = match class {
             Class::Destructive => (Role::Old, "-", "destructive: values have no place in the new version"),
             Class::DataDependent => (Role::Warning, "~", "data-dependent: some values may be refused"),
@@ -134,39 +139,42 @@ impl Sentences<'_> {
             .map(|difference| difference.sentence.as_str())
             .collect();
         if sentences.is_empty() {
-            return Ok(());
+            return;
         }
-        self.heading(role, &format!("{text} ({})", sentences.len()))?;
-        sentences.iter().try_for_each(|sentence| self.item(role, symbol, sentence))
+        self.heading(role, &format!("{text} ({})", sentences.len()));
+        for sentence in sentences {
+            self.item(role, symbol, sentence);
+        }
     }
 
-    fn guesses(&mut self, found: &Comparison) -> io::Result<()> {
+    fn guesses(&mut self, found: &Comparison) {
         if found.guesses.is_empty() {
-            return Ok(());
+            return;
         }
-        self.heading(Role::Warning, &format!("probably renamed ({})", found.guesses.len()))?;
-        found.guesses.iter().try_for_each(|guess| {
-            let text = format!("{} → {}? {}", guess.from, guess.to, guess.because);
-            self.item(Role::Warning, "?", &text)
-        })
+        self.heading(Role::Warning, &format!("probably renamed ({})", found.guesses.len()));
+        for guess in &found.guesses {
+            self.item(Role::Warning, "?", &format!("{} → {}? {}", guess.from, guess.to, guess.because));
+        }
     }
 
-    fn left_out(&mut self, found: &Comparison) -> io::Result<()> {
+    fn left_out(&mut self, found: &Comparison) {
         if found.left_out.is_empty() {
-            return Ok(());
+            return;
         }
-        self.heading(Role::Warning, &format!("left out ({})", found.left_out.len()))?;
-        found.left_out.iter().try_for_each(|sentence| self.item(Role::Warning, "!", sentence))
+        self.heading(Role::Warning, &format!("left out ({})", found.left_out.len()));
+        for sentence in &found.left_out {
+            self.item(Role::Warning, "!", sentence);
+        }
     }
 
-    fn noise(&mut self, found: &Comparison) -> io::Result<()> {
+    fn noise(&mut self, found: &Comparison) {
         let noise = found.differences.iter().filter(|difference| difference.class == Class::Noise);
         let text = match noise.count() {
-            0 => return Ok(()),
+            0 => return,
             1 => "1 difference that means nothing is not shown.".to_owned(),
             count => format!("{count} differences that mean nothing (version, imports, order and such) are not shown."),
         };
-        writeln!(self.out)?;
-        self.paragraph(Role::Dim, &text)
+        self.text.push(b'\n');
+        self.paragraph(Role::Dim, &text);
     }
 }

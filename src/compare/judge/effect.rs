@@ -37,6 +37,7 @@ pub fn of(ground: &Ground<'_>, difference: &Difference, touched: &Touched, count
             if languages > 1 { stops() } else { Effect::Loads }
         }
         Change::Added if difference.questions.is_empty() => Effect::Loads,
+        Change::Added if is_filled(ground) && *touched != Touched::Rows(0) => Effect::Unknown,
         Change::Written { .. } if *touched != Touched::Rows(0) => Effect::Unknown,
         change => match touched {
             Touched::Rows(0) => Effect::Loads,
@@ -74,6 +75,12 @@ fn removed(ground: &Ground<'_>, subject: &Subject, touched: &Touched) -> Effect 
         // The snapshot knows nothing of it, so the restore drops what the database has.
         None => loses(touched),
     }
+}
+
+/// Tells whether the application's own code may give a value to rows that have none. It does so when it validates
+/// them; rows that are parts of others are not validated.
+fn is_filled(ground: &Ground<'_>) -> bool {
+    ground.new.is_some_and(|field| field.filled) && !ground.is_child()
 }
 
 fn is_called_otherwise(ground: &Ground<'_>) -> bool {

@@ -2,6 +2,7 @@
 
 use super::super::difference::{Change, Class, Difference, Question, Rows, Subject};
 use super::super::evidence::Source;
+use super::super::model::Models;
 use super::ground::{named, with_table};
 use super::keys::{self, Key};
 use super::{Sources, parents, pointers};
@@ -34,7 +35,7 @@ pub fn merge(sources: &Sources) -> Vec<Merged> {
         all.push((keys::of(sources, &difference), alone(Source::Models, difference)));
     }
     for difference in sources.scripts.iter().flat_map(|scripts| &scripts.differences) {
-        add(sources, &mut all, Source::Scripts, difference.clone());
+        add(sources, &mut all, Source::Scripts, of_choicelists(sources, difference.clone()));
     }
     for difference in sources.catalogue.iter().flatten() {
         add(sources, &mut all, Source::Catalogue, difference.clone());
@@ -75,13 +76,31 @@ fn add(sources: &Sources, all: &mut Vec<(Vec<Key>, Merged)>, source: Source, dif
     }
     let new = alone(source, difference);
     known.in_database |= new.in_database;
-    // That a column has to go is explained by what is known: its values move, or are told of already.
-    if new.difference.class > known.difference.class && new.difference.change != Change::Removed {
+    // That a column has to go is explained by what is known: its values move, or are told of already. Which rows are
+    // equal is known better by the models, too.
+    let is_explained = matches!(new.difference.change, Change::Removed | Change::Unique(_));
+    if new.difference.class > known.difference.class && !is_explained {
         known.difference.class = new.difference.class;
         if known.difference.questions.is_empty() {
             known.difference.questions = new.difference.questions;
         }
     }
+}
+
+/// Scripts only know the name of a choicelist. Where the models know its values, they have said what matters.
+fn of_choicelists(sources: &Sources, difference: Difference) -> Difference {
+    let (Change::Class { .. }, Subject::Field(model, name)) = (&difference.change, &difference.subject) else {
+        return difference;
+    };
+    let values_are_known = |models: &Models| {
+        let mut fields = named(models, model).into_iter().flat_map(|model| &model.fields);
+        let field = fields.find(|field| field.attname == *name);
+        field.is_some_and(|field| field.choicelist.is_some() && field.choices.iter().any(|values| !values.is_empty()))
+    };
+    if !sources.models.as_ref().is_ok_and(|both| both.iter().all(values_are_known)) {
+        return difference;
+    }
+    Difference { class: Class::Noise, questions: Vec::new(), ..difference }
 }
 
 /// Tells whether two names of a field mean the same one: scripts call a foreign key by its column.

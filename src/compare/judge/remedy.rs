@@ -4,6 +4,7 @@ use super::super::difference::{Change, Difference, Subject};
 use super::super::evidence::Effect;
 use super::ground::Ground;
 use super::pointers;
+use super::verdict::given;
 
 const REHEARSE: &str = "Only a rehearsal can tell which rows are refused.";
 
@@ -35,8 +36,8 @@ pub fn of(ground: &Ground<'_>, difference: &Difference, effect: &Effect) -> Opti
     Some(match &difference.change {
         Change::Removed if matches!(difference.subject, Subject::Model(_)) => gone_model(&ground.file()),
         Change::Removed => {
-            let name = ground.old.map_or_else(|| difference.subject.place().1.to_owned(), |old| old.attname.clone());
-            gone(&create, &name)
+            let name = ground.old.map_or(difference.subject.place().1, |old| &old.attname);
+            gone(&create, &given(difference, name))
         }
         Change::Added => format!(
             "Give the field a value for the rows of today: in {create} of the copy of restore.py, or with @override \
@@ -71,19 +72,54 @@ pub fn of(ground: &Ground<'_>, difference: &Difference, effect: &Effect) -> Opti
     })
 }
 
+/// A field as the create function knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<'a> {
+    /// The name of its value.
+    pub name: &'a str,
+    /// Its texts.
+    pub texts: Texts,
+}
+
+/// The texts of a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Texts {
+    /// One for all languages, or no text at all.
+    One,
+    /// One for each language.
+    PerLanguage,
+}
+
+impl Given<'_> {
+    /// Returns the part of the create function that gives it to the model.
+    fn line(&self) -> String {
+        let name = self.name;
+        match self.texts {
+            Texts::One => format!("kw.update({name}={name})"),
+            Texts::PerLanguage => format!("if {name} is not None: kw.update(bv2kw('{name}',{name}))"),
+        }
+    }
+}
+
 /// What to do about a field that is gone.
-pub fn gone(create: &str, name: &str) -> String {
+pub fn gone(create: &str, field: &Given<'_>) -> String {
     format!(
-        "To drop the values, take the line `kw.update({name}={name})` out of {create} in the copy of restore.py. To \
-         keep them, give them another name there, or with @override in a migrator."
+        "To drop the values, take the line `{}` out of {create} in the copy of restore.py. To keep them, give them \
+         another name there, or with @override in a migrator.",
+        field.line()
     )
 }
 
 /// What to do about a field that was renamed.
-pub fn renamed(from: &str, to: &str) -> String {
+pub fn renamed(field: &Given<'_>, to: &str) -> String {
+    let name = field.name;
+    let (new, old) = match field.texts {
+        Texts::One => (format!("{to}={name}"), format!("{name}={name}")),
+        Texts::PerLanguage => (format!("bv2kw('{to}',{name})"), format!("bv2kw('{name}',{name})")),
+    };
     format!(
-        "Write `{to}={from}` instead of `{from}={from}` in the create function in the copy of restore.py, or let a \
-         migrator do so with @override."
+        "Write `{new}` instead of `{old}` in the create function in the copy of restore.py, or let a migrator do so with \
+         @override."
     )
 }
 

@@ -153,7 +153,10 @@ fn nothing_that_differs_is_a_skip_and_every_source_says_so() {
                  Lino and the application that runs for each row is the same."
             ),
             (InDatabase, "Between the tables of the database and those that the new version expects: no difference."),
-            (Source::Migrator, "The application has no migrator for this version."),
+            (
+                Source::Migrator,
+                "No step of a migrator runs for this jump, which proves nothing: most applications have none."
+            ),
         ]
     );
 }
@@ -593,4 +596,112 @@ fn other_code_that_runs_for_rows_is_never_a_skip() {
             unknown("it may refuse any of 3 rows")
         )]
     );
+}
+
+/// The same with another name for a choicelist, and with choices that the models know, or not.
+fn with_another_choicelist(choices: [Option<&[&str]>; 2]) -> Looked {
+    let mut looked = looked();
+    let [before, after] = choices;
+    for (described, (list, choices)) in
+        [(&mut looked.before, ("shop.Emails", before)), (&mut looked.after, ("shop.Mails", after))]
+    {
+        let field = field_of(&mut described.as_mut().unwrap().models.models, 0, "email");
+        field.choicelist = Some(list.into());
+        field.choices = choices.map(|values| values.iter().map(|value| ((*value).into(), None)).collect());
+    }
+    let looked_up = |list: &str| {
+        let line = format!("#    if email: email = settings.SITE.models.shop.{list}.get_by_value(email)\n");
+        OLD.replace("    kw = dict()\n    kw.update(id=id)\n    kw.update(name=name)\n    kw.update(email", &{
+            line + "    kw = dict()\n    kw.update(id=id)\n    kw.update(name=name)\n    kw.update(email"
+        })
+    };
+    looked.old = Ok(Script::read(&looked_up("Emails")));
+    looked.new = Ok(Script::read(&looked_up("Mails").replace("1.0", "2.0")));
+    looked
+}
+
+#[test]
+fn another_choicelist_with_the_same_values_means_nothing() {
+    let unknown = Touched::Unknown("10 rows with values that only a rehearsal can judge".into());
+    let known = with_another_choicelist([Some(&["1", "2"]), Some(&["2", "1"])]);
+    assert_eq!(evidence(known, &unknown).verdict, Verdict::Skip);
+    let more = evidence(with_another_choicelist([Some(&["1"]), Some(&["1", "2"])]), &Touched::Rows(0));
+    assert_eq!((more.verdict, more.found.len()), (Verdict::Skip, 0));
+    let one: Option<&[&str]> = Some(&["1"]);
+    for choices in [[one, None], [None, None], [one, Some(&[])]] {
+        let found = evidence(with_another_choicelist(choices), &unknown);
+        assert_eq!((found.verdict, found.found.len()), (Verdict::Restore, 1), "{choices:?}");
+    }
+}
+
+#[test]
+fn a_guess_of_the_scripts_is_dropped_when_the_models_know_better() {
+    let rename = |target: &str| {
+        let mut looked = looked();
+        change(&mut looked, |models| {
+            let field = field_of(models, 0, "country");
+            "nation".clone_into(&mut field.name);
+            "nation_id".clone_into(&mut field.attname);
+            field.column = Some("nation_id".into());
+            field.target = Some(target.into());
+        });
+        looked.new = Ok(Script::read(&OLD.replace("1.0", "2.0").replace("country_id", "nation_id")));
+        evidence(looked, &Touched::Rows(4))
+    };
+    assert_eq!(rename("shop.Setting").renamings, []);
+    let mut found = rename("shop.Partner");
+    let subject = |name: &str| Subject::Field("shop.Partner".into(), name.into());
+    let guesses: Vec<_> = found.renamings.iter().map(|it| (it.guess.from.clone(), it.guess.to.clone())).collect();
+    assert_eq!(guesses, [(subject("country"), subject("nation"))]);
+    let gone = |found: &Evidence| {
+        let mut gone = found.found.iter().filter(|found| found.difference.change == Change::Removed);
+        gone.next().and_then(|found| found.remedy.clone()).unwrap()
+    };
+    assert!(gone(&found).contains("take the line `kw.update(country_id=country_id)` out"), "{}", gone(&found));
+    assert!(found.decide(0, Some(true)));
+    assert!(gone(&found).starts_with("Write `nation_id=country_id` instead of `country_id=country_id` in"));
+}
+
+#[test]
+fn a_field_with_one_text_per_language_has_another_line_in_the_create_function() {
+    let mut looked = looked();
+    for described in [&mut looked.before, &mut looked.after] {
+        let models = &mut described.as_mut().unwrap().models;
+        models.languages = vec!["en".into(), "de".into()];
+        field_of(&mut models.models, 1, "name").babel = true;
+        let german = Field { babel: true, babel_of: Some("name".into()), ..field("name_de", "varchar(40)") };
+        models.models[1].fields.push(german);
+    }
+    change(&mut looked, |models| {
+        for field in models[1].fields.iter_mut().filter(|field| field.babel) {
+            field.name = field.name.replace("name", "title");
+            field.attname.clone_from(&field.name);
+            field.column = Some(field.name.clone());
+            field.babel_of = field.babel_of.as_ref().map(|_| "title".into());
+        }
+    });
+    let mut found = evidence(looked, &Touched::Rows(3));
+    let gone = |found: &Evidence| {
+        let mut gone = found.found.iter().filter(|found| found.difference.change == Change::Removed);
+        gone.next().and_then(|found| found.remedy.clone()).unwrap()
+    };
+    let line = "take the line `if name is not None: kw.update(bv2kw('name',name))` out of create_shop_setting";
+    assert!(gone(&found).contains(line), "{}", gone(&found));
+    assert!(found.decide(0, Some(true)));
+    assert!(gone(&found).starts_with("Write `bv2kw('title',name)` instead of `bv2kw('name',name)` in"));
+}
+
+#[test]
+fn a_new_field_that_the_code_of_the_application_fills_is_for_a_rehearsal() {
+    for (filled, verdict, effect) in
+        [(false, Verdict::Decide, Effect::Fails(10)), (true, Verdict::Restore, Effect::Unknown)]
+    {
+        let mut looked = looked();
+        change(&mut looked, |models| {
+            models[0].fields.push(Field { filled, class: "BooleanField".into(), ..field("private", "boolean") });
+        });
+        let found = evidence(looked, &Touched::Rows(10));
+        let private = found.found.iter().find(|found| found.difference.change == Change::Added).unwrap();
+        assert_eq!((found.verdict, &private.effect, &private.touched), (verdict, &effect, &Touched::Rows(10)));
+    }
 }

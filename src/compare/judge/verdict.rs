@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::difference::{Change, Subject};
+use super::super::difference::{Change, Difference, Rows, Subject};
 use super::super::evidence::{Effect, Evidence, Found, Renaming, Touched, Verdict};
-use super::remedy;
+use super::remedy::{self, Given, Texts};
 
 impl Evidence {
     /// Judges what was found, and says it in one sentence.
@@ -170,14 +170,30 @@ fn advise(renaming: &Renaming, found: &mut Found) {
     let Effect::Stops { file } = &found.effect else { return };
     let Some(table) = found.difference.questions.first().map(|question| question.table.clone()) else { return };
     match (&renaming.guess.from, renaming.decided) {
-        (Subject::Field(_, from), Some(true)) => {
-            found.remedy = Some(remedy::renamed(from, renaming.guess.to.place().1));
+        (Subject::Field(_, name), Some(true)) => {
+            let given = given(&found.difference, name);
+            let to = renaming.guess.to.place().1;
+            // A foreign key is called by its column, whatever it points to.
+            let to = if given.name == format!("{name}_id") { format!("{to}_id") } else { to.to_owned() };
+            found.remedy = Some(remedy::renamed(&given, &to));
         }
-        (Subject::Field(_, from), _) => found.remedy = Some(remedy::gone(&format!("create_{table}"), from)),
+        (Subject::Field(_, name), _) => {
+            found.remedy = Some(remedy::gone(&format!("create_{table}"), &given(&found.difference, name)));
+        }
         (Subject::Model(from), Some(true)) => {
             found.remedy = Some(remedy::renamed_model(from, renaming.guess.to.place().0));
         }
         (Subject::Model(_), _) => found.remedy = Some(remedy::gone_model(file)),
         _ => {}
     }
+}
+
+/// How the create function calls a field that is gone: as its values are asked for.
+pub fn given<'a>(difference: &'a Difference, name: &'a str) -> Given<'a> {
+    let texts = if difference.questions.len() > 1 { Texts::PerLanguage } else { Texts::One };
+    let name = match difference.questions.first().map(|question| &question.rows) {
+        Some(Rows::NotEmpty(column)) => column,
+        _ => name,
+    };
+    Given { name, texts }
 }

@@ -31,7 +31,11 @@ pub(super) fn added(model: &Model, field: &Field) -> Difference {
     // An empty text is what Django writes into a text field that nobody filled.
     let may_be_empty = !refuses_empty(field) && (field.null || is_text(field) || field.auto_now);
     if !may_be_empty && !field.has_default && !field.primary_key {
-        let text = "is new and must not be empty, and the rows of today have no value for it";
+        let text = if field.filled {
+            "is new and must not be empty; the rows of today have only what the code of the application gives them"
+        } else {
+            "is new and must not be empty, and the rows of today have no value for it"
+        };
         return difference(Class::DataDependent, subject, Change::Added, text, (&model.table, vec![Rows::All]));
     }
     difference(Class::Additive, subject, Change::Added, "is new", (&model.table, vec![]))

@@ -29,11 +29,17 @@ fn shape(model: &Model) -> Shape {
 }
 
 fn candidate(model: &Model, field: &Field) -> Candidate {
-    let text = field.db_type.as_deref().unwrap_or_default();
-    let column = ColumnType::read(text, field.db_check.as_deref()).name;
     Candidate {
         subject: Subject::Field(model.model.clone(), field.name.clone()),
         name: field.name.clone(),
-        kind: format!("{column} {}", field.target.as_deref().unwrap_or_default()),
+        kind: kind(field),
     }
+}
+
+/// What a field and the one that it was renamed to have in common.
+pub fn kind(field: &Field) -> String {
+    let text = field.db_type.as_deref().unwrap_or_default();
+    let column = ColumnType::read(text, field.db_check.as_deref()).name;
+    let texts = if field.babel { "per language" } else { "" };
+    format!("{column} {} {texts}", field.target.as_deref().unwrap_or_default())
 }

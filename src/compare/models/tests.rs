@@ -173,6 +173,44 @@ fn the_only_field_of_a_type_is_guessed_whatever_its_name() {
     assert_eq!(found(vec![summary()], vec![date]).guesses, []);
 }
 
+#[test]
+fn names_of_one_meaning_are_guessed_when_there_is_one_of_them() {
+    let text = |name: &str| Field { blank: true, ..field(name, "varchar(200)") };
+    let guesses = |gone: &[&str], new: &[&str]| -> Vec<String> {
+        let fields = |names: &[&str]| names.iter().map(|name| text(name)).collect();
+        found(fields(gone), fields(new)).guesses.into_iter().map(|guess| guess.because).collect()
+    };
+    let because = "summary is gone, title of the same type is new, and both are names for a heading.";
+    assert_eq!(guesses(&["summary", "ordered"], &["subtitle", "title"]), [because]);
+    assert_eq!(guesses(&["summary"], &["heading", "title"]), [""; 0]);
+    assert_eq!(guesses(&["summary"], &["body", "subtitle"]), [""; 0]);
+    let number = Field { null: true, ..field("title", "integer") };
+    assert_eq!(found(vec![text("summary"), text("ordered")], vec![number, text("subtitle")]).guesses, []);
+    // Its translations would have no place.
+    let mut before = babel(&["en", "de"]);
+    before.models[0].fields.push(text("ordered"));
+    let after = models(vec![text("title"), text("subtitle")]);
+    assert_eq!(compare(&before, &after).guesses, []);
+}
+
+#[test]
+fn a_new_field_that_is_null_at_first_makes_no_rows_equal() {
+    let number = Field { null: true, blank: true, ..field("number", "integer") };
+    let together = |after: Field| {
+        let (before, mut after) = (models(vec![field("name", "text")]), models(vec![field("name", "text"), after]));
+        after.models[0].unique_together = vec![vec!["name".into(), "number".into()]];
+        let mut found = compare(&before, &after).differences;
+        let unique = found.iter().position(|found| matches!(found.change, Change::Unique(_))).unwrap();
+        let Difference { class, questions, .. } = found.remove(unique);
+        (class, questions)
+    };
+    assert_eq!(together(number.clone()), (Class::Additive, vec![]));
+    let equal = Rows::Duplicates(vec!["name".into(), "number".into()]);
+    let asked = vec![Question { table: "shop_partner".into(), rows: equal }];
+    let with_default = Field { has_default: true, default: Some("1".into()), ..number };
+    assert_eq!(together(with_default), (Class::DataDependent, asked));
+}
+
 fn babel(languages: &[&str]) -> Models {
     let [main, others @ ..] = languages else { return Models::default() };
     let own = Field { babel: true, class: "BabelCharField".into(), ..field("name", "varchar(80)") };

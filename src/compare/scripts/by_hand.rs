@@ -1,6 +1,8 @@
 //! What somebody has edited in one of the scripts. It is named with its lines; what it does to rows nobody can tell here.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+
+use foldhash::{HashMap, HashMapExt, HashSet};
 
 use super::super::difference::{Change, Class, Difference, Question, Rows, Subject};
 use super::noise::is_ours;
@@ -74,6 +76,9 @@ fn loads(side: &Side<'_>, other: &Side<'_>, found: &mut Vec<Difference>) {
     }
     for (model, function) in side.functions() {
         let table = function.table.as_str();
+        if mine.contains(table) && !skipped.contains_key(table) {
+            continue;
+        }
         let elsewhere = other.function(model).map(|function| function.table.as_str());
         let lines = skipped.get(table);
         let whole = !mine.contains(table) && elsewhere.is_none_or(|table| theirs.contains(table));

@@ -1,6 +1,6 @@
 //! Two create functions of one model: where it is kept, what it is part of, its fields and how their values are read.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::super::difference::{Change, Class, Difference, Rows, Subject};
 use super::side::Side;

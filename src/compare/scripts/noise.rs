@@ -1,6 +1,8 @@
 //! What differs between two scripts and means nothing for the rows: versions, imports, order, how files are cut.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
+
+use foldhash::{HashMap, HashMapExt, HashSet};
 
 use super::super::difference::{Change, Class, Difference, Subject};
 use super::named;
@@ -115,9 +117,9 @@ fn common(
         return (None, None);
     }
     let (mine, theirs): (HashSet<&str>, HashSet<&str>) = (from.iter().copied().collect(), to.iter().copied().collect());
-    let said =
-        |names: &[&str], known: &HashSet<&str>| joined(names.iter().copied().filter(|name| known.contains(*name)));
-    (said(&from, &theirs), said(&to, &mine))
+    let from = || from.iter().copied().filter(|name| theirs.contains(name));
+    let to = || to.iter().copied().filter(|name| mine.contains(name));
+    if from().eq(to()) { (None, None) } else { (joined(from()), joined(to())) }
 }
 
 /// The tables that are split, and into how many row files.

@@ -1,6 +1,8 @@
 //! One of the two scripts, with what is looked up in it again and again.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
+
+use foldhash::HashMap;
 
 use super::named;
 use crate::dump::{Conversion, Function, Parameter, Script};
@@ -28,6 +30,7 @@ impl<'a> Side<'a> {
         let choicelists =
             !script.python2 || script.functions.iter().flat_map(|function| &function.parameters).any(choice);
         let mut side = Self { word, script, models, choicelists, names, functions: BTreeMap::new() };
+        let mut functions = Vec::with_capacity(script.functions.len());
         // Built only for a script in which a function does not say what it builds.
         let mut tables: Option<HashMap<String, &str>> = None;
         for function in side.whole_functions() {
@@ -42,9 +45,10 @@ impl<'a> Side<'a> {
             if said.is_none() {
                 side.models.insert(model);
             }
-            // The last one counts, as in Python.
-            side.functions.insert(model, function);
+            functions.push((model, function));
         }
+        // Of several of one model the last one counts, as in Python.
+        side.functions = functions.into_iter().collect();
         side
     }
 
@@ -61,6 +65,21 @@ impl<'a> Side<'a> {
     /// Returns the create function of a model.
     pub fn function(&self, model: &str) -> Option<&'a Function> {
         self.functions.get(model).copied()
+    }
+
+    /// Tells whether it has a create function of every model.
+    pub fn has_all_functions(&self) -> bool {
+        // Whatever a function builds is one of the models.
+        self.functions.len() == self.models.len()
+    }
+
+    /// The models of which both have a create function.
+    pub fn common<'b>(&'b self, other: &'b Self) -> impl Iterator<Item = (&'a str, &'a Function, &'a Function)> + 'b {
+        let mut theirs = other.functions().peekable();
+        self.functions().filter_map(move |(model, function)| {
+            while theirs.next_if(|(name, _)| *name < model).is_some() {}
+            theirs.next_if(|(name, _)| *name == model).map(|(_, twin)| (model, function, twin))
+        })
     }
 
     /// The create functions by model.

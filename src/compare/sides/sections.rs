@@ -2,8 +2,11 @@
 //!
 //! Every line of a script is in exactly one section: each begins where something begins, and ends where the next does.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
 use std::ops::Range;
+
+use foldhash::{HashMap, HashMapExt};
 
 use super::text::Text;
 use super::{Part, Section, State};
@@ -22,13 +25,10 @@ enum Kind<'a> {
     Other(&'static str),
 }
 
-/// What sections of both scripts are matched by: the table, and which of its functions; or the name.
-type Key<'a> = (&'a str, Option<usize>);
-
 pub(super) fn align(old: (&Text, &Script), new: (&Text, &Script)) -> Vec<Section> {
     let (mine, theirs) = (cut(old.0, old.1), cut(new.0, new.1));
     let judge = Judge::new(old, new);
-    let partners = partners(&mine, &theirs, &judge.names);
+    let partners = partners(&mine, &theirs, &judge);
     let mut sections = Vec::with_capacity(mine.len() + theirs.len());
     // What is gone stands behind what it stood behind in the old script.
     let mut gone: HashMap<Option<usize>, Vec<usize>> = HashMap::new();
@@ -47,7 +47,7 @@ pub(super) fn align(old: (&Text, &Script), new: (&Text, &Script)) -> Vec<Section
     }
     let removed = |place: Option<usize>| {
         let places = gone.get(&place).map(Vec::as_slice).unwrap_or_default();
-        places.iter().filter_map(|at| mine.get(*at)).map(|cut| judge.section(Some(cut), None)).collect::<Vec<_>>()
+        places.iter().filter_map(|at| mine.get(*at)).map(|cut| judge.section(Some(cut), None))
     };
     sections.extend(removed(None));
     for (at, (cut, partner)) in theirs.iter().zip(matched).enumerate() {
@@ -92,31 +92,47 @@ fn cut<'a>(text: &Text, script: &'a Script) -> Vec<Cut<'a>> {
     cuts.filter(|cut| !cut.lines.is_empty()).collect()
 }
 
-fn keys<'a>(cuts: &[Cut<'a>]) -> Vec<Key<'a>> {
-    let mut times: HashMap<&str, usize> = HashMap::new();
-    let mut key = |cut: &Cut<'a>| match cut.kind {
-        Kind::Other(name) => (name, None),
-        Kind::Function(function) => {
-            let times = times.entry(function.table.as_str()).or_default();
-            *times += 1;
-            (function.table.as_str(), Some(*times))
-        }
-    };
-    cuts.iter().map(&mut key).collect()
+/// Returns what a section is found by: the table of a function, or its name.
+fn key<'a>(cut: &Cut<'a>) -> (bool, &'a str) {
+    match cut.kind {
+        Kind::Function(function) => (true, function.table.as_str()),
+        Kind::Other(name) => (false, name),
+    }
 }
 
-/// Finds for each section of the old script the one of the new script: by table, then by model.
-fn partners(old: &[Cut<'_>], new: &[Cut<'_>], [before, after]: &[Names<'_>; 2]) -> Vec<Option<usize>> {
-    let mut free: HashMap<Key<'_>, usize> = keys(new).into_iter().enumerate().map(|(at, key)| (key, at)).collect();
-    let mut partners: Vec<Option<usize>> = keys(old).into_iter().map(|key| free.remove(&key)).collect();
+/// Finds for each section of the old script the one of the new script: by table, then by model. Of several functions of
+/// one table the first belong together, then the second, and so on.
+fn partners<'a>(old: &[Cut<'a>], new: &[Cut<'a>], judge: &Judge<'a>) -> Vec<Option<usize>> {
+    let mut free: HashMap<(bool, &str), usize> = HashMap::with_capacity(new.len());
+    // Behind each section the next one of the same key; few have one.
+    let mut twins: HashMap<usize, usize> = HashMap::new();
+    for (at, cut) in new.iter().enumerate().rev() {
+        if let Some(next) = free.insert(key(cut), at) {
+            twins.insert(at, next);
+        }
+    }
+    let mut take = |cut: &Cut<'a>| {
+        let found = free.remove(&key(cut))?;
+        if let Some(next) = twins.get(&found) {
+            free.insert(key(cut), *next);
+        }
+        Some(found)
+    };
+    let mut partners: Vec<Option<usize>> = old.iter().map(&mut take).collect();
+    let mut taken = vec![false; new.len()];
+    for at in partners.iter().flatten() {
+        if let Some(taken) = taken.get_mut(*at) {
+            *taken = true;
+        }
+    }
     let mut by_model: HashMap<&str, usize> = HashMap::new();
-    for at in free.into_values() {
-        if let Some(model) = new.get(at).and_then(|cut| model(cut, after)) {
+    for (at, cut) in new.iter().enumerate().filter(|(at, _)| taken.get(*at) == Some(&false)) {
+        if let Some(model) = judge.new_model(cut) {
             by_model.insert(model, at);
         }
     }
     for (cut, partner) in old.iter().zip(&mut partners).filter(|(_, partner)| partner.is_none()) {
-        *partner = model(cut, before).and_then(|model| by_model.remove(model));
+        *partner = judge.old_model(cut).and_then(|model| by_model.remove(model));
     }
     partners
 }
@@ -139,7 +155,8 @@ fn model<'a>(cut: &Cut<'_>, names: &Names<'a>) -> Option<&'a str> {
 struct Judge<'a> {
     old: (&'a Text, &'a Script),
     new: (&'a Text, &'a Script),
-    names: [Names<'a>; 2],
+    /// The models by the variables that hold them, when somebody has asked.
+    names: [OnceCell<Names<'a>>; 2],
     /// Lines that a hand has written and that only one side has.
     edits: [Vec<Lines>; 2],
 }
@@ -148,15 +165,23 @@ impl<'a> Judge<'a> {
     fn new(old: (&'a Text, &'a Script), new: (&'a Text, &'a Script)) -> Self {
         let lines = |edits: Vec<&Edit>| edits.into_iter().map(|edit| edit.lines).collect();
         let edits = [lines(scripts::edits_only_here(old.1, new.1)), lines(scripts::edits_only_here(new.1, old.1))];
-        Self { old, new, names: [names(old.1), names(new.1)], edits }
+        Self { old, new, names: [OnceCell::new(), OnceCell::new()], edits }
+    }
+
+    fn old_model(&self, cut: &Cut<'_>) -> Option<&'a str> {
+        model(cut, self.names[0].get_or_init(|| names(self.old.1)))
+    }
+
+    fn new_model(&self, cut: &Cut<'_>) -> Option<&'a str> {
+        model(cut, self.names[1].get_or_init(|| names(self.new.1)))
     }
 
     fn section(&self, old: Option<&Cut<'_>>, new: Option<&Cut<'_>>) -> Section {
         let lines = |cut: Option<&Cut<'_>>| cut.map_or(0..0, |cut| cut.lines.clone());
         let part = match new.or(old).map(|cut| cut.kind) {
             Some(Kind::Function(function)) => {
-                let [before, after] = &self.names;
-                let name = new.and_then(|cut| model(cut, after)).or_else(|| old.and_then(|cut| model(cut, before)));
+                let name = new.and_then(|cut| self.new_model(cut));
+                let name = name.or_else(|| old.and_then(|cut| self.old_model(cut)));
                 Part::Function { table: function.table.clone(), model: name.map(str::to_owned) }
             }
             Some(Kind::Other(name)) => Part::Other(name),

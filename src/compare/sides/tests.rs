@@ -16,6 +16,16 @@ fn of_texts(old: &str, new: &str) -> Sides {
     Sides::new((old, &Script::read(old)), (new, &Script::read(new)))
 }
 
+#[test]
+fn functions_of_one_table_belong_together_in_their_order() {
+    let function = |name: &str| format!("def create_a_b(id, {name}):\n    kw = dict()\n    return a_B(**kw)\n");
+    let script = |names: &[&str]| names.iter().map(|name| function(name)).collect::<String>();
+    let sides = of_texts(&script(&["one", "two", "three"]), &script(&["one", "second"]));
+    let found: Vec<_> =
+        sides.sections.iter().map(|section| (section.state, section.old.clone(), section.new.clone())).collect();
+    assert_eq!(found, [(State::Equal, 0..3, 0..3), (State::Changed, 3..6, 3..6), (State::Removed, 6..9, 0..0)]);
+}
+
 fn changed(from: &str, to: &str) -> Sides {
     let old = fixture("26.10.8");
     assert!(old.contains(from), "{from}");

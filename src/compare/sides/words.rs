@@ -1,8 +1,8 @@
 //! Two lines word by word: how alike they are, and what differs in them.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
+use foldhash::{HashMap, HashMapExt};
 use similar::{Algorithm, DiffTag, TextDiff};
 
 /// Longer lines, in bytes, are only compared from their beginning and from their end.
@@ -78,12 +78,13 @@ fn is_letter(c: char) -> bool {
 
 /// Cuts a line into words, spaces, and single other characters.
 fn tokens(line: &str) -> Vec<&str> {
-    let kind = |c: char| if is_letter(c) { 1 } else { u8::from(c != ' ') * 2 };
-    let mut tokens = Vec::new();
+    // All bytes of a character that is not ASCII are letters, so that bytes need not be put together.
+    let kind = |byte: u8| if is_letter(char::from(byte)) { 1 } else { u8::from(byte != b' ') * 2 };
+    let mut tokens = Vec::with_capacity(line.len() / 4);
     let mut start = 0;
     let mut last = None;
-    for (at, c) in line.char_indices() {
-        let kind = kind(c);
+    for (at, byte) in line.bytes().enumerate() {
+        let kind = kind(byte);
         if last.is_some_and(|last| last != kind || kind == 2) {
             tokens.extend(line.get(start..at));
             start = at;

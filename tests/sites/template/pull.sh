@@ -20,4 +20,4 @@ fi
 python -m pip freeze > "$VIRTUAL_ENV/requirements.txt"
 python -m pip install -U pip
 pip install -U --upgrade-strategy eager @PACKAGES@
-echo '@SCHEMA_AFTER@' > "$ENVDIR/schema.txt"
+@AFTER_PULL@

@@ -1,18 +1,5 @@
 # -*- coding: UTF-8 -*-
-import os
-from pathlib import Path
-
-HERE = Path(__file__).resolve().parent
-
-# Which changes of the data model are in force: pull.sh rewrites the file.
-os.environ.setdefault("SCHEMA", (HERE / "env" / "schema.txt").read_text().strip())
-
-from lino_shop.settings import *  # noqa: E402, F403
-
-
-class Site(Site):  # noqa: F405
-    title = "@NAME@"
-    server_url = "http://127.0.0.1:@PORT@"
+@SITE@
 
 
 SITE = Site(globals())

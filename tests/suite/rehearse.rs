@@ -1,0 +1,174 @@
+//! Rehearsals of real sites: the new version is brought beside the old one, and every row that it refuses is told.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::shop::{PROGRAM, Shop, without_pip_settings};
+
+fn dump(shop: &Shop) {
+    let mut command = Command::new(shop.dir.join("env/bin/python"));
+    command.args(["manage.py", "dump2py", "snapshot"]).current_dir(&shop.dir).env("LC_ALL", "C.UTF-8");
+    assert!(command.output().unwrap().status.success());
+}
+
+fn rehearse(shop: &Shop, schema: Option<&str>, options: &[&str]) -> Output {
+    let mut command = Command::new(PROGRAM);
+    command.arg("--site").arg(&shop.dir).arg("rehearse").args(options).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+    if let Some(schema) = schema {
+        command.env("SCHEMA", schema);
+    }
+    without_pip_settings(&mut command);
+    command.output().unwrap()
+}
+
+fn said(output: &Output) -> Value {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"))
+}
+
+/// Of each group: model, message, how many rows, and what they follow from.
+fn groups(said: &Value) -> Vec<(&str, &str, u64, Option<(&str, &str)>)> {
+    let mut found = Vec::new();
+    for group in said["groups"].as_array().unwrap() {
+        let cause = &group["cause"];
+        let cause = (!cause.is_null()).then(|| (cause["model"].as_str().unwrap(), cause["pk"].as_str().unwrap()));
+        let (model, message) = (group["model"].as_str().unwrap(), group["message"].as_str().unwrap());
+        found.push((model, message, group["count"].as_u64().unwrap(), cause));
+    }
+    found
+}
+
+#[test]
+fn the_new_version_is_brought_beside_the_old_one_and_the_site_stays_as_it_is() {
+    let shop = Shop::with_schema_after("short_name");
+    dump(&shop);
+    let (contents, packages) = (shop.contents(), packages(&shop.dir));
+    let first = rehearse(&shop, None, &["--json"]);
+    let found = said(&first);
+    assert_eq!(first.status.code(), Some(1), "{}", String::from_utf8_lossy(&first.stderr));
+    assert_eq!((&found["source"], &found["outcome"]), (&json!("rehearsal"), &json!("abandoned")));
+    assert_eq!((&found["loaded"], &found["unsaved"]), (&json!(365), &json!(41)));
+    let told = groups(&found);
+    let too_long = "name: Ensure this value has at most 20 characters (it has …).";
+    assert_eq!(told[0], ("shop.Partner", too_long, 9, None));
+    assert!(told[1..].iter().all(|group| group.3.is_some_and(|(model, _)| model == "shop.Partner")), "{told:?}");
+    assert_eq!(told[1..].iter().map(|group| group.2).sum::<u64>(), 32);
+    let row = &found["groups"][0]["rows"][0];
+    assert_eq!((&row["pk"], &row["file"], &row["line"]), (&json!("1"), &json!("shop_partner.py"), &json!(4)));
+    assert_eq!(row["fields"]["name"], json!("Bäckerei Ausdemwald 0"));
+    assert_eq!((shop.contents(), self::packages(&shop.dir)), (contents, packages));
+
+    // What was brought is kept.
+    let second = rehearse(&shop, None, &[]);
+    let stderr = String::from_utf8(second.stderr).unwrap();
+    assert!(!stderr.contains("Copying"), "{stderr}");
+    let text = String::from_utf8(second.stdout).unwrap();
+    let expected = "Rehearsed with version 2.0 on Lino 26.10.8, Django 5.2.19.\n\nshop.Partner: 9 rows\n  name: Ensure this \
+                    value has at most 20 characters (it has …).\n  1 (shop_partner.py:4), 10 (shop_partner.py:13)";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(text.contains("\n  32 rows follow: 9 of shop.Person, 23 of shop.Sale\n"), "{text}");
+    assert!(text.contains("\n1 cause, 9 rows refused, 32 rows that follow. The log is "), "{text}");
+}
+
+fn packages(dir: &Path) -> Vec<String> {
+    let mut found: Vec<String> = std::fs::read_dir(dir.join("env/lib/python3.11/site-packages"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn all_failures_are_found_in_one_pass_also_those_that_stop_a_restore() {
+    let shop = Shop::build_new_on("sqlite");
+    dump(&shop);
+    let python = shop.dir.join("env/bin/python");
+    let python = python.to_str().unwrap();
+    // For each change: how a restore would end, and each cause with its rows and how many rows follow.
+    type Cause = (&'static str, &'static str, u64);
+    let cases: [(&str, &str, &[Cause], u64); 7] = [
+        ("", "loaded", &[], 0),
+        ("drop_email", "crashed", &[("shop.Partner", "Partner() got unexpected keyword arguments: 'email'", 80)], 227),
+        (
+            "category_gone",
+            "crashed",
+            &[
+                ("shop.Product", "Product() got unexpected keyword arguments: 'category_id'", 20),
+                ("shop_category", "'UnresolvedModel' object is not callable", 3),
+            ],
+            200,
+        ),
+        ("new_required", "abandoned", &[("shop.Partner", "vat_id: This field cannot be blank.", 80)], 227),
+        (
+            "no_registered",
+            "abandoned",
+            &[(
+                "shop.Sale",
+                "Unresolved value '20' (<class 'str'>) for shop.States (set Site.strict_choicelist_values to False to \
+                 ignore this)",
+                67,
+            )],
+            0,
+        ),
+        ("strict_code", "crashed", &[("shop.Setting", "There is no setting3 any more.", 1)], 0),
+        // Two reasons at once.
+        (
+            "strict_code,no_registered",
+            "crashed",
+            &[
+                (
+                    "shop.Sale",
+                    "Unresolved value '20' (<class 'str'>) for shop.States (set Site.strict_choicelist_values to False \
+                     to ignore this)",
+                    67,
+                ),
+                ("shop.Setting", "There is no setting3 any more.", 1),
+            ],
+            0,
+        ),
+    ];
+    for (schema, outcome, causes, follow) in cases {
+        let output = rehearse(&shop, Some(schema), &["--json", "--python", python]);
+        let found = said(&output);
+        assert_eq!((output.status.code(), &found["outcome"]), (Some(i32::from(outcome != "loaded")), &json!(outcome)));
+        let told = groups(&found);
+        let of_their_own: Vec<(&str, &str, u64)> =
+            told.iter().filter(|group| group.3.is_none()).map(|group| (group.0, group.1, group.2)).collect();
+        assert_eq!(of_their_own, causes, "{schema}");
+        let following: u64 = told.iter().filter(|group| group.3.is_some()).map(|group| group.2).sum();
+        assert_eq!(following, follow, "{schema}");
+        let refused = causes.iter().map(|cause| cause.2).sum::<u64>() + following;
+        assert_eq!((&found["unsaved"], &found["loaded"]), (&json!(refused), &json!(406 - refused)), "{schema}");
+    }
+}
+
+#[test]
+fn a_broken_row_file_is_told_with_its_line_and_the_others_are_loaded() {
+    let shop = Shop::build_new_on("sqlite");
+    dump(&shop);
+    let python = shop.dir.join("env/bin/python");
+    let path = shop.dir.join("snapshot/shop_note.py");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("loader.save(", "loader.save((", 1)).unwrap();
+    let output = rehearse(&shop, None, &["--python", python.to_str().unwrap()]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("\nshop_note.py:4: SyntaxError: '(' was never closed (shop_note.py, line 4)\n"), "{text}");
+    assert!(text.contains("\n346 objects were loaded in "), "{text}");
+}
+
+#[test]
+fn what_is_no_snapshot_is_told_before_anything_begins() {
+    let shop = Shop::build_new_on("sqlite");
+    let output = rehearse(&shop, None, &[]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    let snapshot = shop.dir.join("snapshot");
+    assert!(stderr.contains(&format!("There is no snapshot {}.", snapshot.display())), "{stderr}");
+    assert!(!shop.dir.join(".lino-upgrade/rehearsal").exists());
+}
