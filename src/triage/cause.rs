@@ -114,6 +114,13 @@ impl Causes {
         text
     }
 
+    /// Returns the messages of a row, but for those that are explained by another.
+    fn whole(&self, row: usize, explained: &[Vec<String>]) -> Vec<String> {
+        let told = explained.get(row).map_or(&[][..], Vec::as_slice);
+        let messages = self.failures.get(row).into_iter().flat_map(|failure| &failure.messages);
+        messages.filter(|(field, _)| !told.contains(field)).flat_map(|(_, texts)| texts.clone()).collect()
+    }
+
     /// Groups failures that have no leader.
     fn group(&mut self, rows: &[usize], why: Why, explained: &[Vec<String>]) {
         let mut groups: BTreeMap<Key<'_>, Vec<(usize, Vec<Wording>)>> = BTreeMap::new();
@@ -134,8 +141,12 @@ impl Causes {
         let mut found: Vec<Cause> = Vec::new();
         for (key, members) in groups {
             for members in apart(members) {
-                let fields = key.fields.iter().map(|field| (*field).to_owned());
-                let messages = fields.zip(commons(&members).iter().map(Common::text)).collect();
+                let texts = match members.as_slice() {
+                    // A row that is alone may say all that it says.
+                    [(row, _)] => self.whole(*row, explained),
+                    _ => commons(&members).iter().map(Common::text).collect(),
+                };
+                let messages = key.fields.iter().map(|field| (*field).to_owned()).zip(texts).collect();
                 let rows: Vec<usize> = members.into_iter().map(|(row, _)| row).collect();
                 found.push(Cause {
                     model: key.model.to_owned(),

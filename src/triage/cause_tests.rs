@@ -60,7 +60,7 @@ fn rows_with_one_reason_are_one_cause_and_the_row_itself_is_taken_out() {
         [
             ("a.Partner", vec![("name", "at most 20 characters (it has …).")], vec!["1", "2", "4"], 0),
             ("a.Company", vec![("name", "at most 20 characters (it has 22).")], vec!["2"], 0),
-            ("a.Partner", vec![("name", "too long"), ("vat", "… has no number")], vec!["9"], 0),
+            ("a.Partner", vec![("name", "too long"), ("vat", "The 9th has no number")], vec!["9"], 0),
         ]
     );
     assert_eq!(causes.summary(), "3 causes, 5 rows refused");
@@ -83,6 +83,13 @@ fn a_choice_that_is_gone_is_a_cause_and_a_name_is_not() {
             ("a.Sale", "Unresolved value '1' for States", 2),
         ]
     );
+}
+
+#[test]
+fn the_name_of_a_row_is_left_out_where_there_are_several() {
+    let of = |key: &str| failure("a.Partner", key, "vat", &format!("The {key}th has no number"));
+    let causes = Causes::of(vec![of("7"), of("9")]);
+    assert_eq!(told(&causes), [("a.Partner", vec![("vat", "… has no number")], vec!["7", "9"], 0)]);
 }
 
 #[test]

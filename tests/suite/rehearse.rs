@@ -1,6 +1,6 @@
 //! Rehearsals of real sites: the new version is brought beside the old one, and every row that it refuses is told.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -30,8 +30,13 @@ fn said(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {stderr}"))
 }
 
+type Group<'a> = (&'a str, &'a str, u64, Option<(&'a str, &'a str)>);
+
+/// Model, message and number of rows.
+type Cause = (&'static str, &'static str, u64);
+
 /// Of each group: model, message, how many rows, and what they follow from.
-fn groups(said: &Value) -> Vec<(&str, &str, u64, Option<(&str, &str)>)> {
+fn groups(said: &Value) -> Vec<Group<'_>> {
     let mut found = Vec::new();
     for group in said["groups"].as_array().unwrap() {
         let cause = &group["cause"];
@@ -90,7 +95,6 @@ fn all_failures_are_found_in_one_pass_also_those_that_stop_a_restore() {
     let python = shop.dir.join("env/bin/python");
     let python = python.to_str().unwrap();
     // For each change: how a restore would end, and each cause with its rows and how many rows follow.
-    type Cause = (&'static str, &'static str, u64);
     let cases: [(&str, &str, &[Cause], u64); 7] = [
         ("", "loaded", &[], 0),
         ("drop_email", "crashed", &[("shop.Partner", "Partner() got unexpected keyword arguments: 'email'", 80)], 227),
