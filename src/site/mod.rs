@@ -11,6 +11,7 @@ mod command;
 pub mod config;
 pub mod connection;
 pub mod database;
+pub mod excerpt;
 pub mod facts;
 mod find;
 mod process;
