@@ -17,7 +17,7 @@ mod raw;
 mod tests;
 mod write;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use super::decision::{Choice, Decision, Decisions, Scope};
@@ -89,7 +89,7 @@ impl DecisionsFile {
         let span = match &unfit.at {
             At::Model => Some(place.model.clone()),
             At::Field(field) => of(&place.fields, field),
-            At::Row(row) => of(&place.rows, row),
+            At::Rows(rows) => rows.first().and_then(|row| of(&place.rows, row)),
         };
         Some(Mistake { span: span.unwrap_or_else(|| place.model.clone()), message: unfit.sentence.clone() })
     }
@@ -99,7 +99,10 @@ impl DecisionsFile {
 fn covers(whole: &Scope, left: &Scope) -> bool {
     match (whole, left) {
         (Scope::All(_), Scope::All(_)) => true,
-        (Scope::These(_), Scope::These(keys)) => keys.iter().all(|key| whole.contains(key)),
+        (Scope::These(whole), Scope::These(left)) => {
+            let whole: HashSet<&String> = whole.iter().collect();
+            left.iter().all(|key| whole.contains(key))
+        }
         _ => false,
     }
 }

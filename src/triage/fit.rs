@@ -62,8 +62,8 @@ pub enum At {
     Model,
     /// One of its fields.
     Field(String),
-    /// One of its rows.
-    Row(String),
+    /// Some of its rows.
+    Rows(Vec<String>),
 }
 
 /// Holds decisions against a snapshot.
@@ -98,7 +98,13 @@ type Missing = Vec<(At, String)>;
 
 impl<'a> Fitting<'a> {
     fn new(decision: &'a Decision, all: &'a Decisions, known: &'a Known<'a>) -> Result<Self, String> {
+        // Rows that are made under the new name of a model are reported under it.
+        let old_name = all.iter().find_map(|other| match &other.choice {
+            Choice::Rename(name) if *name == decision.model => Some(other.model.as_str()),
+            _ => None,
+        });
         let function = function_of(known.script, &decision.model)
+            .or_else(|| function_of(known.script, old_name?))
             .ok_or_else(|| format!("The snapshot has no table of {}.", python::harmless(&decision.model)))?;
         Ok(Self { decision, all, known, function })
     }
@@ -177,20 +183,25 @@ impl<'a> Fitting<'a> {
     fn rows(&self, missing: &mut Missing) -> Option<Rows> {
         let Scope::These(keys) = &self.decision.rows else { return Some(Rows::All) };
         let table = &self.function.table;
-        let mut literals = Vec::new();
+        let (mut literals, mut gone, mut several) = (Vec::new(), Vec::new(), Vec::new());
         for key in keys {
-            let shown = python::harmless(key);
             match (self.known.key)(table, key) {
                 Stored::Once(literal) => literals.push(literal),
-                Stored::Missing => {
-                    let sentence = format!("The snapshot has no row {shown} in {table}.");
-                    missing.push((At::Row(key.clone()), sentence));
-                }
-                Stored::Several => {
-                    let sentence = format!("Several rows of {table} have the key {shown}; edit its row file by hand.");
-                    missing.push((At::Row(key.clone()), sentence));
-                }
+                Stored::Missing => gone.push(key.clone()),
+                Stored::Several => several.push(key.clone()),
             }
+        }
+        if !gone.is_empty() {
+            let sentence = match gone.as_slice() {
+                [only] => format!("The snapshot has no row {} in {table}.", python::harmless(only)),
+                keys => format!("{} of the rows are not in {table} of the snapshot: {}.", keys.len(), shown(keys)),
+            };
+            missing.push((At::Rows(gone), sentence));
+        }
+        if !several.is_empty() {
+            let keys = shown(&several);
+            let sentence = format!("More than one row of {table} has the key {keys}; edit its row file by hand.");
+            missing.push((At::Rows(several), sentence));
         }
         (!literals.is_empty()).then(|| Rows::These { key: self.key_parameter(), literals })
     }
@@ -213,7 +224,11 @@ impl<'a> Fitting<'a> {
     fn model<'m>(&self, models: Option<&'m Models>) -> Option<&'m Model> {
         let label = self.function.model.as_deref();
         let renamed = self.all.iter().find_map(|decision| match &decision.choice {
-            Choice::Rename(name) if canonical(&decision.model) == canonical(&self.decision.model) => Some(name),
+            Choice::Rename(name)
+                if *name == self.decision.model || canonical(&decision.model) == canonical(&self.decision.model) =>
+            {
+                Some(name)
+            }
             _ => None,
         });
         let all = &models?.models;
@@ -267,6 +282,14 @@ impl<'a> Fitting<'a> {
         let says = format!("{from} is called {to} now");
         Ok((What::Copy { from, to }, says))
     }
+}
+
+/// Names the first few keys.
+fn shown(keys: &[String]) -> String {
+    const FEW: usize = 5;
+    let named: Vec<String> = keys.iter().take(FEW).map(|key| python::harmless(key)).collect();
+    let more = keys.len().saturating_sub(FEW);
+    if more == 0 { named.join(", ") } else { format!("{} and {more} more", named.join(", ")) }
 }
 
 fn kept<T>(at: At, found: Result<T, String>, missing: &mut Missing) -> Option<T> {

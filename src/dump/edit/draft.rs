@@ -95,12 +95,18 @@ impl<'a> Draft<'a> {
             self.collect()?;
         }
         if !known.is_empty() {
-            let lines = known.into_iter().map(|(name, value)| format!("{name} = {value}")).collect();
+            let lines = known
+                .into_iter()
+                .map(|(name, value)| Ok(format!("{name} = {}", self.unshadowed(value)?)))
+                .collect::<Result<_, String>>()?;
             let block = self.conditional(number, change, lines, lists)?;
             self.before.push(block);
         }
         if !others.is_empty() {
-            let lines = others.into_iter().map(|(name, value)| format!("kw.update({name}={value})")).collect();
+            let lines = others
+                .into_iter()
+                .map(|(name, value)| Ok(format!("kw.update({name}={})", self.unshadowed(value)?)))
+                .collect::<Result<_, String>>()?;
             let block = self.conditional(number, change, lines, lists)?;
             self.added.push(block);
         }
@@ -123,7 +129,9 @@ impl<'a> Draft<'a> {
                 if self.function.parameter(key).is_none() {
                     return Err(format!("create_{} has no parameter {key}.", self.function.table));
                 }
-                let (condition, list) = lists.condition(number, &self.function.table, key, literals, &indentation);
+                let literals: Vec<String> =
+                    literals.iter().map(|literal| self.unshadowed(literal)).collect::<Result<_, _>>()?;
+                let (condition, list) = lists.condition(number, &self.function.table, key, &literals, &indentation);
                 self.lists.extend(list);
                 all.push(condition);
                 let deeper = if indentation.ends_with('\t') { "\t" } else { "    " };
@@ -131,6 +139,17 @@ impl<'a> Draft<'a> {
             }
         }
         Ok(Block { change: number, lines: all })
+    }
+
+    /// Writes a date or a time otherwise where a parameter has the name of the function that makes it.
+    fn unshadowed(&self, literal: &str) -> Result<String, String> {
+        let is_shadowed = |name: &str| self.function.parameter(name).is_some();
+        let call = literal.split_once('(').filter(|(name, _)| matches!(*name, "date" | "time" | "dt"));
+        let Some((name, rest)) = call.filter(|(name, _)| is_shadowed(name)) else { return Ok(literal.to_owned()) };
+        if is_shadowed("dt") {
+            return Err(format!("A parameter of create_{} is called dt.", self.function.table));
+        }
+        Ok(if name == "date" { format!("dt({rest}.date()") } else { format!("dt(2000,1,1,{rest}.time()") })
     }
 
     fn parameter(&self, name: &str) -> Result<&'a Parameter, String> {

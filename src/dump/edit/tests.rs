@@ -279,6 +279,21 @@ fn what_cannot_be_done_is_refused_with_a_sentence_and_changes_nothing() {
 }
 
 #[test]
+fn a_parameter_may_be_called_like_what_makes_its_value() {
+    let text = script("26.10.8").replace("remarks", "date");
+    let values = assign(&[("date", "date(2020,2,29)"), ("name", "time(23,30,0)")]);
+    let edited = edit(&text, &[change("contacts_partner", Rows::All, values, "")]);
+    assert!(edited.text.contains("    date = dt(2020,2,29).date()\n    name = time(23,30,0)\n"), "{}", edited.text);
+    let text = text.replace("country_id", "time").replace("isocode", "dt");
+    let values = assign(&[("date", "time(23,30,0)")]);
+    let edited = edit(&text, &[change("contacts_partner", Rows::All, values.clone(), "")]);
+    assert!(edited.text.contains("    date = dt(2000,1,1,23,30,0).time()\n"));
+    let text = text.replace("create_contacts_partner(id, name", "create_contacts_partner(id, dt");
+    let edited = edit(&text, &[change("contacts_partner", Rows::All, values, "")]);
+    assert_eq!(edited.refused, [(0, "A parameter of create_contacts_partner is called dt.".to_owned())]);
+}
+
+#[test]
 fn functions_that_a_hand_has_changed_are_edited_too() {
     let text = script("26.10.8").replace(
         "def create_contacts_partner(id, name, country_id, remarks):\n    kw = dict()\n",

@@ -1,8 +1,10 @@
 //! How a refused row stands: decided, asked, or still open.
 
+use std::collections::HashMap;
+
 use super::super::cause::Causes;
 use super::super::failure::Failure;
-use super::{Choice, Decision, Decisions, Scope};
+use super::{Choice, Decision, Decisions, Scope, canonical};
 
 /// How a refused row stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,46 +30,89 @@ impl Standing {
 }
 
 impl Decisions {
-    /// Tells how a failure stands, which is given by its place in `causes`.
+    /// Tells how each failure stands, in their order. It looks at every row once, however many decisions there are.
     #[must_use]
-    pub fn standing(&self, causes: &Causes, row: usize) -> Standing {
-        let own = |row: usize| causes.failures.get(row).map_or(Standing::Undecided, |failure| self.own(failure));
-        let standing = own(row);
-        if standing != Standing::Undecided {
-            return standing;
-        }
-        let mut leader = causes.leader(row);
-        // A leader that is itself open leads on; circles were opened when the causes were found.
-        while let Some(current) = leader {
-            match own(current) {
-                Standing::Changed => return Standing::Follows,
-                Standing::LeftOut | Standing::Asked => return Standing::Undecided,
-                Standing::Undecided | Standing::Follows => leader = causes.leader(current),
-            }
-        }
-        Standing::Undecided
+    pub fn standings(&self, causes: &Causes) -> Vec<Standing> {
+        let index = Index::of(self);
+        let own: Vec<Standing> = causes.failures.iter().map(|failure| own(index.of_row(failure), failure)).collect();
+        (0..own.len()).map(|row| standing(&own, causes, row)).collect()
     }
 
     /// Returns the failures that are still open, as places in `causes`.
     #[must_use]
     pub fn undecided(&self, causes: &Causes) -> Vec<usize> {
-        (0..causes.failures.len()).filter(|&row| self.standing(causes, row).is_open()).collect()
+        let standings = self.standings(causes).into_iter().enumerate();
+        standings.filter(|(_, standing)| standing.is_open()).map(|(row, _)| row).collect()
+    }
+}
+
+/// Decisions by what they are for.
+struct Index<'a> {
+    /// By model, those for all its rows, with their places in the list.
+    all: HashMap<String, Vec<(usize, &'a Decision)>>,
+    /// By model and key.
+    rows: HashMap<String, HashMap<&'a str, Vec<(usize, &'a Decision)>>>,
+}
+
+impl<'a> Index<'a> {
+    fn of(decisions: &'a Decisions) -> Self {
+        let mut index = Self { all: HashMap::new(), rows: HashMap::new() };
+        for entry in decisions.iter().enumerate() {
+            let (_, decision) = entry;
+            let model = canonical(&decision.model);
+            match &decision.rows {
+                Scope::All(_) => index.all.entry(model).or_default().push(entry),
+                Scope::These(keys) => {
+                    let rows = index.rows.entry(model).or_default();
+                    keys.iter().for_each(|key| rows.entry(key).or_default().push(entry));
+                }
+            }
+        }
+        index
     }
 
-    /// Tells what the row's own decisions say.
-    fn own(&self, failure: &Failure) -> Standing {
-        let mut standing = Standing::Undecided;
-        for decision in self.of_row(failure) {
-            standing = match &decision.choice {
-                Choice::Undecided => Standing::Undecided,
-                Choice::Ask(_) => Standing::Asked,
-                Choice::LeaveOut => Standing::LeftOut,
-                _ if !speaks_to(decision, failure) => standing,
-                _ => Standing::Changed,
-            };
+    /// Returns the decisions for a row, the earliest first.
+    fn of_row(&self, failure: &Failure) -> Vec<&'a Decision> {
+        let mut names = vec![canonical(failure.model_or_table()), canonical(&failure.table)];
+        names.dedup();
+        let mut found: Vec<(usize, &Decision)> = Vec::new();
+        for name in names {
+            found.extend(self.all.get(&name).into_iter().flatten());
+            found.extend(self.rows.get(&name).and_then(|rows| rows.get(failure.key.as_str())).into_iter().flatten());
         }
-        standing
+        found.sort_by_key(|(place, _)| *place);
+        found.into_iter().map(|(_, decision)| decision).collect()
     }
+}
+
+/// Tells how a failure stands, once it is known what the decisions for each row alone say.
+fn standing(own: &[Standing], causes: &Causes, row: usize) -> Standing {
+    let of = |row: usize| own.get(row).copied().unwrap_or(Standing::Undecided);
+    let mut leader = if of(row) == Standing::Undecided { causes.leader(row) } else { return of(row) };
+    // A leader that is itself open leads on; circles were opened when the causes were found.
+    while let Some(current) = leader {
+        match of(current) {
+            Standing::Changed => return Standing::Follows,
+            Standing::LeftOut | Standing::Asked => return Standing::Undecided,
+            Standing::Undecided | Standing::Follows => leader = causes.leader(current),
+        }
+    }
+    Standing::Undecided
+}
+
+/// Tells what the row's own decisions say.
+fn own(decisions: Vec<&Decision>, failure: &Failure) -> Standing {
+    let mut standing = Standing::Undecided;
+    for decision in decisions {
+        standing = match &decision.choice {
+            Choice::Undecided => Standing::Undecided,
+            Choice::Ask(_) => Standing::Asked,
+            Choice::LeaveOut => Standing::LeftOut,
+            _ if !speaks_to(decision, failure) => standing,
+            _ => Standing::Changed,
+        };
+    }
+    standing
 }
 
 /// Tells whether a decision speaks to what was refused. One for the row itself does; one for all rows of the model does

@@ -154,7 +154,7 @@ fn followers_need_nothing_once_their_cause_is_changed() {
     ]);
     let standings = |decisions: Vec<Decision>| -> Vec<Standing> {
         let list = taken(decisions);
-        let found: Vec<Standing> = (0..4).map(|row| list.standing(&causes, row)).collect();
+        let found = list.standings(&causes);
         let open: Vec<usize> = (0..4).filter(|row| found[*row].is_open()).collect();
         assert_eq!(list.undecided(&causes), open);
         found
@@ -179,6 +179,18 @@ fn a_decision_for_a_field_speaks_to_rows_that_were_refused_for_it() {
     assert_eq!(taken(vec![all(P, copied("e_mail", "email"))]).undecided(&causes), [1]);
     assert_eq!(taken(vec![all(P, set(&["vat_id"]))]).undecided(&causes), [0]);
     assert_eq!(taken(vec![all(P, set(&["vat"]))]).undecided(&causes), [0, 1]);
+}
+
+#[test]
+fn a_hundred_thousand_rows_are_decided_at_once() {
+    let causes = Causes::of((0..100_000).map(|row| failure(P, &row.to_string(), "name", &[])).collect());
+    let mut list = Decisions::default();
+    for choice in [set(&["name"]), Choice::LeaveOut, empty(&["name"])] {
+        let prepared = bulk(&causes, 0..100_000, &choice, "");
+        assert_eq!(prepared.count, 100_000);
+        list.add(prepared.decisions).unwrap();
+    }
+    assert_eq!((list.iter().len(), list.undecided(&causes).len()), (1, 0));
 }
 
 /// What a decision does to a row, told the simple way: each step is looked at for each row by itself.

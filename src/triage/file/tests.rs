@@ -115,7 +115,7 @@ fn unknown_names_are_mistakes() {
 fn what_does_not_fit_is_found_in_the_file() {
     let file = DecisionsFile::read(SAMPLE).unwrap();
     let cases = [
-        (0, At::Row("102".into()), "102"),
+        (0, At::Rows(vec!["102".into()]), "102"),
         (0, At::Field("vat_id".into()), "vat_id"),
         (1, At::Field("partner".into()), "partner"),
         (2, At::Field("email".into()), "e_mail"),

@@ -168,7 +168,7 @@ fn what_is_not_there_any_more_is_told_and_the_rest_is_applied() {
                 these(&["101", "500", "109"]),
                 Choice::Empty(vec!["remarks".into(), "fax".into()]),
             ),
-            decision("contacts.Partner", these(&["501"]), Choice::LeaveOut),
+            decision("contacts.Partner", these(&["501", "502", "503", "504", "505", "506", "507"]), Choice::LeaveOut),
             decision("contacts.Partner", Scope::All(1), Choice::Drop(vec!["phone".into()])),
             decision("cycle.Right", Scope::All(1), Choice::Copy(pair("other", "left"))),
             decision("contacts.Person", these(&["100"]), Choice::Undecided),
@@ -178,14 +178,18 @@ fn what_is_not_there_any_more_is_told_and_the_rest_is_applied() {
     let unfit = |decision, at, sentence: &str| Unfit { decision, at, sentence: sentence.into() };
     let expected = [
         unfit(0, At::Model, "The snapshot has no table of gone.Model."),
-        unfit(1, At::Row("500".into()), "The snapshot has no row 500 in contacts_partner."),
+        unfit(1, At::Rows(vec!["500".into()]), "The snapshot has no row 500 in contacts_partner."),
         unfit(
             1,
             At::Row("109".into()),
             "Several rows of contacts_partner have the key 109; edit its row file by hand.",
         ),
         unfit(1, At::Field("fax".into()), "contacts_partner has no field fax."),
-        unfit(2, At::Row("501".into()), "The snapshot has no row 501 in contacts_partner."),
+        unfit(
+            2,
+            At::Rows(["501", "502", "503", "504", "505", "506", "507"].map(str::to_owned).to_vec()),
+            "7 of the rows are not in contacts_partner of the snapshot: 501, 502, 503, 504, 505 and 2 more.",
+        ),
         unfit(3, At::Field("phone".into()), "contacts_partner has no field phone."),
     ];
     assert_eq!(found.unfit, expected);
@@ -207,6 +211,18 @@ fn a_renamed_field_must_be_one_of_the_new_version() {
     };
     assert_eq!(copy("vat").changes[0].what, What::Copy { from: "remarks".into(), to: "vat".into() });
     assert_eq!(copy("vta").unfit[0].sentence, "The new version has no field vta in contacts.Partner.");
+}
+
+#[test]
+fn a_renamed_model_is_known_by_both_names() {
+    let found = fitted(
+        vec![
+            decision("own_table", Scope::All(1), Choice::Rename("cycle.Second".into())),
+            decision("cycle.Second", these(&["1"]), Choice::LeaveOut),
+        ],
+        None,
+    );
+    assert_eq!((found.unfit, found.changes[1].table.as_str()), (Vec::new(), "own_table"));
 }
 
 #[test]
