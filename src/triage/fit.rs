@@ -120,18 +120,18 @@ impl<'a> Fitting<'a> {
                 let values = values.iter().filter_map(|(field, given)| {
                     kept(At::Field(field.clone()), self.value(field, given), &mut missing)
                 });
-                self.assignment(values.collect(), "set")
+                assignment(values.collect(), "set")
             }
             Choice::Empty(fields) => {
                 let values =
                     fields.iter().filter_map(|field| kept(At::Field(field.clone()), self.emptied(field), &mut missing));
-                self.assignment(values.collect(), "emptied")
+                assignment(values.collect(), "emptied")
             }
             Choice::Point(targets) => {
                 let values = targets
                     .iter()
                     .filter_map(|(field, key)| kept(At::Field(field.clone()), self.target(field, key), &mut missing));
-                self.assignment(values.collect(), "pointed to another row")
+                assignment(values.collect(), "pointed to another row")
             }
             Choice::Copy(names) => names
                 .iter()
@@ -156,16 +156,6 @@ impl<'a> Fitting<'a> {
             note: self.note(&rows, &says),
         };
         (kinds.into_iter().map(change).collect(), missing)
-    }
-
-    fn assignment(&self, values: Vec<(String, String)>, done: &str) -> Vec<(What, String)> {
-        if values.is_empty() {
-            return Vec::new();
-        }
-        let names: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
-        let verb = if names.len() == 1 { "is" } else { "are" };
-        let says = format!("{} {verb} {done}", names.join(", "));
-        vec![(What::Assign(values), says)]
     }
 
     /// Says what is done and why.
@@ -282,6 +272,16 @@ impl<'a> Fitting<'a> {
         let says = format!("{from} is called {to} now");
         Ok((What::Copy { from, to }, says))
     }
+}
+
+fn assignment(values: Vec<(String, String)>, done: &str) -> Vec<(What, String)> {
+    if values.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<&str> = values.iter().map(|(name, _)| name.as_str()).collect();
+    let verb = if names.len() == 1 { "is" } else { "are" };
+    let says = format!("{} {verb} {done}", names.join(", "));
+    vec![(What::Assign(values), says)]
 }
 
 /// Names the first few keys.

@@ -46,12 +46,15 @@ impl Decisions {
     }
 }
 
+/// A decision with its place in the list.
+type Entry<'a> = (usize, &'a Decision);
+
 /// Decisions by what they are for.
 struct Index<'a> {
-    /// By model, those for all its rows, with their places in the list.
-    all: HashMap<String, Vec<(usize, &'a Decision)>>,
+    /// By model, those for all its rows.
+    all: HashMap<String, Vec<Entry<'a>>>,
     /// By model and key.
-    rows: HashMap<String, HashMap<&'a str, Vec<(usize, &'a Decision)>>>,
+    rows: HashMap<String, HashMap<&'a str, Vec<Entry<'a>>>>,
 }
 
 impl<'a> Index<'a> {
@@ -64,7 +67,9 @@ impl<'a> Index<'a> {
                 Scope::All(_) => index.all.entry(model).or_default().push(entry),
                 Scope::These(keys) => {
                     let rows = index.rows.entry(model).or_default();
-                    keys.iter().for_each(|key| rows.entry(key).or_default().push(entry));
+                    for key in keys {
+                        rows.entry(key).or_default().push(entry);
+                    }
                 }
             }
         }
@@ -75,7 +80,7 @@ impl<'a> Index<'a> {
     fn of_row(&self, failure: &Failure) -> Vec<&'a Decision> {
         let mut names = vec![canonical(failure.model_or_table()), canonical(&failure.table)];
         names.dedup();
-        let mut found: Vec<(usize, &Decision)> = Vec::new();
+        let mut found: Vec<Entry<'a>> = Vec::new();
         for name in names {
             found.extend(self.all.get(&name).into_iter().flatten());
             found.extend(self.rows.get(&name).and_then(|rows| rows.get(failure.key.as_str())).into_iter().flatten());

@@ -37,19 +37,20 @@ impl Fitting<'_> {
     pub(super) fn emptied(&self, field: &str) -> Result<(String, String), String> {
         let place = self.place(field)?;
         let conversion = self.conversion(&place);
-        let none = "None".to_owned();
-        let value = match (conversion, self.new_field(field)) {
+        let is_link = place.ends_with("_id") && self.function.parameter(field).is_none();
+        let takes_none = match (&conversion, self.new_field(field)) {
             (Conversion::ParentLink, _) => {
                 return Err(format!("The field {place} is the key of the rows; it cannot be empty."));
             }
-            (Conversion::Babel | Conversion::Choice { .. }, _) => none,
-            (_, Some(new)) if new.null => none,
-            (_, Some(new)) if is_text(new) => python::text(""),
-            (_, Some(_)) => return Err(format!("The field {place} must have a value in the new version.")),
-            (Conversion::Decimal | Conversion::ContentType, None) => none,
-            (Conversion::Plain, None) if place.ends_with("_id") && self.function.parameter(field).is_none() => none,
-            (Conversion::Plain, None) => python::text(""),
+            (Conversion::Babel | Conversion::Choice { .. }, _) => true,
+            (_, Some(new)) if !new.null && !is_text(new) => {
+                return Err(format!("The field {place} must have a value in the new version."));
+            }
+            (_, Some(new)) => new.null,
+            // Nothing is known of the new version.
+            (conversion, None) => is_link || *conversion != Conversion::Plain,
         };
+        let value = if takes_none { "None".to_owned() } else { python::text("") };
         Ok((place, value))
     }
 
