@@ -1,4 +1,4 @@
-//! Every change on scripts of every Lino, read again by CPython and by our own reader.
+//! Every change on scripts of every Lino, read again by Python and by our own reader.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -74,7 +74,7 @@ fn all_kinds() -> Vec<Change> {
     ]
 }
 
-/// Lets CPython read texts; panics with what it says.
+/// Lets Python read texts; panics with what it says.
 fn python_reads<'a>(texts: impl IntoIterator<Item = &'a str>) {
     let code = "import ast, json, sys\nfor text in json.load(sys.stdin):\n    ast.parse(text.encode('utf-8'))\n";
     let mut child = Command::new("python3").args(["-c", code]).stdin(Stdio::piped()).spawn().unwrap();

@@ -146,6 +146,8 @@ fn steps_are_taken_back_and_done_again() {
 
 #[test]
 fn followers_need_nothing_once_their_cause_is_changed() {
+    use Standing::{Asked, Changed, Follows, LeftOut, Undecided};
+
     let causes = Causes::of(vec![
         failure(P, "1", "vat_id", &[]),
         failure("shop.Sale", "7", "partner", &[("partner", P, "1")]),
@@ -159,7 +161,6 @@ fn followers_need_nothing_once_their_cause_is_changed() {
         assert_eq!(list.undecided(&causes), open);
         found
     };
-    use Standing::{Asked, Changed, Follows, LeftOut, Undecided};
     assert_eq!(standings(vec![]), [Undecided; 4]);
     assert_eq!(standings(vec![these(P, &["1"], empty(&["vat_id"]))]), [Changed, Follows, Follows, Undecided]);
     assert_eq!(standings(vec![these(P, &["1"], Choice::LeaveOut)]), [LeftOut, Undecided, Undecided, Undecided]);
