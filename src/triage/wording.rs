@@ -135,7 +135,9 @@ mod tests {
     fn common(messages: &[&str]) -> String {
         let all: Vec<Wording> = messages.iter().map(|message| Wording::of(message, None)).collect();
         let mut common = Common::new(&all[0]);
-        all.iter().for_each(|wording| common.add(wording));
+        for wording in &all {
+            common.add(wording);
+        }
         assert!(all.iter().all(|wording| wording.frame == all[0].frame), "{all:?}");
         common.text()
     }
@@ -167,7 +169,9 @@ mod tests {
     fn few_texts_tell_messages_apart_and_many_do_not() {
         let all: Vec<Wording> = (0..20).map(|n| Wording::of(&format!("'{}' in '{n}'", n % 2), None)).collect();
         let mut common = Common::new(&all[0]);
-        all.iter().for_each(|wording| common.add(wording));
+        for wording in &all {
+            common.add(wording);
+        }
         assert_eq!(common.telling(), [true, false]);
     }
 }
