@@ -3,40 +3,36 @@
 //! Questions are answered by a decisions file, else, with `--yes`, by their recommended answer; anything else ends
 //! the run with exit status 3 and leaves the site as it stands, to be continued.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
-
-use serde::Deserialize;
 
 use super::args::Run;
 use crate::engine::{Cancel, Event, Handle, Keys, Outcome, Wish, steps};
 use crate::error::{Kind, Report};
 use crate::messages::prompts;
 use crate::procedure::Level;
-
-/// The file given with `--decisions`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Decisions {
-    /// Answers by the name of the question, for example `"sign-in.confirm" = "y"`.
-    #[serde(default)]
-    pub answers: BTreeMap<String, String>,
-}
+use crate::site::excerpt::locate;
+use crate::triage::{DecisionsFile, Mistake};
 
 /// Reads a decisions file; errors name line and column.
-pub fn read_decisions(path: &Path) -> Result<Decisions, Report> {
+pub fn read_decisions(path: &Path) -> Result<DecisionsFile, Report> {
     let text = fs::read_to_string(path).map_err(|error| {
         Report::new(Kind::Environment, format!("The decisions file {} cannot be read: {error}.", path.display()))
             .unchanged("Nothing was started.")
     })?;
-    toml::from_str(&text).map_err(|error| {
-        Report::new(Kind::Environment, format!("The decisions file {} has a mistake.", path.display()))
-            .excerpt(error.to_string())
-            .unchanged("Nothing was started.")
-            .next("Correct the line shown and start again.")
-    })
+    DecisionsFile::read(&text).map_err(|mistake| tell_mistake(path, &text, &mistake))
+}
+
+/// Tells a mistake in a decisions file with its line and a caret; also one that is found later, against a snapshot.
+#[must_use]
+pub fn tell_mistake(path: &Path, text: &str, mistake: &Mistake) -> Report {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let (.., excerpt) = locate(text, &mistake.span, &name, &mistake.message);
+    Report::new(Kind::Environment, format!("The decisions file {} has a mistake.", path.display()))
+        .excerpt(excerpt)
+        .unchanged("Nothing was started.")
+        .next("Correct the line shown and start again.")
 }
 
 /// Drives the engine until it rests; returns the exit status.
@@ -86,7 +82,7 @@ fn open_sink(path: &Path) -> Result<Box<dyn Write>, Report> {
 
 struct Driver {
     yes: bool,
-    decisions: Decisions,
+    decisions: DecisionsFile,
     handle_wishes: tokio::sync::mpsc::UnboundedSender<Wish>,
     needed: Option<String>,
     way_back: Option<String>,
@@ -189,7 +185,8 @@ mod tests {
     fn driver(yes: bool, answers: &[(&str, &str)]) -> (Driver, tokio::sync::mpsc::UnboundedReceiver<Wish>) {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         let answers = answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let decisions = Decisions { answers };
+        let mut decisions = DecisionsFile::default();
+        decisions.answers = answers;
         (Driver { yes, decisions, handle_wishes: sender, needed: None, way_back: None, drives: false }, receiver)
     }
 
@@ -237,6 +234,20 @@ mod tests {
         let event = prompt("Do you have a snapshot of all Lino sites ? [yN] ", false, true);
         assert_eq!(wishes(std::slice::from_ref(&event), true, &[]), (vec![Wish::Type(Keys::new(*b"y"))], None));
         assert_eq!(wishes(&[event], false, &[]), (vec![Wish::Cancel(Cancel::Interrupt)], None));
+    }
+
+    #[test]
+    fn a_mistake_in_the_decisions_is_told_with_line_and_caret() {
+        let home = assert_fs::TempDir::new().unwrap();
+        let path = home.path().join("decisions.toml");
+        let text =
+            "[answers]\n\"sign-in.confirm\" = \"y\"\n\n[[decision]]\nmodel = \"a.B\"\nrows = []\nleave_out = true\n";
+        fs::write(&path, text).unwrap();
+        let report = read_decisions(&path).unwrap_err();
+        let excerpt = " --> decisions.toml:6:8\n  |\n6 | rows = []\n  |        ^^ The list of rows is empty.";
+        assert_eq!(report.excerpt.as_deref(), Some(excerpt));
+        fs::write(&path, text.replace("[]", "[\"1\"]")).unwrap();
+        assert_eq!(read_decisions(&path).unwrap().answers.len(), 1);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! A row is always one line, since Python's `repr` escapes line ends. Nothing here opens a file.
 
+pub mod edit;
 mod function;
 pub mod literal;
 mod number;

@@ -5,10 +5,16 @@
 mod cause;
 #[cfg(test)]
 mod cause_tests;
+mod decision;
 mod failure;
+mod file;
+mod fit;
 mod rehearsed;
 mod wording;
 
 pub use cause::{Cause, Causes, Why};
+pub use decision::{Bulk, Choice, Decision, Decisions, Given, Refused, Scope, Standing, bulk};
 pub use failure::{Failure, Phase, Point};
+pub use file::{DecisionsFile, Mistake, write};
+pub use fit::{At, Fit, Known, Stored, Unfit, fit};
 pub use rehearsed::{Begun, Broken, Ended, Rehearsed, Stopped, Told};

@@ -3,6 +3,7 @@
 mod architecture;
 mod catalogue;
 mod compare;
+mod decisions;
 mod demo;
 mod getlino;
 mod matrix;

@@ -3,8 +3,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use unicode_width::UnicodeWidthStr;
-
+use super::super::excerpt::locate;
 use super::super::text::{did_you_mean, printable};
 use crate::error::{Kind, Report, Tell};
 
@@ -40,14 +39,14 @@ pub enum ConfigError {
 impl ConfigError {
     /// Builds the error for a span of `text`; without a span it is about the whole file.
     pub(super) fn wrong(path: &Path, text: &str, span: Option<Range<usize>>, message: String) -> Self {
-        let (line, column, excerpt) = locate(text, &span.unwrap_or(0..0), path, &message);
+        let (line, column, excerpt) = locate(text, &span.unwrap_or(0..0), &name(path), &message);
         Self::Wrong { path: path.to_owned(), line, column, message, hint: None, excerpt }
     }
 
     /// Translates what the TOML reader says.
     pub(super) fn from_toml(path: &Path, text: &str, error: &toml::de::Error) -> Self {
         let (message, hint) = explain(error.message());
-        let (line, column, excerpt) = locate(text, &error.span().unwrap_or(0..0), path, &message);
+        let (line, column, excerpt) = locate(text, &error.span().unwrap_or(0..0), &name(path), &message);
         Self::Wrong { path: path.to_owned(), line, column, message, hint, excerpt }
     }
 
@@ -96,28 +95,7 @@ fn explain(message: &str) -> (String, Option<String>) {
     (format!("unknown name `{given}`"), Some(hint))
 }
 
-/// Finds line and column of a span and draws the line with a caret below it.
-fn locate(text: &str, span: &Range<usize>, path: &Path, message: &str) -> (usize, usize, String) {
-    let start = floor(text, span.start);
-    let before = text.get(..start).unwrap_or_default();
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let number = before.matches('\n').count() + 1;
-    let lead = text.get(line_start..start).unwrap_or_default();
-    let line = text.get(line_start..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-    let end = floor(text, span.end.min(line_start + line.len())).max(start);
-    let marked = text.get(start..end).unwrap_or_default();
-    let column = lead.chars().count() + 1;
-    let margin = " ".repeat(number.to_string().len());
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let excerpt = format!(
-        "{margin}--> {name}:{number}:{column}\n{margin} |\n{number} | {}\n{margin} | {}{} {message}",
-        printable(line),
-        " ".repeat(printable(lead).width()),
-        "^".repeat(printable(marked).width().max(1)),
-    );
-    (number, column, excerpt)
-}
-
-fn floor(text: &str, at: usize) -> usize {
-    (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+/// Returns the name under which a file is shown.
+fn name(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
