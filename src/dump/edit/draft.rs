@@ -4,8 +4,10 @@
 //! the function never knew is added before its end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
-use super::super::function::{Conversion, Function, Parameter};
+use super::super::function::Function;
+use super::super::parameters::{Conversion, Parameter};
 use super::super::statements::{Cutter, Statement};
 use super::rows::Lists;
 use super::{Block, Change, Piece, Rows, What, commented, indentation, line_of, python};
@@ -223,12 +225,13 @@ impl<'a> Draft<'a> {
     /// Comments the lines of a parameter, and puts new ones beside the last of them.
     fn replace(&self, name: &str, blocks: Vec<Block>, pieces: &mut BTreeMap<u32, Piece>) {
         let Some(parameter) = self.function.parameter(name) else { return };
-        let Some((stored, first)) = parameter.stored.zip(blocks.first().map(|block| block.change)) else { return };
+        let stored = parameter.stored.map(NonZeroU32::get);
+        let Some((stored, first)) = stored.zip(blocks.first().map(|block| block.change)) else { return };
         let old = |line| line_of(self.text, line).map(commented).unwrap_or_default();
         // What converts a value that nobody wants might not be there any more either.
         let is_gone = blocks.iter().all(|block| block.lines.len() == 1);
         if is_gone
-            && let Some(converted) = parameter.converted.filter(|line| *line != stored)
+            && let Some(converted) = parameter.converted.map(NonZeroU32::get).filter(|line| *line != stored)
             && line_of(self.text, converted).is_some_and(|line| !line.trim_start().starts_with('#'))
         {
             let lines = vec![old(converted)];
@@ -258,7 +261,7 @@ impl<'a> Draft<'a> {
                 Some(of_field) => {
                     blocks.extend(with_old_line(of_field, &commented(&line)));
                 }
-                None if parameter.stored == Some(self.end) => {
+                None if parameter.stored.map(NonZeroU32::get) == Some(self.end) => {
                     blocks.push(Block { change: change.unwrap_or_default(), lines: vec![line] });
                 }
                 None => {}
