@@ -2,7 +2,9 @@
 //!
 //! A row is always one line, since Python's `repr` escapes line ends. Nothing here opens a file.
 
+pub mod account;
 mod function;
+mod keys;
 pub mod literal;
 mod number;
 mod parser;
@@ -16,6 +18,7 @@ mod value;
 mod written;
 
 pub use function::{Conversion, Function, Parameter};
+pub use keys::{Key, Keys};
 pub use place::{Lines, Problem};
 pub use rows::{Heading, Row, Rows, announced, others};
 pub use script::{CommandOption, Cycle, Edit, Handler, Header, Import, Load, Loader, Model, Moment, Script, Tolerated};

@@ -1,16 +1,17 @@
 //! Snapshots on disk: directories and archives, read and verified. Decides nothing about the procedure.
 
+mod account;
 mod archive;
 pub mod count;
 mod database;
-mod keys;
 pub mod protect;
 mod scan;
 mod script;
 mod verify;
 
+pub use crate::dump::{Key, Keys};
+pub use account::{account, account_knowing};
 pub use archive::same_as_directory;
 pub use database::compare_with_database;
-pub use keys::{Key, Keys};
 pub use script::{DumpScript, read_script};
 pub use verify::{MARK, Problem, SnapshotError, TableRows, Verification, verify};

@@ -10,7 +10,7 @@
 use std::io::{self, Write};
 use std::ops::Range;
 
-use super::paint::{Look, Role, Row, harmless, rows};
+use crate::cli::paint::{Look, Role, Row, harmless, rows};
 use crate::compare::sides::{Block, Line, Pair, Part, Section, Sides, State};
 
 /// From so many columns on the scripts stand beside each other.

@@ -1,7 +1,7 @@
 //! How a piece of text looks: colours by role, control characters made visible, lines broken at a width.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 use crate::ui::text::{char_width, is_unsafe};
 
@@ -48,6 +48,12 @@ pub(super) enum Role {
 }
 
 impl Colours {
+    /// Returns what suits the standard output, unless the caller wants none.
+    pub fn of_output(unwanted: bool) -> Self {
+        let wanted = !unwanted && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        if wanted && io::stdout().is_terminal() { Self::Sixteen } else { Self::None }
+    }
+
     /// Writes a piece of text, which has no control characters any more.
     pub fn write(self, out: &mut dyn Write, role: Role, text: &str) -> io::Result<()> {
         let code = match role {
