@@ -94,14 +94,13 @@ impl Page<'_> {
         }
         if !folded.is_empty() {
             let rows: u64 = folded.iter().map(|table| table.equal).sum();
-            let others = if folded.len() == self.found.tables.len() { "" } else { "other " };
+            let word = if folded.len() == self.found.tables.len() { "table" } else { "other table" };
+            let tables = plural(folded.len() as u64, word);
             writeln!(out)?;
-            writeln!(
-                out,
-                "{}: all {} equal.",
-                plural(folded.len() as u64, &format!("{others}table")),
-                plural(rows, "row")
-            )?;
+            match rows {
+                0 => writeln!(out, "{tables} without rows.")?,
+                rows => writeln!(out, "{tables}: {} equal.", plural(rows, "row"))?,
+            }
         }
         Ok(())
     }
@@ -187,35 +186,41 @@ impl Page<'_> {
         let found = self.found;
         let rows: u64 = found.tables.iter().map(TableAccount::rows).sum();
         writeln!(out)?;
-        let mut parts = Vec::new();
-        let mut part = |rows: u64, one: &str, many: &str| {
-            if rows > 0 {
-                parts.push(format!("{} {}", plural(rows, "row"), if rows == 1 { one } else { many }));
-            }
+        let of_all = |count: u64, one: &str, many: &str| {
+            let verb = if count == 1 { one } else { many };
+            (count > 0).then(|| format!("{} of {} of the first dump {verb}.", self::count(count), plural(rows, "row")))
         };
-        part(found.missing, "is missing", "are missing");
-        part(found.changed, "has other values", "have other values");
-        part(found.new, "is new", "are new");
-        part(found.unreadable.iter().sum(), "cannot be read", "cannot be read");
         let lost = found.tables.iter().filter(|table| table.fields_gone.values().any(|rows| *rows > 0)).count();
-        if lost > 0 {
-            parts.push(format!("values of fields that are gone were lost in {}", plural(lost as u64, "table")));
+        let unreadable = found.unreadable.iter().sum();
+        let sentences: Vec<String> = [
+            of_all(found.missing, "is missing", "are missing"),
+            of_all(found.changed, "has other values", "have other values"),
+            (found.new > 0).then(|| format!("{} only in the second dump.", are(found.new))),
+            (unreadable > 0).then(|| format!("{} not readable.", are(unreadable))),
+            (lost > 0)
+                .then(|| format!("Values were lost with fields that are gone, in {}.", plural(lost as u64, "table"))),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        for sentence in &sentences {
+            self.colours.write(out, Role::Warning, sentence)?;
+            writeln!(out)?;
         }
-        let (role, text) = if parts.is_empty() {
-            let text = match rows {
-                0 => "The first dump has no rows, and neither has the second.".to_owned(),
-                1 => "The only row of the first dump is in the second, with equal values.".to_owned(),
-                rows => format!("All {} rows of the first dump are in the second, with equal values.", count(rows)),
-            };
-            (Role::Text, text)
-        } else {
-            (
-                Role::Warning,
-                format!("Of {} in the first dump and what the second adds: {}.", plural(rows, "row"), parts.join(", ")),
-            )
-        };
-        self.colours.write(out, role, &text)?;
-        writeln!(out)?;
+        if sentences.is_empty() {
+            match rows {
+                0 => writeln!(out, "The first dump has no rows, and neither has the second.")?,
+                1 => writeln!(out, "The only row of the first dump is in the second, with equal values.")?,
+                rows => writeln!(
+                    out,
+                    "All {} rows of the first dump are in the second, with equal values.",
+                    self::count(rows)
+                )?,
+            }
+        }
+        if found.missing > 0 {
+            writeln!(out, "Keep the first dump, and look for the missing rows in the log of the restore.")?;
+        }
         if found.by_lino > 0 {
             let (values, word) = if found.by_lino == 1 { ("has", "row") } else { ("have", "rows") };
             writeln!(
@@ -236,10 +241,13 @@ fn is_plain(table: &TableAccount) -> bool {
     table.is_equal() && table.lino.is_empty() && table.fields_gone.is_empty() && table.fields_new.is_empty()
 }
 
+/// Says in how many rows each field is concerned.
 fn by_field(fields: &BTreeMap<String, u64>) -> String {
-    let parts: Vec<String> =
-        fields.iter().map(|(name, rows)| format!("{} in {}", harmless(name), plural(*rows, "row"))).collect();
-    parts.join(", ")
+    let named = |(name, rows): (&String, &u64)| match rows {
+        0 => format!("{} (no values)", harmless(name)),
+        rows => format!("{} in {}", harmless(name), plural(*rows, "row")),
+    };
+    fields.iter().map(named).collect::<Vec<_>>().join(", ")
 }
 
 fn place(origin: &Origin) -> String {
@@ -259,6 +267,10 @@ const fn ordinal(side: Side) -> &'static str {
         Side::Before => "first",
         Side::After => "second",
     }
+}
+
+fn are(number: u64) -> String {
+    format!("{} {}", plural(number, "row"), if number == 1 { "is" } else { "are" })
 }
 
 fn plural(number: u64, word: &str) -> String {

@@ -20,7 +20,7 @@ use crate::messages::line::plain;
 const READERS: usize = 2;
 /// Rows without counterpart that are named for a table.
 const SAMPLES: usize = 10;
-/// Of so many models or more, some must be the same in two dumps of one application.
+/// Of so many models or more, a third must be the same in two dumps of one application: users and the like are in all.
 const FEW: usize = 5;
 
 /// Accounts for every row of the first dump: a directory, its `restore.py`, or a `snapshot.zip`.
@@ -62,6 +62,9 @@ struct Dump {
 
 impl Dump {
     fn open(path: &Path) -> Result<Self, SnapshotError> {
+        if !path.exists() {
+            return Err(SnapshotError::NoSnapshot { path: path.to_owned(), text: "it does not exist".into() });
+        }
         let (mut source, script, found) = verify::open(path)?;
         let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let mut there = false;
@@ -95,7 +98,7 @@ fn same_application(sides: &[Dump; 2], after: &Path) -> Result<(), SnapshotError
     let [mine, theirs] = [sides[0].models(), sides[1].models()];
     let fewer = mine.len().min(theirs.len());
     let common = mine.intersection(&theirs).count();
-    if fewer >= FEW && 4 * common < fewer {
+    if fewer >= FEW && 3 * common < fewer {
         let text = format!(
             "only {common} of its {} models are among the {} models of the first dump, so it is of another application",
             theirs.len(),
@@ -168,19 +171,19 @@ fn table(plan: &Plan, files: [&[String]; 2], sources: &mut [Source; 2]) -> Resul
     for (side, feed) in [(Side::Before, mine), (Side::After, theirs)] {
         let announced = feed.announced();
         for (file, message) in feed.troubles() {
-            matcher.problem(side, file, None, message);
+            matcher.problem(side, file, None, &message);
         }
         let rows = matcher.rows(side);
         if let Some((count, file)) = announced.filter(|(count, _)| *count != rows) {
             let message =
                 format!("Table {} should have {count} rows and has {rows}: the dump is not whole.", plan.table);
-            matcher.problem(side, file, None, message);
+            matcher.problem(side, file, None, &message);
         }
     }
     let joined = matcher.join();
     look_again(&mut matcher, &joined, files, sources)?;
     doubles(&mut matcher, plan, files, sources)?;
-    Ok(matcher.conclude(joined))
+    Ok(matcher.conclude(&joined))
 }
 
 /// Reads the rows again whose values have to be looked at.
@@ -227,13 +230,13 @@ fn doubles(
         for (at, name) in files.get(side as usize).into_iter().copied().flatten().enumerate() {
             let subject = Subject { name, table: &plan.table, key: plan.key(side) };
             for problem in source.with(name, |file| subject.doubles(file, &wanted, &mut seen))?.unwrap_or_default() {
-                matcher.problem(side, at, problem.line, problem.message);
+                matcher.problem(side, at, problem.line, &problem.message);
                 told = true;
             }
         }
         if !told {
             let message = format!("Table {} has keys that come twice.", plan.table);
-            matcher.problem(side, 0, None, message);
+            matcher.problem(side, 0, None, &message);
         }
     }
     Ok(())
@@ -263,7 +266,7 @@ fn conclude(sides: [Dump; 2], read: Vec<Concluded>) -> Account {
         tables.push(one.account);
     }
     let [mine, theirs] = &sides;
-    for table in tables.iter_mut().filter(|table| table.missing > 0) {
+    for table in tables.iter_mut().filter(|table| table.missing > 0 && table.unreadable[1] == 0) {
         table.explained = explained(&table.table, !theirs.files(&table.table).is_empty()).map(str::to_owned);
     }
     let names: Vec<String> = tables.iter().map(|table| table.table.clone()).collect();

@@ -242,21 +242,17 @@ impl Archive {
             return Err(io::Error::other("it would become far too large"));
         }
         let (deflated, start) = (entry.compression() == CompressionMethod::Deflated, entry.data_start());
-        match start.filter(|_| deflated && !entry.encrypted()) {
-            Some(at) => {
-                drop(entry);
-                let file = Shared { file: Arc::clone(&self.file), at }.take(packed);
-                let from = DeflateDecoder::new(BufReader::with_capacity(INPUT, file));
-                let from = Summed { from, sum: crc32fast::Hasher::new() };
-                Ok(Box::new(Entry { from, left: size, sum }))
-            }
-            None => {
-                drop(entry);
-                let mut bytes = Vec::new();
-                self.unpack(index, |entry| entry.read_to_end(&mut bytes))?;
-                Ok(Box::new(io::Cursor::new(bytes)))
-            }
+        let start = start.filter(|_| deflated && !entry.encrypted());
+        drop(entry);
+        if let Some(at) = start {
+            let file = Shared { file: Arc::clone(&self.file), at }.take(packed);
+            let from = DeflateDecoder::new(BufReader::with_capacity(INPUT, file));
+            let from = Summed { from, sum: crc32fast::Hasher::new() };
+            return Ok(Box::new(Entry { from, left: size, sum }));
         }
+        let mut bytes = Vec::new();
+        self.unpack(index, |entry| entry.read_to_end(&mut bytes))?;
+        Ok(Box::new(io::Cursor::new(bytes)))
     }
 
     fn others(&mut self, files: &BTreeSet<&str>) -> Vec<usize> {

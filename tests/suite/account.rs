@@ -212,11 +212,12 @@ fn bad_input_is_told_with_its_place_and_a_way_out() {
         String::from_utf8(output.stderr).unwrap().replace(&*dir.path().to_string_lossy(), "DIR")
     };
     let noi = fixture("noi-25.1.1");
-    let message = refused(&noi, &fixture("26.10.8"));
+    let other = copy("26.10.8", &dir, &[("restore.py", "resolve_model(\"", "resolve_model(\"x")]);
+    let message = refused(&noi, &other);
     assert!(message.contains("is of another application"), "{message}");
     let message = refused(&fixture("noi-26.9.2-simulated"), &noi);
     assert!(message.contains("it was made with --simulate"), "{message}");
-    assert!(refused(&dir.path().join("nowhere"), &noi).contains("DIR/nowhere"));
+    assert!(refused(&dir.path().join("nowhere"), &noi).contains("DIR/nowhere is no snapshot: it does not exist"));
     let empty = dir.path().join("empty");
     fs::create_dir(&empty).unwrap();
     assert!(refused(&noi, &empty).contains("DIR/empty is no snapshot: it has no restore.py"));

@@ -32,7 +32,7 @@ pub(super) struct Counted {
 }
 
 impl Counted {
-    pub fn problem(&mut self, side: Side, path: String, line: Option<u64>, message: String) {
+    pub fn problem(&mut self, side: Side, path: String, line: Option<u64>, message: &str) {
         *self.listed.of_mut(side) += 1;
         if *self.listed.of(side) <= LISTED {
             let message = crate::messages::line::plain(message.as_bytes()).chars().take(SHOWN).collect();

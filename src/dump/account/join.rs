@@ -27,6 +27,7 @@ pub struct Joined {
 
 impl Joined {
     /// Returns the pairs to look at, in the order of the first dump.
+    #[must_use]
     pub fn pairs(&self) -> impl ExactSizeIterator<Item = Pair> {
         self.mine
             .iter()
@@ -36,6 +37,7 @@ impl Joined {
 
     /// Returns the rows without counterpart whose place and perhaps key have to be read again, in the order of the
     /// file: those that are named as examples, and missing ones whose key is a text.
+    #[must_use]
     pub fn lonely(&self, samples: usize) -> [Vec<Place>; 2] {
         let missing = self.mine.get(self.pairs..).unwrap_or_default();
         let texts = missing.iter().map(|entry| Place::unpacked(entry.place)).filter(|(_, text)| *text);
@@ -131,7 +133,7 @@ impl Matcher<'_> {
 
     /// Concludes, when all that was left to do is done.
     #[must_use]
-    pub fn conclude(self, joined: Joined) -> Concluded {
+    pub fn conclude(self, joined: &Joined) -> Concluded {
         let missing = joined.mine.get(joined.pairs..).unwrap_or_default();
         let mut numbers: Vec<i64> = missing.iter().filter_map(number).collect();
         numbers.sort_unstable();

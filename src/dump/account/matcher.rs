@@ -140,7 +140,7 @@ impl<'a> Matcher<'a> {
     }
 
     /// Adds a problem of a file.
-    pub fn problem(&mut self, side: Side, file: usize, line: Option<u64>, message: String) {
+    pub fn problem(&mut self, side: Side, file: usize, line: Option<u64>, message: &str) {
         let path = self.heads.name(side, u32::try_from(file).unwrap_or(u32::MAX));
         self.counted.problem(side, path, line, message);
     }
@@ -199,7 +199,7 @@ impl<'a> Matcher<'a> {
                 *self.counted.rows.of_mut(side) += 1;
                 *self.counted.unreadable.of_mut(side) += 1;
             }
-            self.problem(side, cursor.place.file as usize, Some(cursor.line), message.to_owned());
+            self.problem(side, cursor.place.file as usize, Some(cursor.line), message);
         }
         cursor.pass(text.len());
         None
@@ -238,14 +238,14 @@ impl<'a> Matcher<'a> {
     /// Splits two rows into their values; tells it when one of them has a wrong number.
     fn values<'b>(&mut self, arguments: Both<&'b [u8]>, origins: &Both<Origin>) -> Option<Both<Vec<&'b [u8]>>> {
         let mut split = Side::BOTH.map(|side| {
-            let values = self.plan.split(side, *arguments.of(side));
+            let values = self.plan.split(side, arguments.of(side));
             if values.is_none() {
                 let expected = self.plan.values.of(side).unwrap_or_default();
                 let message = format!(
                     "The row cannot be compared: it has not {expected} values, as the create function in restore.py takes."
                 );
                 let origin = origins.of(side);
-                self.counted.problem(side, origin.file.clone(), Some(origin.line), message);
+                self.counted.problem(side, origin.file.clone(), Some(origin.line), &message);
             }
             values
         });
@@ -265,23 +265,22 @@ impl<'a> Matcher<'a> {
             }
             match same::compare([before, after], field.kind, self.plan.languages.as_deref()) {
                 Ok(Relation::Equal) => {}
-                Ok(relation) => match relation.reason().or_else(|| field.reason?.explains([before, after])) {
-                    Some(reason) => {
+                Ok(relation) => {
+                    if let Some(reason) = relation.reason().or_else(|| field.reason?.explains([before, after])) {
                         by_lino = true;
                         *self.counted.lino.entry((reason, index)).or_default() += 1;
-                    }
-                    None => {
+                    } else {
                         fields.push(index);
                         if let Some(rows) = self.counted.fields.get_mut(index) {
                             *rows += 1;
                         }
                     }
-                },
+                }
                 Err((side, problem)) => {
                     whole = false;
                     let message = format!("The value of {} cannot be read: {}.", field.name, problem.text);
                     let origin = origins.of(side);
-                    self.counted.problem(side, origin.file.clone(), Some(origin.line), message);
+                    self.counted.problem(side, origin.file.clone(), Some(origin.line), &message);
                 }
             }
         }
@@ -376,7 +375,7 @@ impl<'a> Matcher<'a> {
         };
         let Some(place) = row.place.packed(text) else {
             *self.counted.unreadable.of_mut(side) += 1;
-            let message = "The file is too large for an account.".to_owned();
+            let message = "The file is too large for an account.";
             return self.problem(side, row.place.file as usize, Some(row.line), message);
         };
         let mut hasher = self.hashes.build_hasher();

@@ -128,7 +128,7 @@ fn number(before: &Value<'_>, after: &Value<'_>) -> Relation {
 #[derive(PartialEq, Eq)]
 struct Digits {
     negative: bool,
-    digits: Vec<u8>,
+    significant: Vec<u8>,
     exponent: i64,
 }
 
@@ -169,9 +169,9 @@ fn decimal(text: &str) -> Option<Digits> {
     let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
     digits.drain(..zeros);
     if digits.is_empty() {
-        return Some(Digits { negative: false, digits, exponent: 0 });
+        return Some(Digits { negative: false, significant: digits, exponent: 0 });
     }
-    Some(Digits { negative, digits, exponent })
+    Some(Digits { negative, significant: digits, exponent })
 }
 
 /// Compares the texts of the languages that both dumps have.
