@@ -155,6 +155,13 @@ pub fn run() {
         longer.push_time(timed(&mut account("longer"), 1));
         sort.push_time(timed(&mut shell(SORT, [&dir("plain"), &dir("shuffled")], place.path()), 0));
     }
+    let output = account("shuffled").stdin(Stdio::null()).output().unwrap();
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let [same, changed, missing, new] =
+        ["equal", "changed", "missing", "new"].map(|name| found[name].as_u64().unwrap());
+    assert_eq!([same + changed, missing, new], [rows, 0, 0]);
+    // Of the few words that a person's row is made of, the same may have come again.
+    assert!((rows * 9 / 10..=rows).contains(&(changed * CHANGED)), "{changed} rows changed");
     let judged = |yes: bool| if yes { "yes" } else { "NO" };
     let within = equal.ratio(&cmp);
     let faster = sort.ratio(&shuffled);

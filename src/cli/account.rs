@@ -25,7 +25,7 @@ pub async fn run(args: &args::Account, site: Option<&Site>, out: &mut dyn Write)
     let mut known = Known::default();
     if let Some(site) = site {
         let facts = site::facts::ask(site).await.map_err(|error| error.tell())?;
-        known.keys = facts.dumped_models().map(|model| (model.table.clone(), model.pk.clone())).collect();
+        known = snapshot::known(&facts);
     }
     let found = snapshot::account_knowing(&args.before, &args.after, &known).map_err(|error| error.tell())?;
     let mut out = BufWriter::new(out);

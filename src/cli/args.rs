@@ -38,7 +38,7 @@ pub enum Command {
     /// The second dump is one that was made after the first was restored. A row is known by its table and its primary
     /// key; the order of rows, the files they are in and how values are spelled mean nothing. What Lino itself changes
     /// while it restores is told apart. No values are shown: only keys, fields, files and lines. With --site, primary
-    /// keys are those of the site's models; else they are found by their names.
+    /// keys, and which times Django sets itself, are those of the site's models; else they are found by their names.
     Account(Account),
     /// Prove that a snapshot is complete and readable; with --site, that it is what the database holds. Only reads.
     Verify(Verify),

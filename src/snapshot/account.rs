@@ -15,6 +15,7 @@ use super::verify::{self, SnapshotError};
 use crate::dump::account::{Account, Concluded, Fault, Heads, Joined, Known, Matcher, Plan, Side, explained};
 use crate::dump::{Keys, Script};
 use crate::messages::line::plain;
+use crate::site::Facts;
 
 /// How many tables are read at the same time. Old servers have two cores, and a disk that likes no more.
 const READERS: usize = 2;
@@ -48,6 +49,18 @@ pub fn account_knowing(before: &Path, after: &Path, known: &Known) -> Result<Acc
         .collect();
     let read = read(&sides, &plans)?;
     Ok(conclude(sides, read))
+}
+
+/// Returns what the site's own models say about its tables.
+#[must_use]
+pub fn known(facts: &Facts) -> Known {
+    let mut known = Known::default();
+    for model in facts.dumped_models() {
+        known.keys.insert(model.table.clone(), model.pk.clone());
+        let saved = model.fields.iter().filter(|field| field.auto_now).map(|field| field.attname.clone());
+        known.saved.insert(model.table.clone(), saved.collect());
+    }
+    known
 }
 
 /// A dump that was opened.

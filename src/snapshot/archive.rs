@@ -241,12 +241,16 @@ impl Archive {
         if size > LARGEST || size / RATIO > packed.max(1) {
             return Err(io::Error::other("it would become far too large"));
         }
-        let (deflated, start) = (entry.compression() == CompressionMethod::Deflated, entry.data_start());
-        let start = start.filter(|_| deflated && !entry.encrypted());
+        let method = entry.compression();
+        let known = matches!(method, CompressionMethod::Deflated | CompressionMethod::Stored) && !entry.encrypted();
+        let start = entry.data_start().filter(|_| known);
         drop(entry);
         if let Some(at) = start {
-            let file = Shared { file: Arc::clone(&self.file), at }.take(packed);
-            let from = DeflateDecoder::new(BufReader::with_capacity(INPUT, file));
+            let file = BufReader::with_capacity(INPUT, Shared { file: Arc::clone(&self.file), at }.take(packed));
+            let from: Box<dyn Read + Send> = match method {
+                CompressionMethod::Stored => Box::new(file),
+                _ => Box::new(DeflateDecoder::new(file)),
+            };
             let from = Summed { from, sum: crc32fast::Hasher::new() };
             return Ok(Box::new(Entry { from, left: size, sum }));
         }

@@ -10,7 +10,7 @@ mod script;
 mod verify;
 
 pub use crate::dump::{Key, Keys};
-pub use account::{account, account_knowing};
+pub use account::{account, account_knowing, known};
 pub use archive::same_as_directory;
 pub use database::compare_with_database;
 pub use script::{DumpScript, read_script};

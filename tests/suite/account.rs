@@ -149,6 +149,19 @@ fn a_dump_that_a_newer_lino_restored_has_all_rows_with_other_fields() {
 }
 
 #[test]
+fn times_that_django_sets_itself_are_set_apart_when_the_site_says_which() {
+    let shop = Shop::new_with_schema("remembered");
+    let (before, after) = round_trip(&shop);
+    let (status, found) = as_json(&before, &after);
+    let notes = table(&found, "shop_note")["changed"].as_u64().unwrap();
+    assert_eq!((status, &table(&found, "shop_note")["fields"], notes > 0), (Some(1), &json!({"created": notes}), true));
+    let output = account(&before, &after, &["--json", "--site", shop.dir.to_str().unwrap()]);
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &found["changed"], &found["by_lino"]), (Some(0), &json!(0), &json!(notes)));
+    assert_eq!(table(&found, "shop_note")["lino"], json!({"save_times": {"created": notes}}));
+}
+
+#[test]
 fn recorded_dumps_are_equal_to_themselves_in_any_form() {
     let dir = TempDir::new().unwrap();
     for name in ["1.7.0", "26.10.8", "noi-25.1.1"] {
