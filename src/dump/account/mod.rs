@@ -15,6 +15,7 @@ mod found;
 mod join;
 mod line;
 mod matcher;
+mod pair;
 mod plan;
 mod same;
 
