@@ -10,6 +10,7 @@
     reason = "a measurement stops at the first surprise, and prints what it found"
 )]
 
+mod account;
 mod compare;
 mod first_frame;
 mod lines;
@@ -24,13 +25,14 @@ mod verify;
 /// A measurement: its name on the command line, and what runs it.
 type Bench = (&'static str, fn());
 
-const ALL: [Bench; 6] = [
+const ALL: [Bench; 7] = [
     ("first-frame", first_frame::run),
     ("lines", lines::run),
     ("memory", memory::run),
     ("share", share::run),
     ("verify", verify::run),
     ("compare", compare::run),
+    ("account", account::run),
 ];
 
 /// How many rounds are measured: what `--rounds=N` says, else as many as usual.

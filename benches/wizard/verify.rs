@@ -17,9 +17,9 @@ use super::table::{self, Series};
 
 const ROUNDS: usize = 5;
 /// How many rows `dump2py` puts into a file.
-const FILE: u64 = 50_000;
+pub(super) const FILE: u64 = 50_000;
 /// The tables: name, its arguments, rows.
-const TABLES: [(&str, u64); 3] =
+pub(super) const TABLES: [(&str, u64); 3] =
     [("contacts_partner", 1_500_000), ("contacts_person", 1_500_000), ("comments_comment", 1_000_000)];
 
 /// Words of which names and texts are made; some need more than one byte a letter, as in real ones.
@@ -43,10 +43,11 @@ const WORDS: [&str; 16] = [
 ];
 
 /// Pseudo-random numbers (Lehmer); always the same.
-struct Dice(u64);
+pub(super) struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
+    /// Throws it.
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_mul(0xda94_2042_e4dd_58b5).wrapping_add(1);
         (self.0 >> 33) % limit
     }
@@ -56,7 +57,8 @@ impl Dice {
     }
 }
 
-fn row(table: &str, key: u64, dice: &mut Dice, into: &mut String) {
+/// Writes a row as `dump2py` does.
+pub(super) fn row(table: &str, key: u64, dice: &mut Dice, into: &mut String) {
     let (one, other) = (dice.word(), dice.word());
     match table {
         "contacts_partner" => {

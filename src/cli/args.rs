@@ -33,6 +33,13 @@ pub enum Command {
     Check(Output),
     /// Compare two dump scripts: what differs between two versions, and where.
     Compare(Compare),
+    /// Account for every row of a dump: which are equal in a second one, changed, or missing. Only reads.
+    ///
+    /// The second dump is one that was made after the first was restored. A row is known by its table and its primary
+    /// key; the order of rows, the files they are in and how values are spelled mean nothing. What Lino itself changes
+    /// while it restores is told apart. No values are shown: only keys, fields, files and lines. With --site, primary
+    /// keys, and which times Django sets itself, are those of the site's models; else they are found by their names.
+    Account(Account),
     /// Prove that a snapshot is complete and readable; with --site, that it is what the database holds. Only reads.
     Verify(Verify),
     /// Load a snapshot with the new version into a scratch database: tells every row that it refuses, and why. The
@@ -129,6 +136,24 @@ pub struct Compare {
     /// Print text, side by side when the terminal has 100 columns (the default).
     #[arg(long)]
     pub text: bool,
+    /// Without colours, also on a terminal.
+    #[arg(long)]
+    pub no_color: bool,
+}
+
+/// Options of `account`.
+#[derive(Debug, Args)]
+pub struct Account {
+    /// The dump whose rows are accounted for: a dump directory, its restore.py, or a snapshot.zip.
+    pub before: PathBuf,
+    /// The dump made after it was restored.
+    pub after: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Also list the tables whose rows are all equal.
+    #[arg(long, conflicts_with = "json")]
+    pub all: bool,
     /// Without colours, also on a terminal.
     #[arg(long)]
     pub no_color: bool,

@@ -2,7 +2,6 @@
 //! nothing about one: scripts do not show everything that matters.
 
 mod beside;
-mod paint;
 mod parts;
 mod report;
 
@@ -13,9 +12,9 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use self::paint::{Colours, Look};
 use self::parts::Left;
 use super::args;
+use super::paint::{Colours, Look};
 use super::unprintable;
 use crate::compare::scripts::{self, Comparison};
 use crate::compare::sides::{Sides, Text};
@@ -144,11 +143,10 @@ fn look(args: &args::Compare) -> Look {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).filter(|columns| *columns > 0);
     // Asked without a terminal, crossterm starts other programs to find one.
     let size = || terminal.then(crossterm::terminal::size)?.ok().map(|(columns, _)| usize::from(columns));
-    let coloured = terminal && !args.no_color && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     Look {
         // Narrower ones are wrapped by the terminal.
         columns: columns.or_else(size).unwrap_or(COLUMNS).max(40),
-        colours: if coloured { Colours::Sixteen } else { Colours::None },
+        colours: Colours::of_output(args.no_color),
     }
 }
 

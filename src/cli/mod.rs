@@ -1,10 +1,12 @@
 //! The command line: one file per subcommand; this one parses, dispatches and turns errors into exit statuses.
 
+mod account;
 mod args;
 mod compare;
 pub mod demo;
 pub mod init;
 mod inspect;
+mod paint;
 mod rehearse;
 mod run;
 mod verify;
@@ -53,6 +55,10 @@ fn dispatch(cli: Cli) -> Result<u8, Report> {
                 .map_err(|error| unprintable(&error))?;
             Ok(0)
         }
+        Some(Command::Account(args)) => block_on(async move {
+            let site = site.map(|site| inspect::find(Some(&site))).transpose()?;
+            account::run(&args, site.as_ref(), &mut io::stdout().lock()).await
+        }),
         Some(Command::Compare(args)) => compare::run(&args, &mut io::stdout().lock()),
         Some(Command::Verify(args)) => block_on(async move {
             let format = if args.json { Format::Json } else { Format::Text };

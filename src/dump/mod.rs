@@ -2,8 +2,10 @@
 //!
 //! A row is always one line, since Python's `repr` escapes line ends. Nothing here opens a file.
 
+pub mod account;
 pub mod edit;
 mod function;
+mod keys;
 pub mod literal;
 mod number;
 mod parameters;
@@ -18,6 +20,7 @@ mod value;
 mod written;
 
 pub use function::Function;
+pub use keys::{Key, Keys};
 pub use parameters::{Conversion, Parameter, Parameters};
 pub use place::{Lines, Problem};
 pub use rows::{Heading, Row, Rows, announced, others};

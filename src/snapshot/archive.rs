@@ -50,6 +50,7 @@ impl Read for Content<'_> {
 #[derive(Clone)]
 pub(super) struct Archive {
     path: PathBuf,
+    file: Arc<File>,
     zip: ZipArchive<Shared>,
     /// Directory of `restore.py` in the archive, with its slash, or empty.
     prefix: String,
@@ -135,6 +136,30 @@ impl Source {
         }
     }
 
+    /// Opens a file of the snapshot to be read at leisure; none when it is not there. In an archive reading fails at its
+    /// end when its checksum is wrong.
+    pub fn file(&mut self, name: &str) -> Result<Option<Box<dyn Read + Send>>, SnapshotError> {
+        if !is_harmless(name) {
+            return Ok(None);
+        }
+        match self {
+            Self::Directory(dir) => {
+                let path = dir.join(name);
+                match File::open(&path) {
+                    Ok(file) => Ok(Some(Box::new(file))),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                    Err(error) => Err(unreadable(&path, error)),
+                }
+            }
+            Self::Archive(archive) => {
+                let Some(index) = archive.zip.index_for_name(&format!("{}{name}", archive.prefix)) else {
+                    return Ok(None);
+                };
+                archive.entry(index).map(Some).map_err(|error| unreadable(&archive.path, format!("{name}: {error}")))
+            }
+        }
+    }
+
     /// Returns the size of a file in bytes, as the directory or the archive tells it; none when it is not there.
     pub fn size(&mut self, name: &str) -> Result<Option<u64>, SnapshotError> {
         match self {
@@ -172,8 +197,9 @@ impl Source {
 impl Archive {
     fn open(path: &Path) -> Result<Self, SnapshotError> {
         let file = File::open(path).map_err(|error| unreadable(path, error))?;
-        let file = Shared { file: Arc::new(file), at: 0 };
-        let mut zip = ZipArchive::new(file).map_err(|error| unreadable(path, error))?;
+        let file = Arc::new(file);
+        let mut zip =
+            ZipArchive::new(Shared { file: Arc::clone(&file), at: 0 }).map_err(|error| unreadable(path, error))?;
         let mut problems = Vec::new();
         let mut prefix: Option<String> = None;
         for index in 0..zip.len() {
@@ -197,7 +223,7 @@ impl Archive {
             }
         }
         let prefix = prefix.unwrap_or_default();
-        Ok(Self { path: path.to_owned(), zip, prefix, problems, whole: Whole::default() })
+        Ok(Self { path: path.to_owned(), file, zip, prefix, problems, whole: Whole::default() })
     }
 
     fn with<T>(
@@ -233,6 +259,30 @@ impl Archive {
         let mut unpacked = Summed { from: DeflateDecoder::new(packed), sum: crc32fast::Hasher::new() };
         let found = whole(&mut unpacked, size, read)?;
         if unpacked.sum.finalize() == checksum { Ok(found) } else { Err(io::Error::other("Invalid checksum")) }
+    }
+
+    fn entry(&mut self, index: usize) -> io::Result<Box<dyn Read + Send>> {
+        let entry = self.zip.by_index_raw(index).map_err(io::Error::other)?;
+        let (size, packed, sum) = (entry.size(), entry.compressed_size(), entry.crc32());
+        if size > LARGEST || size / RATIO > packed.max(1) {
+            return Err(io::Error::other("it would become far too large"));
+        }
+        let method = entry.compression();
+        let known = matches!(method, CompressionMethod::Deflated | CompressionMethod::Stored) && !entry.encrypted();
+        let start = entry.data_start().filter(|_| known);
+        drop(entry);
+        if let Some(at) = start {
+            let file = BufReader::with_capacity(INPUT, Shared { file: Arc::clone(&self.file), at }.take(packed));
+            let from: Box<dyn Read + Send> = match method {
+                CompressionMethod::Stored => Box::new(file),
+                _ => Box::new(DeflateDecoder::new(file)),
+            };
+            let from = Summed { from, sum: crc32fast::Hasher::new() };
+            return Ok(Box::new(Entry { from, left: size, sum }));
+        }
+        let mut bytes = Vec::new();
+        self.unpack(index, |mut entry| entry.read_to_end(&mut bytes))?;
+        Ok(Box::new(io::Cursor::new(bytes)))
     }
 
     fn others(&mut self, files: &BTreeSet<&str>) -> Vec<usize> {
@@ -275,6 +325,30 @@ impl<R: Read> Read for Summed<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.from.read(into)?;
         self.sum.update(into.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}
+
+/// An entry that is read at leisure, and checked when its end is reached.
+struct Entry<R> {
+    from: Summed<R>,
+    /// Bytes that are still to come.
+    left: u64,
+    /// Its checksum.
+    sum: u32,
+}
+
+impl<R: Read> Read for Entry<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.from.read(into)?;
+        self.left = self
+            .left
+            .checked_sub(count as u64)
+            .filter(|left| count > 0 || into.is_empty() || *left == 0)
+            .ok_or_else(|| io::Error::other("its size is not the one announced"))?;
+        if count == 0 && !into.is_empty() && self.from.sum.clone().finalize() != self.sum {
+            return Err(io::Error::other("Invalid checksum"));
+        }
         Ok(count)
     }
 }

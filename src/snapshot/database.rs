@@ -1,7 +1,7 @@
 //! Compares a verified snapshot with the database that it was made from: same tables, same rows, same keys.
 
-use super::keys::Key;
 use super::verify::Verification;
+use crate::dump::Key;
 use crate::site::{Db, DbError, Facts};
 
 /// Keys that are named for a table; more are only counted.

@@ -4,9 +4,8 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use super::archive::Content;
-use super::keys::Key;
 use super::verify::{LISTED, Problem};
-use crate::dump::{Heading, Row, Rows, announced, literal};
+use crate::dump::{Heading, Key, Row, Rows, announced, literal};
 
 /// How much is looked at at once; fits into the cache of a core, so that what was unpacked is read again for nothing.
 const BLOCK: usize = 1 << 20;
@@ -155,46 +154,66 @@ impl Default for Block {
     }
 }
 
+impl Block {
+    /// Returns what [`Filling::next`] has put there.
+    pub fn get(&self, filled: Range<usize>) -> &[u8] {
+        self.0.get(filled).unwrap_or_default()
+    }
+}
+
 /// Gives a file in blocks of whole lines; only its last line may have no end.
 pub(super) struct Lines<'a> {
-    buffer: &'a mut Vec<u8>,
-    /// What was read and not given yet.
-    filled: Range<usize>,
-    ended: bool,
+    block: &'a mut Block,
+    filling: Filling,
 }
 
 impl<'a> Lines<'a> {
     /// Begins a file.
-    pub const fn new(block: &'a mut Block) -> Self {
-        Self { buffer: &mut block.0, filled: 0..0, ended: false }
+    pub fn new(block: &'a mut Block) -> Self {
+        Self { block, filling: Filling::default() }
     }
 
     /// Reads on; none when the file has ended.
     pub fn next<'s, 'f: 's>(&'s mut self, from: &mut Content<'f>) -> io::Result<Option<&'s [u8]>> {
         match from {
             Content::Whole(rest) => Ok(cut(rest, BLOCK)),
-            Content::Pieces(from) => self.fill(*from),
+            Content::Pieces(from) => {
+                let filled = self.filling.next(self.block, *from)?;
+                Ok(filled.map(|filled| self.block.get(filled)))
+            }
         }
     }
+}
 
-    fn fill(&mut self, from: &mut dyn Read) -> io::Result<Option<&[u8]>> {
-        self.buffer.copy_within(self.filled.clone(), 0);
+/// How far a block is filled with a file.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filling {
+    /// What was read and not given yet.
+    filled: Range<usize>,
+    ended: bool,
+}
+
+impl Filling {
+    /// Reads on, and tells where in the block the next whole lines are; none when the file has ended.
+    pub fn next(&mut self, block: &mut Block, from: &mut dyn Read) -> io::Result<Option<Range<usize>>> {
+        let buffer = &mut block.0;
+        buffer.copy_within(self.filled.clone(), 0);
         self.filled = 0..self.filled.len();
         // Where to look for the end of a line: what is before was looked at.
         let mut looked = 0;
         loop {
             if self.ended {
                 let rest = std::mem::take(&mut self.filled);
-                return Ok(if rest.is_empty() { None } else { self.buffer.get(rest) });
+                return Ok(if rest.is_empty() { None } else { Some(rest) });
             }
-            if self.filled.end == self.buffer.len() {
+            if self.filled.end == buffer.len() {
                 // A line that is longer than the block.
-                if self.buffer.len() >= LONGEST {
+                if buffer.len() >= LONGEST {
                     return Err(io::Error::other("a line of it is longer than any row can be"));
                 }
-                self.buffer.resize(2 * self.buffer.len(), 0);
+                buffer.resize(2 * buffer.len(), 0);
             }
-            let free = self.buffer.get_mut(self.filled.end..).unwrap_or_default();
+            let free = buffer.get_mut(self.filled.end..).unwrap_or_default();
             match from.read(free) {
                 Ok(0) => self.ended = true,
                 Ok(count) => self.filled.end += count,
@@ -202,14 +221,14 @@ impl<'a> Lines<'a> {
                 Err(error) => return Err(error),
             }
             // A short read is cheaper to fill up than to carry on.
-            if !self.ended && self.filled.end < self.buffer.len() {
+            if !self.ended && self.filled.end < buffer.len() {
                 continue;
             }
-            let new = self.buffer.get(looked..self.filled.end).unwrap_or_default();
+            let new = buffer.get(looked..self.filled.end).unwrap_or_default();
             if let Some(at) = memchr::memrchr(b'\n', new) {
                 let end = looked + at + 1;
                 self.filled.start = end;
-                return Ok(self.buffer.get(..end));
+                return Ok(Some(0..end));
             }
             looked = self.filled.end;
         }

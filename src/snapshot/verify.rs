@@ -9,9 +9,8 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::archive::Source;
-use super::keys::Keys;
 use super::scan::{Block, Scan, Subject};
-use crate::dump::{Load, Script, Tolerated};
+use crate::dump::{Keys, Load, Script, Tolerated};
 use crate::error::{Kind, Report, Tell};
 
 /// The file that marks a simulated dump, whose script would empty the database; `assets/python/simulate.py` writes it.
@@ -117,6 +116,13 @@ impl Tell for SnapshotError {
 /// Verifies a directory or a `snapshot.zip`. `key_arguments` names, by table, the argument that holds the primary
 /// key; for other tables it is the first.
 pub fn verify(path: &Path, key_arguments: &BTreeMap<String, String>) -> Result<Verification, SnapshotError> {
+    let (source, script, mut found) = open(path)?;
+    Reading::new(&script, key_arguments).read(source, &mut found)?;
+    Ok(found)
+}
+
+/// Opens a directory or archive and reads its script; says what is wrong with them.
+pub(super) fn open(path: &Path) -> Result<(Source, Script, Verification), SnapshotError> {
     let mut source = Source::open(path)?;
     let mut found = Verification { problems: source.problems(), ..Verification::default() };
     if source.read(MARK)?.is_some() {
@@ -138,8 +144,7 @@ pub fn verify(path: &Path, key_arguments: &BTreeMap<String, String>) -> Result<V
     }
     found.source_version.clone_from(&script.source_version);
     check_script(&mut found, &script);
-    Reading::new(&script, key_arguments).read(source, &mut found)?;
-    Ok(found)
+    Ok((source, script, found))
 }
 
 fn check_script(found: &mut Verification, script: &Script) {

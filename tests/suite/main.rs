@@ -1,5 +1,6 @@
 //! The suite: real processes, real terminals, real sites.
 
+mod account;
 mod architecture;
 mod catalogue;
 mod compare;

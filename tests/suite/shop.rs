@@ -46,6 +46,11 @@ impl Shop {
         Self::make("sqlite", &["--schema-after", changes])
     }
 
+    /// Builds the site on SQLite as the new version makes one, with these changes of the models.
+    pub fn new_with_schema(changes: &str) -> Self {
+        Self::make("sqlite", &["--env", "new", "--schema", changes])
+    }
+
     /// Builds the site on SQLite so that only the application is upgraded, with these changes of the models.
     pub fn of_one_lino(changes: &str) -> Self {
         Self::make("sqlite", &["--env", "new", "--shop", "1.0", "--schema-after", changes])

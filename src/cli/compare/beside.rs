@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use super::paint::{Look, Role, Row, harmless, is_plain, rows};
+use crate::cli::paint::{Look, Role, Row, harmless, is_plain, rows};
 use crate::compare::sides::{Block, Line, Pair, Part, Section, Sides, State};
 
 /// From so many columns on the scripts stand beside each other.

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::beside::Page;
-use super::paint::Look;
+use crate::cli::paint::Look;
 use crate::compare::sides::Sides;
 
 /// Parts that a thread takes at once.
@@ -61,8 +61,8 @@ pub(super) fn ordered(written: &[Written]) -> impl Iterator<Item = &[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::paint::Colours;
     use super::*;
+    use crate::cli::paint::Colours;
     use crate::dump::Script;
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::paint::{Look, Role, harmless};
 use super::{Verdict, real};
+use crate::cli::paint::{Look, Role, harmless};
 use crate::compare::scripts::Comparison;
 use crate::compare::{Change, Class, Subject};
 use crate::snapshot::DumpScript;

@@ -1,6 +1,7 @@
 //! How a piece of text looks: colours by role, control characters made visible, lines broken at a width.
 
 use std::borrow::Cow;
+use std::io::{self, IsTerminal, Write};
 
 use crate::ui::text::{char_width, is_unsafe};
 
@@ -47,6 +48,12 @@ pub(super) enum Role {
 }
 
 impl Colours {
+    /// Returns what suits the standard output, unless the caller wants none.
+    pub fn of_output(unwanted: bool) -> Self {
+        let wanted = !unwanted && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        if wanted && io::stdout().is_terminal() { Self::Sixteen } else { Self::None }
+    }
+
     /// Adds a piece of text, which has no control characters any more, to a page.
     pub fn add(self, page: &mut Vec<u8>, role: Role, text: &str) {
         if !text.is_empty() {
@@ -83,6 +90,13 @@ impl Colours {
             (Self::Sixteen, Role::NewWord) => "1;4;32",
             (Self::Sixteen, Role::Warning) => "33",
         })
+    }
+
+    /// Writes a piece of text, which has no control characters any more.
+    pub fn write(self, out: &mut dyn Write, role: Role, text: &str) -> io::Result<()> {
+        let mut page = Vec::with_capacity(text.len() + 12);
+        self.add(&mut page, role, text);
+        out.write_all(&page)
     }
 }
 

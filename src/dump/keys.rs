@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use roaring::RoaringTreemap;
 
-use crate::dump::literal;
+use super::literal;
 
 /// A key, as far as it must be known to find it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +29,14 @@ impl Key {
                 Self::Text(hasher.finish())
             }
         }
+    }
+
+    /// Makes a key of what Python wrote for a value of another kind.
+    #[must_use]
+    pub fn of_bytes(raw: &[u8]) -> Self {
+        let mut hasher = DefaultHasher::new();
+        raw.hash(&mut hasher);
+        Self::Text(hasher.finish())
     }
 
     /// Reads a key as a row file writes it; none for a kind that is compared by count alone (dates, calls, names).
