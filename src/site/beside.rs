@@ -9,11 +9,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use rustix::process::{Pid, Signal};
 use tokio::process::Command;
 
 use super::facts::Facts;
 use super::find::Site;
+use super::process::Group;
 use super::rehearse::{Places, copy_lines, places, prepare as prepare_scripts};
 use super::state_dir;
 
@@ -255,17 +255,6 @@ async fn copy_tree(beside: &Beside, places: &Places) -> Result<(), BesideError> 
     std::fs::rename(&part, &beside.copy).map_err(wrong(&beside.copy))
 }
 
-/// Ends everything that a command started, when it is not waited for any more.
-struct Group(Option<Pid>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(pid) = self.0 {
-            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-        }
-    }
-}
-
 async fn run(
     site: &Site,
     words: &[String],
@@ -291,7 +280,7 @@ async fn run(
     command.stdin(answers).stdout(writer.try_clone().map_err(wrong())?).stderr(writer);
     let mut child = command.spawn().map_err(wrong())?;
     drop(command);
-    let _group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
+    let _group = Group::of(&child);
     let log = places.dir.join("environment.log");
     let log = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(&log).map_err(wrong())?;
     let mut last: Vec<String> = Vec::new();
@@ -315,4 +304,33 @@ async fn run(
 fn write(path: &Path, text: &str) -> io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_that_lies_elsewhere_would_change_for_the_running_site() {
+        let env = assert_fs::TempDir::new().unwrap();
+        let packages = env.path().join("lib/python3.11/site-packages");
+        let info = |name: &str, text: String| {
+            std::fs::create_dir_all(packages.join(name)).unwrap();
+            std::fs::write(packages.join(name).join("direct_url.json"), text).unwrap();
+        };
+        let direct =
+            |url: &str, editable: bool| format!(r#"{{"url": "file://{url}", "dir_info": {{"editable": {editable}}}}}"#);
+        std::fs::create_dir_all(packages.join("lino-26.10.8.dist-info")).unwrap();
+        info("wheel-1.0.dist-info", r#"{"url": "https://example.org/w.whl", "archive_info": {}}"#.to_owned());
+        info("copied-1.0.dist-info", direct("/elsewhere", false));
+        info("inside-1.0.dist-info", direct(&env.path().join("src/inside").to_string_lossy(), true));
+        assert_eq!(editable(env.path()).unwrap(), None);
+
+        info("shop-1.0.dist-info", direct("/repositories/shop", true));
+        let found = editable(env.path()).unwrap();
+        assert_eq!(found, Some(("shop-1.0".to_owned(), "/repositories/shop".to_owned())));
+        std::fs::remove_dir_all(packages.join("shop-1.0.dist-info")).unwrap();
+        std::fs::write(packages.join("old.egg-link"), "/repositories/old\n.").unwrap();
+        assert_eq!(editable(env.path()).unwrap(), Some(("old".to_owned(), "/repositories/old".to_owned())));
+    }
 }

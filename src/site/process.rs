@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::Command;
+use tokio::process::{Child, Command};
 
 /// The most that is kept of each stream; what comes before it is dropped.
 const KEEP: usize = 256 * 1024;
@@ -32,7 +32,14 @@ pub(super) enum NoAnswer {
 }
 
 /// Ends the whole group when the question is cancelled, or when something it started stays behind.
-struct Group(Option<Pid>);
+pub(super) struct Group(Option<Pid>);
+
+impl Group {
+    /// The group that a child leads, which was started with `process_group(0)`.
+    pub(super) fn of(child: &Child) -> Self {
+        Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
+    }
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
@@ -48,8 +55,7 @@ pub(super) async fn run(mut command: Command, dir: &Path, patience: Duration) ->
     command.current_dir(dir).process_group(0).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(NoAnswer::NotStarted)?;
-    let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-    let group = Group(pid);
+    let group = Group::of(&child);
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let mut stdout = Vec::new();
     let mut stderr = Vec::new();

@@ -7,11 +7,11 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
-use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
 use super::find::Site;
+use super::process::Group;
 use super::state_dir;
 use crate::messages::line::plain;
 
@@ -51,17 +51,6 @@ pub(super) fn prepare(places: &Places) -> io::Result<()> {
     Ok(())
 }
 
-/// Ends everything that the rehearsal started, when it is not waited for any more.
-struct Group(Option<Pid>);
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        if let Some(pid) = self.0 {
-            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
-        }
-    }
-}
-
 /// Loads the snapshot whose dump script is `script` with `python`, behind the words of `within`. Each line that Lino
 /// prints goes to the log and to `printed`, as plain text. Dropping the future ends Python.
 ///
@@ -98,7 +87,7 @@ pub async fn run(
     let mut child = command.spawn()?;
     // The command holds the other end of the pipe.
     drop(command);
-    let _group = Group(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw));
+    let _group = Group::of(&child);
     copy_lines(reader, log, &mut printed).await?;
     child.wait().await
 }
