@@ -176,6 +176,13 @@ pub struct Rehearse {
     /// environment, which is kept for the next rehearsal).
     #[arg(long, value_name = "ENV/bin/python")]
     pub python: Option<PathBuf>,
+    /// Rehearse a copy of restore.py with the decisions of this file. The copy, `restore_decided.py`, is written beside
+    /// restore.py; what you change in it is kept.
+    #[arg(long, value_name = "FILE")]
+    pub decisions: Option<PathBuf>,
+    /// Write the refused rows into this file as decisions to be made, beside those of --decisions.
+    #[arg(long, value_name = "FILE")]
+    pub write_decisions: Option<PathBuf>,
     /// Bring the new version again, also when it was brought before.
     #[arg(long, conflicts_with = "python")]
     pub fresh: bool,

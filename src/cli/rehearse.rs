@@ -2,19 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
 
 use super::args::{self, Format};
+use super::run::{read_decisions, tell_mistake};
 use super::unprintable;
 use crate::dump::{Row, Rows, Script, Value};
+use crate::engine::decided::{self, Undecided};
 use crate::engine::rehearse::{Rehearsal, environment, script};
 use crate::error::{Kind, Report};
 use crate::messages::line::plain;
-use crate::site::{Site, is_executable, rehearse};
+use crate::site::{Site, facts, is_executable, rehearse};
 use crate::snapshot::fetch;
-use crate::triage::{Cause, Causes, Failure, Rehearsed, Why};
+use crate::triage::{Cause, Causes, Choice, DecisionsFile, Failure, Rehearsed, Why, bulk, write};
 use crate::ui::text::duration;
 
 /// Keys that are named of each cause.
@@ -35,19 +37,80 @@ pub async fn run(args: &args::Rehearse, site: &Site, format: Format, out: &mut d
         }
         None => environment(site, args.fresh, building).await?,
     };
+    if let Some(path) =
+        args.write_decisions.as_ref().filter(|path| path.exists() && args.decisions.as_ref() != Some(path))
+    {
+        return Err(Report::new(Kind::Environment, format!("{} exists.", path.display()))
+            .unchanged("Nothing was changed.")
+            .next("Name a new file for the decisions, or the one that you give with --decisions."));
+    }
+    let decided = match &args.decisions {
+        Some(path) => Some((path.as_path(), read_decisions(path)?)),
+        None => None,
+    };
+    let script = match &decided {
+        Some((path, file)) => with_decisions(site, (&within, &python), &script, (path, file)).await?,
+        None => script,
+    };
     let rehearsal = Rehearsal { python, within, script: script.clone() };
     let told = rehearsal.run(site, progress).await?;
     if io::stderr().is_terminal() {
         let _ = write!(io::stderr(), "\r\u{1b}[K");
     }
-    let failures = told.failures.clone();
-    let causes = Causes::of(failures);
+    let causes = Causes::of(told.failures.clone());
+    if let Some(path) = &args.write_decisions {
+        write_decisions(path, decided.map(|(_, file)| file).unwrap_or_default(), &causes)?;
+    }
     let written = match format {
         Format::Json => json(&told, &causes, &script).and_then(|json| writeln!(out, "{json}")),
         Format::Text => text(&told, &causes, site, out),
     };
     written.map_err(|error| unprintable(&error))?;
     Ok(u8::from(!told.is_clean()))
+}
+
+/// Writes the copy of the dump script with the decisions of a file, and returns where it lies.
+async fn with_decisions(
+    site: &Site,
+    new: (&[String], &Path),
+    script: &Path,
+    (path, file): (&Path, &DecisionsFile),
+) -> Result<PathBuf, Report> {
+    // Without one of them, less is known of what a field takes.
+    let before = facts::ask(site).await.ok().map(|facts| facts.described());
+    let after = rehearse::facts(site, new).await.ok().map(|facts| facts.described());
+    let copied = decided::copy(site, script, &file.decisions, (before.as_ref(), after.as_ref()));
+    copied.map_err(|error| match error {
+        Undecided::Report(report) => *report,
+        Undecided::Unfit(fit) => {
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            let first = fit.unfit.first();
+            let report = match first.and_then(|unfit| file.mistake(unfit)) {
+                Some(mistake) => tell_mistake(path, &text, &mistake),
+                None => Report::new(Kind::Environment, "A decision does not fit this snapshot."),
+            };
+            match fit.unfit.len() {
+                0 | 1 => report,
+                more => report.next(format!("{} more do not fit this snapshot.", more - 1)),
+            }
+        }
+    })
+}
+
+/// Writes the decisions of a file together with the rows that are still refused.
+fn write_decisions(path: &Path, mut file: DecisionsFile, causes: &Causes) -> Result<(), Report> {
+    let open: BTreeSet<usize> = file.decisions.undecided(causes).into_iter().collect();
+    for cause in &causes.causes {
+        let rows: Vec<usize> = cause.rows.iter().copied().filter(|row| open.contains(row)).collect();
+        let because = message(&cause.messages);
+        let taken = file.decisions.add(bulk(causes, rows, &Choice::Undecided, &because).decisions);
+        taken.map_err(|why| Report::new(Kind::Environment, format!("{why}")))?;
+    }
+    let text = write(&file.answers, &file.decisions);
+    std::fs::write(path, text).map_err(|error| {
+        Report::new(Kind::Environment, format!("{} cannot be written: {error}.", path.display()))
+            .unchanged("The site was not touched.")
+    })
 }
 
 /// Shows what is done to bring the new version; pip is slow, and silence looks like a fault.
@@ -103,7 +166,11 @@ fn text(told: &Rehearsed, causes: &Causes, site: &Site, out: &mut dyn Write) -> 
         (true, _) => writeln!(out, "The new version takes every row."),
         (false, true) => writeln!(out, "The log is {}.", rehearse::places(site).log.display()),
         (false, false) => {
-            writeln!(out, "{}. The log is {}.", causes.summary(), rehearse::places(site).log.display())
+            writeln!(out, "{}. The log is {}.", causes.summary(), rehearse::places(site).log.display())?;
+            writeln!(
+                out,
+                "To decide what becomes of these rows: --write-decisions FILE, edit FILE, then rehearse with --decisions FILE."
+            )
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod clock;
 mod context;
+pub mod decided;
 mod dispatcher;
 mod event;
 mod evidence;

@@ -11,10 +11,9 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use super::facts::Facts;
 use super::find::Site;
 use super::process::Group;
-use super::rehearse::{Places, copy_lines, places, prepare as prepare_scripts};
+use super::rehearse::{self, Places, copy_lines, places};
 use super::state_dir;
 
 /// Mounts the copy `$1` over the environment `$2`; the site `$3` becomes read-only, but not the directory `$4`, and its
@@ -198,7 +197,10 @@ pub async fn build(site: &Site, anew: bool, mut printed: impl FnMut(&str)) -> Re
     let unattended = pull.unattended();
     printed(&format!("$ {unattended}"));
     run(site, &words, unattended.argv(), &places, &mut printed).await?;
-    if wants_packages(site, &beside, &places).await? {
+    let facts = rehearse::facts(site, (&beside.within(), &site.python)).await;
+    let facts = facts.map_err(io_error("the new version cannot be asked"))?;
+    // It may not start for want of a package, and says which.
+    if !facts.missing_requirements.is_empty() {
         let (python, manage) = (site.python.to_string_lossy(), site.manage_py.to_string_lossy());
         let install = [&*python, &*manage, "install", "--noinput"].map(ToOwned::to_owned);
         printed(&format!("$ {}", install.join(" ")));
@@ -206,22 +208,6 @@ pub async fn build(site: &Site, anew: bool, mut printed: impl FnMut(&str)) -> Re
     }
     write(&mark, &print).map_err(io_error(format!("{} cannot be written", mark.display())))?;
     Ok(beside)
-}
-
-/// Tells whether the new application needs packages that `pull` has not brought.
-async fn wants_packages(site: &Site, beside: &Beside, places: &Places) -> Result<bool, BesideError> {
-    let answer = places.dir.join("facts.json");
-    let script = places.dir.join("facts.py");
-    prepare_scripts(places).map_err(io_error(format!("{} cannot be written", script.display())))?;
-    let words = [&site.python, &script, &answer].map(|path| path.to_string_lossy().into_owned());
-    match run(site, &beside.within(), &words, places, &mut |_: &str| {}).await {
-        // It may say that it does not start for want of a package.
-        Ok(()) | Err(BesideError::Failed { .. }) => {}
-        Err(error) => return Err(error),
-    }
-    let text = std::fs::read(&answer).map_err(io_error(format!("{} cannot be read", answer.display())))?;
-    let facts: Facts = serde_json::from_slice(&text).unwrap_or_default();
-    Ok(!facts.missing_requirements.is_empty())
 }
 
 async fn may_mount() -> Result<(), BesideError> {

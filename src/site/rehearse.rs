@@ -10,6 +10,7 @@ use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
 
+use super::facts::Facts;
 use super::find::Site;
 use super::process::Group;
 use super::state_dir;
@@ -43,12 +44,50 @@ pub fn places(site: &Site) -> Places {
 }
 
 /// Makes the directory, and writes the scripts into it.
-pub(super) fn prepare(places: &Places) -> io::Result<()> {
+fn prepare(places: &Places) -> io::Result<()> {
     state_dir::prepare(&places.dir)?;
     for (name, text) in SCRIPTS {
         write(&places.dir.join(name), text.as_bytes())?;
     }
     Ok(())
+}
+
+/// Asks the new version for its facts; one that does not start tells at least what it lacks.
+///
+/// # Errors
+/// What the system says when Python cannot be started, or has left no answer.
+pub async fn facts(site: &Site, (within, python): (&[String], &Path)) -> io::Result<Facts> {
+    let places = places(site);
+    prepare(&places)?;
+    let answer = places.dir.join("facts.json");
+    let _ = std::fs::remove_file(&answer);
+    let mut command = command(site, (within, python))?;
+    command.arg(places.dir.join("facts.py")).arg(&answer).env("LINO_LOGLEVEL", "WARNING");
+    let ended = command.stdin(Stdio::null()).output().await?;
+    let text = std::fs::read(&answer).map_err(|error| {
+        let said = String::from_utf8_lossy(&ended.stderr);
+        let last =
+            said.lines().next_back().map_or_else(|| error.to_string(), |line| plain(line.as_bytes()).into_owned());
+        io::Error::other(last)
+    })?;
+    serde_json::from_slice(&text).map_err(io::Error::other)
+}
+
+/// Prepares Python, behind the words of `within`, in the site's directory and environment variables.
+fn command(site: &Site, (within, python): (&[String], &Path)) -> io::Result<Command> {
+    let python = python.to_string_lossy();
+    let mut words = within.iter().map(String::as_str).chain([&*python]);
+    let mut command = Command::new(words.next().ok_or_else(|| io::Error::other("there is no program"))?);
+    command.args(words).arg("-u");
+    for (name, value) in &site.environment {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.env("PYTHONIOENCODING", "utf-8:backslashreplace").env("PYTHONDONTWRITEBYTECODE", "1");
+    command.current_dir(&site.dir).process_group(0).kill_on_drop(true);
+    Ok(command)
 }
 
 /// Loads the snapshot whose dump script is `script` with `python`, behind the words of `within`. Each line that Lino
@@ -67,20 +106,8 @@ pub async fn run(
     write(&places.told, b"")?;
     write(&places.log, b"")?;
     let log: File = OpenOptions::new().append(true).open(&places.log)?;
-    let mut words = within.iter().map(String::as_str).collect::<Vec<_>>();
-    let python = python.to_string_lossy();
-    words.push(&python);
-    let (program, rest) = words.split_first().ok_or_else(|| io::Error::other("there is no program"))?;
-    let mut command = Command::new(program);
-    command.args(rest).arg("-u").arg(places.dir.join("rehearse.py")).arg(script).arg(&places.told);
-    for (name, value) in &site.environment {
-        match value {
-            Some(value) => command.env(name, value),
-            None => command.env_remove(name),
-        };
-    }
-    command.env("PYTHONIOENCODING", "utf-8:backslashreplace").env("LINO_LOGLEVEL", "INFO");
-    command.current_dir(&site.dir).process_group(0).kill_on_drop(true);
+    let mut command = command(site, (within, python))?;
+    command.arg(places.dir.join("rehearse.py")).arg(script).arg(&places.told).env("LINO_LOGLEVEL", "INFO");
     // One pipe for both, so that the log has their lines in the order in which they were printed.
     let (reader, writer) = io::pipe()?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);

@@ -5,6 +5,7 @@ mod archive;
 pub mod count;
 mod database;
 pub mod fetch;
+pub mod lookup;
 pub mod protect;
 mod scan;
 mod script;

@@ -176,3 +176,56 @@ fn what_is_no_snapshot_is_told_before_anything_begins() {
     assert!(stderr.contains(&format!("There is no snapshot {}.", snapshot.display())), "{stderr}");
     assert!(!shop.dir.join(".lino-upgrade/rehearsal").exists());
 }
+
+#[test]
+fn what_is_decided_in_a_file_is_rehearsed_in_a_copy_and_changes_by_hand_are_kept() {
+    let shop = Shop::build_new_on("sqlite");
+    dump(&shop);
+    let python = shop.dir.join("env/bin/python");
+    let python = python.to_str().unwrap();
+    let (file, snapshot) = (shop.dir.join("decisions.toml"), shop.dir.join("snapshot"));
+    let name = file.to_str().unwrap();
+    let original = std::fs::read(snapshot.join("restore.py")).unwrap();
+    let schema = Some("short_name,strict_code");
+
+    // First the rows to be decided are written into a file.
+    let output = rehearse(&shop, schema, &["--python", python, "--write-decisions", name]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("\n2 causes, 10 rows refused, 32 rows that follow. "), "{text}");
+    let written = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(written.matches("\nundecided = true").count(), 2, "{written}");
+
+    // Then a person edits it.
+    let decided = written.replacen("\nundecided = true", "\nset = { name = \"Short\" }", 1);
+    let decided = decided.replacen("\nundecided = true", "\nleave_out = true", 1);
+    std::fs::write(&file, decided).unwrap();
+    let output = rehearse(&shop, schema, &["--python", python, "--decisions", name]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.contains("\n405 objects were loaded in "), "{text}");
+    assert!(text.ends_with("\nThe new version takes every row.\n"), "{text}");
+    assert_eq!(std::fs::read(snapshot.join("restore.py")).unwrap(), original);
+
+    // A change by hand survives another decision.
+    let copy = snapshot.join("restore_decided.py");
+    let mine = std::fs::read_to_string(&copy).unwrap();
+    let by_hand = mine.replacen("def create_shop_note(", "# by hand\ndef create_shop_note(", 1);
+    assert_ne!(mine, by_hand);
+    std::fs::write(&copy, by_hand).unwrap();
+    let more = std::fs::read_to_string(&file).unwrap()
+        + "\n[[decision]]\nmodel = \"shop.Sale\"\nrows = [\"200\"]\nleave_out = true\n";
+    std::fs::write(&file, more).unwrap();
+    let output = rehearse(&shop, schema, &["--python", python, "--decisions", name, "--json"]);
+    assert_eq!((output.status.code(), &said(&output)["loaded"]), (Some(0), &json!(404)));
+    let both = std::fs::read_to_string(&copy).unwrap();
+    assert!(both.contains("# by hand\ndef create_shop_note(") && both.contains("200"), "{both}");
+
+    // A decision for a row that is not there is told with its place.
+    let wrong = std::fs::read_to_string(&file).unwrap().replace("\"200\"", "\"2000\"");
+    std::fs::write(&file, wrong).unwrap();
+    let output = rehearse(&shop, schema, &["--python", python, "--decisions", name]);
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("decisions.toml has a mistake.") && stderr.contains("rows = [\"2000\"]"), "{stderr}");
+    assert_eq!(std::fs::read_to_string(&copy).unwrap(), both);
+}
