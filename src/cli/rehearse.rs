@@ -1,7 +1,9 @@
 //! `rehearse`: loads the snapshot with the new version into a scratch database and tells which rows it refuses.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
@@ -107,7 +109,9 @@ fn write_decisions(path: &Path, mut file: DecisionsFile, causes: &Causes) -> Res
         taken.map_err(|why| Report::new(Kind::Environment, format!("{why}")))?;
     }
     let text = write(&file.answers, &file.decisions);
-    std::fs::write(path, text).map_err(|error| {
+    // Messages quote values of rows.
+    let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    options.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
         Report::new(Kind::Environment, format!("{} cannot be written: {error}.", path.display()))
             .unchanged("The site was not touched.")
     })
@@ -203,6 +207,12 @@ fn tell(cause: &Cause, causes: &Causes, out: &mut dyn Write) -> io::Result<()> {
             by_model.iter().map(|(model, count)| format!("{count} of {}", shown(model))).collect();
         let follow = if cause.follow == 1 { "1 row follows" } else { &format!("{} rows follow", cause.follow) };
         writeln!(out, "  {follow}: {}", models.join(", "))?;
+    }
+    if cause.rows.iter().filter_map(of).any(|failure| failure.forbidden) {
+        writeln!(
+            out,
+            "  The rehearsal allows no file of the site to be written and no server to be reached; a restore may."
+        )?;
     }
     if cause.phase.stops() {
         writeln!(out, "  A restore would stop at the first of them.")?;
