@@ -636,9 +636,10 @@ def shape(node):
         return ""
     if kind == "Index":  # Python 3.8
         return shape(node.value)
-    if kind in ("Constant", "Num", "Str", "Bytes", "NameConstant", "Ellipsis"):
-        # Older than Python 3.8 they are told apart.
-        return repr(getattr(node, "value", getattr(node, "n", getattr(node, "s", Ellipsis))))
+    if kind in ("Constant", "NameConstant"):
+        return repr(node.value)
+    if kind in ("Num", "Str", "Bytes", "Ellipsis"):  # Python 3.7
+        return repr(node.n if kind == "Num" else Ellipsis if kind == "Ellipsis" else node.s)
     parts = []
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns", "type_comment", "type_params", "kind"):

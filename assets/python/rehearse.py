@@ -64,19 +64,11 @@ class Report:
     def __init__(self, path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self.stream = io.open(descriptor, "w", encoding="utf-8")
-        self.told = set()
 
     def say(self, **what):
         # ASCII: a lone surrogate in a value must not stop the writing.
         self.stream.write(json.dumps(what, default=str) + "\n")
         self.stream.flush()
-
-    def traceback(self, kind, cause):
-        """Returns the traceback of the first of its kind, else None."""
-        if kind in self.told:
-            return None
-        self.told.add(kind)
-        return formatted(cause)
 
 
 def formatted(cause):
@@ -147,15 +139,15 @@ def messages_of(cause):
 class Row:
     """A row of the snapshot: where it lies."""
 
-    __slots__ = ("table", "file", "line", "key", "failure", "count")
+    __slots__ = ("table", "file", "line", "key", "kind", "failure")
 
     def __init__(self, table, file, line, key):
         self.table = table
         self.file = file
         self.line = line
         self.key = key
+        self.kind = None
         self.failure = None
-        self.count = 0
 
 
 class Rehearsal:
@@ -168,6 +160,8 @@ class Rehearsal:
         self.loaded = 0
         self.failed = 0
         self.not_created = []
+        self.tracebacks = {}  # Of the first failure of each kind.
+        self.loader = None
         self.keys = {}
         self.tables = {}
 
@@ -210,7 +204,9 @@ class Rehearsal:
         inner = innermost(cause)
         found = messages_of(inner)
         model = type(obj)._meta.label if obj is not None else self.model_of(row.table)
-        kind = (model, class_name(inner), tuple(sorted(found)), phase)
+        row.kind = (model, class_name(inner), tuple(sorted(found)), phase)
+        if row.kind not in self.tracebacks:
+            self.tracebacks[row.kind] = formatted(cause)
         row.failure = {
             "model": model,
             "phase": phase,
@@ -223,9 +219,6 @@ class Rehearsal:
         if printable(str, inner).startswith("lino-upgrade:"):
             # The rehearsal forbade something; the restore would not.
             row.failure["forbidden"] = True
-        text = self.report.traceback(kind, cause)
-        if text is not None:
-            row.failure["traceback"] = text
         if phase == "create":
             # Lino would stop here; nobody tries it again.
             self.not_created.append(row)
@@ -248,7 +241,7 @@ class Rehearsal:
                 line = next((f.lineno for f in reversed(frames) if f.filename == name), None)
             self.report.say(
                 file=name, line=line, exception=class_name(cause), message=printable(str, cause),
-                traceback=self.report.traceback(("file", name), cause),
+                traceback=formatted(cause),
             )
         self.report.say(done=name, seconds=round(time.monotonic() - began, 3))
 
@@ -262,6 +255,7 @@ class Rehearsal:
 
             def __init__(self, globals_dict, *args, **options):
                 super().__init__(globals_dict, *args, **options)
+                rehearsal.loader = self
                 for name, function in list(globals_dict.items()):
                     if name.startswith("create_") and name != "create_mti_child" and callable(function):
                         globals_dict[name] = rehearsal.guarded(name, function)
@@ -272,8 +266,6 @@ class Rehearsal:
                 try:
                     for wrapped in self.expand(obj):
                         wrapped.lino_upgrade_row = row
-                        if row is not None:
-                            row.count += 1
                         wrapped.try_save()
                 except Exception as cause:
                     if row is None:
@@ -301,10 +293,11 @@ class Rehearsal:
                         rehearsal.report.say(
                             handler=printable(str, handler.__doc__ or handler.__name__),
                             exception=class_name(cause), message=printable(str, cause),
-                            traceback=rehearsal.report.traceback(("handler", str(handler)), cause),
+                            traceback=formatted(cause),
                         )
-                rehearsal.tell(self.save_later)
-                self.save_later = {}
+                # They were run, and must not be run again.
+                self.AFTER_LOAD_HANDLERS = []
+                rehearsal.tell()
                 super().finalize()
 
         return Loader
@@ -326,17 +319,22 @@ class Rehearsal:
 
         kind.try_save = try_save
 
-    def tell(self, save_later):
-        rows = list(self.not_created)
-        for groups in save_later.values():
-            for group in groups.values():
-                rows.extend(w.lino_upgrade_row for w in group if getattr(w, "lino_upgrade_row", None))
-        rows.sort(key=lambda row: (row.file, row.line))
-        for row in rows:
-            if row.failure is not None:
-                self.failed += 1
-                self.tables[row.table][1] += 1
-                self.report.say(row=dict(row.failure, table=row.table, file=row.file, line=row.line))
+    def tell(self):
+        """Tells the rows that are refused, each once, even if it makes several objects; then nothing is left to tell."""
+        rows = {(row.file, row.line): row for row in self.not_created}
+        for groups in (self.loader.save_later if self.loader else {}).values():
+            for wrapped in (wrapped for group in groups.values() for wrapped in group):
+                row = getattr(wrapped, "lino_upgrade_row", None)
+                if row is not None and row.failure is not None:
+                    rows[row.file, row.line] = row
+        for _, row in sorted(rows.items()):
+            self.failed += 1
+            self.tables[row.table][1] += 1
+            text = self.tracebacks.pop(row.kind, None)
+            self.report.say(row=dict(row.failure, table=row.table, file=row.file, line=row.line, traceback=text))
+        self.not_created = []
+        if self.loader:
+            self.loader.save_later = {}
 
     # The script
 
@@ -417,9 +415,8 @@ def create_tables(report):
         cursor.execute("PRAGMA journal_mode = MEMORY")
         cursor.execute("PRAGMA synchronous = OFF")
     models = [m for m in apps.get_models() if m._meta.managed and not m._meta.proxy]
-    waiting = models
     with connection.schema_editor() as editor:
-        for model in waiting:
+        for model in models:
             try:
                 editor.create_model(model)
             except Exception as cause:
@@ -480,6 +477,8 @@ def main(script, out):
         if not isinstance(cause, Exception):
             raise
     finally:
+        # What was refused before it had to stop.
+        rehearsal.tell()
         report.say(
             ended=status == 0, loaded=rehearsal.loaded, refused=rehearsal.failed,
             tables={name: counts for name, counts in sorted(rehearsal.tables.items())},

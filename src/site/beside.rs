@@ -184,6 +184,7 @@ pub async fn build(site: &Site, anew: bool, mut printed: impl FnMut(&str)) -> Re
     let print = fingerprint(site, &beside.real).map_err(io_error(format!("{shown} cannot be read")))?;
     let mark = places.dir.join("env.complete");
     if !anew && beside.copy.is_dir() && std::fs::read_to_string(&mark).is_ok_and(|known| known == print) {
+        printed("The new version was brought before, and is taken again. To bring it anew: --fresh.");
         return Ok(beside);
     }
     if let Some((package, dir)) = editable(&beside.real).map_err(io_error(format!("{shown} cannot be read")))? {

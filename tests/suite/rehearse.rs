@@ -70,7 +70,8 @@ fn the_new_version_is_brought_beside_the_old_one_and_the_site_stays_as_it_is() {
     // What was brought is kept.
     let second = rehearse(&shop, None, &[]);
     let stderr = String::from_utf8(second.stderr).unwrap();
-    assert!(!stderr.contains("Copying"), "{stderr}");
+    let again = "The new version was brought before, and is taken again. To bring it anew: --fresh.\n";
+    assert!(stderr.starts_with(again) && !stderr.contains("Copying"), "{stderr}");
     let text = String::from_utf8(second.stdout).unwrap();
     let expected = "Rehearsed with version 2.0 on Lino 26.10.8, Django 5.2.19.\n\nshop.Partner: 9 rows\n  name: Ensure this \
                     value has at most 20 characters (it has …).\n  1 (shop_partner.py:4), 10 (shop_partner.py:13)";
@@ -228,4 +229,39 @@ fn what_is_decided_in_a_file_is_rehearsed_in_a_copy_and_changes_by_hand_are_kept
     assert_eq!(output.status.code(), Some(2), "{stderr}");
     assert!(stderr.contains("decisions.toml has a mistake.") && stderr.contains("rows = [\"2000\"]"), "{stderr}");
     assert_eq!(std::fs::read_to_string(&copy).unwrap(), both);
+}
+
+const MIGRATOR: &str = "from lino.utils.dpy import Migrator as Base\n\n\
+    class Migrator(Base):\n    def migrate_from_1_0(self, globals_dict):\n        def last(loader):\n\
+    \x20           print('The handler runs.')\n        self.after_load(last)\n        return '2.0'\n";
+
+#[test]
+fn a_handler_of_the_migrator_runs_once_and_a_script_that_breaks_off_has_told_what_was_refused() {
+    let shop = Shop::build_new_on("sqlite");
+    dump(&shop);
+    std::fs::write(shop.dir.join("migrate_by_us.py"), MIGRATOR).unwrap();
+    let script = shop.dir.join("snapshot/restore.py");
+    let text = std::fs::read_to_string(&script).unwrap();
+    let old = text.replace("SOURCE_VERSION = '2.0'", "SOURCE_VERSION = '1.0'");
+    assert_ne!(old, text);
+    std::fs::write(&script, &old).unwrap();
+    let python = shop.dir.join("env/bin/python");
+    let rehearsed = || {
+        let mut command = Command::new(PROGRAM);
+        command.arg("--site").arg(&shop.dir).args(["rehearse", "--python"]).arg(&python);
+        command.env("LC_ALL", "C.UTF-8").env("SCHEMA", "short_name").env("MIGR", "migrate_by_us.Migrator");
+        let output = command.stdin(Stdio::null()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+        let log = std::fs::read_to_string(shop.dir.join(".lino-upgrade/rehearsal/rehearsal.log")).unwrap();
+        (String::from_utf8(output.stdout).unwrap(), log.matches("The handler runs.").count())
+    };
+    let (text, handled) = rehearsed();
+    assert_eq!(handled, 1, "{text}");
+    assert!(text.contains("\n1 cause, 9 rows refused, 32 rows that follow. "), "{text}");
+
+    std::fs::write(&script, old.replace("    loader.finalize()", "    raise Exception('Half way.')")).unwrap();
+    let (text, handled) = rehearsed();
+    assert_eq!(handled, 0, "{text}");
+    assert!(text.contains("\nThe rehearsal could not go on: Exception: Half way.\n"), "{text}");
+    assert!(text.contains("\n1 cause, 9 rows refused, 32 rows that follow. "), "{text}");
 }
