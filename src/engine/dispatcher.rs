@@ -182,6 +182,10 @@ impl Dispatcher {
             Wish::OpenShell => self.open_shell().await,
             Wish::Resize { rows, columns } => self.runner.resize(rows, columns).await.map_err(|error| error.tell()),
             Wish::Renamed { index, renamed } => self.renamed(index, renamed).await,
+            Wish::Rehearse(_) | Wish::Decide(_) => {
+                self.notice(NoticeLevel::Warning, "The wizard cannot rehearse yet; use `lino-upgrade rehearse`.");
+                Ok(())
+            }
             // This wizard drives already, and leaving ends the loop.
             Wish::TakeOver | Wish::Leave => Ok(()),
         }

@@ -1,12 +1,14 @@
 //! What the engine tells: facts in the past tense. Their JSON form is documented in `docs/json.md`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::compare::Evidence;
 use crate::error::Report;
 use crate::procedure::{DumpScripts, Finding, StepId, StepState};
+use crate::triage::{Origin, Triage};
 
 /// Something that happened. With `run --headless --events -` each is one line of JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,6 +46,23 @@ pub enum Event {
     Chosen { question: String, key: char, by: String },
     /// The versions were compared, or an operator's word changed what that means. Sent again when a run is taken up.
     Compared { evidence: Box<Evidence>, scripts: Option<DumpScripts> },
+    /// A rehearsal began: the site stays up, and nothing of it is changed. Its output goes to `log` from byte `from` on.
+    RehearsalStarted { retry: bool, log: PathBuf, from: u64, at: i64 },
+    /// How far the rehearsal is: rows of so many, once they are known.
+    Rehearsing { done: u64, total: Option<u64>, text: String },
+    /// A rehearsal ended. `clean` says that the new version took every row; `problem` why there is no result.
+    RehearsalEnded { seconds: f64, loaded: u64, refused: u64, clean: bool, problem: Option<String> },
+    /// Rows were refused, or a decision for them changed. Sent again whenever it changes, and when a run is taken up.
+    Triaged {
+        origin: Origin,
+        causes: usize,
+        rows: usize,
+        undecided: usize,
+        outdated: bool,
+        /// All of it, within this process; the rows themselves are no part of the JSON.
+        #[serde(skip)]
+        triage: Option<Arc<Triage>>,
+    },
     /// A shell was opened in the runner's terminal; its output goes to `log` from byte `from` on.
     ShellOpened { log: PathBuf, from: u64 },
     /// The shell was left.

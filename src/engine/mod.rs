@@ -24,4 +24,4 @@ pub use context::Attendance;
 use dispatcher::StepEnd;
 pub use event::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Versions};
 pub use start::{Handle, Options, open};
-pub use wish::{Cancel, Keys, Wish};
+pub use wish::{Cancel, Deciding, Keys, Rehearsing, Wish};

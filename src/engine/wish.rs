@@ -5,9 +5,10 @@ use std::fmt;
 use secrecy::zeroize::Zeroize;
 
 use crate::procedure::StepId;
+use crate::triage::Decision;
 
 /// Something the operator wants.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Wish {
     /// Go on from the first step that is not settled, step after step, until something needs the operator.
     Continue,
@@ -31,6 +32,10 @@ pub enum Wish {
         /// Whether it was renamed; else it is gone. None takes the word back.
         renamed: Option<bool>,
     },
+    /// Load a snapshot of the running site with the new version, into a scratch database. While no step runs.
+    Rehearse(Rehearsing),
+    /// Decide what becomes of refused rows, or take that back.
+    Decide(Deciding),
     /// Type into the runner's terminal.
     Type(Keys),
     /// Cancel, on one of three levels.
@@ -48,6 +53,26 @@ pub enum Wish {
     TakeOver,
     /// Leave. A running command goes on in the runner; nothing new starts.
     Leave,
+}
+
+/// How much of the snapshot a rehearsal loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rehearsing {
+    /// A new dump of the site, all of it.
+    Whole,
+    /// What the last rehearsal refused, with the decisions taken since.
+    Retry,
+}
+
+/// A change of the decisions. Each is one step that can be taken back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Deciding {
+    /// Take decisions.
+    Take(Vec<Decision>),
+    /// Take the last step back.
+    Undo,
+    /// Do again what was taken back last.
+    Redo,
 }
 
 /// The three levels of cancelling.

@@ -10,6 +10,9 @@ mod failure;
 mod file;
 mod fit;
 mod rehearsed;
+mod row;
+#[allow(clippy::module_inception, reason = "the word for it")]
+mod triage;
 mod wording;
 
 pub use cause::{Cause, Causes, Why};
@@ -18,3 +21,5 @@ pub use failure::{Failure, Phase, Point};
 pub use file::{DecisionsFile, Mistake, write};
 pub use fit::{At, Fit, Known, Stored, Unfit, fit};
 pub use rehearsed::{Begun, Broken, Ended, Rehearsed, Stopped, Told};
+pub use row::{FieldValue, PointedAt, RowDetail, Target};
+pub use triage::{Origin, Triage};

@@ -107,7 +107,7 @@ pub enum LogNews {
 }
 
 /// What is to be done after an update.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Tell the engine.
     Send(Wish),

@@ -77,6 +77,10 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         Event::StepEnded { step, attempt, state: ended, seconds, findings } => {
             step_ended(state, step, (attempt, ended, seconds, findings), actions);
         }
+        Event::RehearsalStarted { .. }
+        | Event::Rehearsing { .. }
+        | Event::RehearsalEnded { .. }
+        | Event::Triaged { .. } => {}
         Event::DownSince { at } => state.down_since = at,
         Event::Asked { ask } => {
             state.asks.retain(|known| known.question != ask.question);
