@@ -189,6 +189,18 @@ pub struct Rehearse {
     /// The snapshot: the directory that `dump2py` wrote, or its restore.py (else `snapshot` in the site).
     #[arg(long, value_name = "DIR")]
     pub snapshot: Option<PathBuf>,
+    /// First dump the running site into a private directory of the site's own, and rehearse that. The dump stays for
+    /// --retry until the next one is whole. Implies --own-decisions.
+    #[arg(long, conflicts_with_all = ["snapshot", "retry", "decisions"])]
+    pub dump: bool,
+    /// Rehearse again what the last rehearsal refused, with the decisions taken since: the dump of --dump, or --snapshot.
+    /// Implies --own-decisions.
+    #[arg(long, conflicts_with = "decisions")]
+    pub retry: bool,
+    /// Rehearse with the decisions of the site, `.lino-upgrade/decisions.toml`, if there are any. Those that do not fit
+    /// are told and not applied. Everything that Lino prints is shown.
+    #[arg(long, conflicts_with = "decisions")]
+    pub own_decisions: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

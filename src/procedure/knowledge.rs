@@ -88,6 +88,20 @@ pub struct Protection {
     pub environment_back: Option<String>,
 }
 
+/// The last rehearsal, as far as the plan is concerned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LastRehearsal {
+    /// How long loading took.
+    pub seconds: u32,
+    /// How many rows its snapshot had.
+    pub rows: u64,
+    /// The new version of the application.
+    pub version: String,
+    /// Whether every row was loaded with the decisions that are in force now.
+    pub clean: bool,
+}
+
 /// What is known of a run so far. Everything is optional: unknown never means "not needed".
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -132,6 +146,12 @@ pub struct Knowledge {
     pub down_since: Option<i64>,
     /// The copies for the way back.
     pub protection: Protection,
+    /// The last rehearsal; none when there was none, or nothing is known of it.
+    pub rehearsal: Option<LastRehearsal>,
+    /// How many decisions for refused rows are in force.
+    pub decided: u64,
+    /// Whether somebody has changed the copy of the dump script by hand.
+    pub decided_by_hand: bool,
     /// Steps that the configuration leaves out or insists on.
     pub configured: BTreeMap<StepId, Configured>,
 }

@@ -6,7 +6,9 @@ mod knowledge;
 mod state;
 mod step;
 
-pub use knowledge::{Configured, DumpScripts, Knowledge, Lines, OVERRULED, PackageChange, Protection, Verdict};
+pub use knowledge::{
+    Configured, DumpScripts, Knowledge, LastRehearsal, Lines, OVERRULED, PackageChange, Protection, Verdict,
+};
 pub use state::{Finding, Level, StepState};
 pub use step::StepId;
 

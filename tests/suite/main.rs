@@ -10,6 +10,7 @@ mod getlino;
 mod matrix;
 mod noi;
 mod noi_site;
+mod rehearsal_by_wish;
 mod rehearse;
 mod runner;
 mod servers;
