@@ -5,17 +5,21 @@
 Run it with the site's own Python, in the directory that holds `manage.py`.
 Lino's own loader does the work, with its migrators and its order, but where it
 would stop at a row, and where it would give up, the row is noted and loading
-goes on.  So one pass finds what else takes one restore for each.
+goes on.  So one pass finds what else takes one restore for each.  A row with
+fields that are gone is noted and loaded without them, so that what else is
+wrong with it comes to light, and no other row is refused because of it.
 
 The site's database is never opened: whatever its settings say, Django gets the
 scratch database OUT.sqlite3, which has all tables as the code wants them.
-Outside of OUT's directory nothing is written.
+Outside of OUT's directory nothing is written; directories and links that a row
+wants are said to be made.
 
 Works on Lino 20 to 26 (Python 3.7 and up); `facts.py` and `simulate.py` must lie
 beside it.
 """
 
 import argparse
+import errno
 import importlib.util
 import inspect
 import io
@@ -139,15 +143,39 @@ def messages_of(cause):
 class Row:
     """A row of the snapshot: where it lies."""
 
-    __slots__ = ("table", "file", "line", "key", "kind", "failure")
+    __slots__ = ("table", "file", "line", "key", "gone", "lacks", "failure", "waits", "stored", "blocked")
 
     def __init__(self, table, file, line, key):
         self.table = table
         self.file = file
         self.line = line
         self.key = key
-        self.kind = None
+        self.gone = None  # The exception that named fields which are gone, until the row is made.
+        self.lacks = None  # What is said of these fields.
         self.failure = None
+        self.waits = False  # Whether Lino still holds it, to try it again.
+        self.stored = False  # Whether Lino has saved it without what it points to, after it was refused.
+        self.blocked = None  # What is said when that stands in its own way.
+
+    def is_refused(self):
+        """Tells whether it is refused at last, and not only for the fields that it was loaded without."""
+        return self.failure is not None and (self.waits or self.failure["phase"] == "create")
+
+
+def is_about_uniqueness(cause):
+    from django.db import IntegrityError
+
+    return isinstance(cause, IntegrityError) and "UNIQUE" in str(cause)
+
+
+# How Python and Django name fields that a model does not have, in one exception or one after the other.
+UNEXPECTED = re.compile(r"got (?:an )?unexpected keyword arguments?:? (.*)", re.DOTALL)
+
+
+def unknown_names(cause, named):
+    """Returns which of the names are said to be no fields."""
+    said = UNEXPECTED.search(str(cause))
+    return [name for name in re.findall(r"'([^']*)'", said.group(1)) if name in named] if said else []
 
 
 class Rehearsal:
@@ -180,12 +208,18 @@ class Rehearsal:
             self.row = Row(table, os.path.basename(frame.f_code.co_filename), frame.f_lineno, key)
             self.tables.setdefault(table, [0, 0])[0] += 1
             self.depth += 1
+            row = self.row
             try:
-                return function(*values, **named)
+                made = function(*values, **named)
+                if row.gone is not None:
+                    row.lacks = self.failure(row, made, row.gone, "create")
+                    self.not_created.append(row)
+                return made
             except Exception as cause:
-                self.refuse(self.row, None, cause, "create")
+                self.refuse(row, None, cause, "create")
                 return None
             finally:
+                row.gone = None
                 self.depth -= 1
 
         return create
@@ -199,15 +233,60 @@ class Rehearsal:
         key = self.keys.get(table)
         return names.index(key) if key in names else 0
 
+    def patch_making(self, kind):
+        """Has objects made without the fields that are gone, by create functions only."""
+        original = kind.__init__
+
+        def __init__(obj, *args, **named):
+            unknown = []
+            while True:
+                try:
+                    return original(obj, *args, **named)
+                except TypeError as cause:
+                    row = self.row if self.depth else None
+                    more = unknown_names(cause, named)
+                    if row is None or not more:
+                        raise
+                    unknown += more
+                    if row.gone is None or len(unknown) > len(more):
+                        # Before Django 4.2 it names one at a time.
+                        row.gone = self.all_unknown(cause, unknown)
+                    named = {name: value for name, value in named.items() if name not in more}
+
+        kind.__init__ = __init__
+
+    @staticmethod
+    def all_unknown(cause, names):
+        if len(names) == 1 or len(unknown_names(cause, dict.fromkeys(names))) == len(names):
+            return cause
+        model = str(cause).partition("(")[0]
+        whole = TypeError("%s() got unexpected keyword arguments: %s" % (model, ", ".join(map(repr, names))))
+        return whole.with_traceback(cause.__traceback__)
+
     def refuse(self, row, obj, cause, phase):
-        """Keeps what is to be said of a row that was refused, not the exception: it would hold every frame alive."""
+        """Keeps what is to be said of a row that was refused."""
+        found = self.failure(row, obj, cause, phase)
+        if row.stored and row.failure is not None and is_about_uniqueness(cause):
+            # The first reason is the one that a person can do something about.
+            row.blocked = found
+        else:
+            row.failure, row.blocked = found, None
+        if phase == "create":
+            # Lino would stop here; nobody tries it again.
+            self.not_created.append(row)
+
+    def failure(self, row, obj, cause, phase):
+        """Returns what is to be said of a row, and not the exception: it would hold every frame alive."""
         inner = innermost(cause)
         found = messages_of(inner)
+        if not hasattr(obj, "_meta"):
+            obj = None
         model = type(obj)._meta.label if obj is not None else self.model_of(row.table)
-        row.kind = (model, class_name(inner), tuple(sorted(found)), phase)
-        if row.kind not in self.tracebacks:
-            self.tracebacks[row.kind] = formatted(cause)
-        row.failure = {
+        kind = (model, class_name(inner), tuple(sorted(found)), phase)
+        if kind not in self.tracebacks:
+            self.tracebacks[kind] = formatted(cause)
+        failure = {
+            "kind": kind,
             "model": model,
             "phase": phase,
             "exception": class_name(inner),
@@ -218,10 +297,8 @@ class Rehearsal:
         }
         if printable(str, inner).startswith("lino-upgrade:"):
             # The rehearsal forbade something; the restore would not.
-            row.failure["forbidden"] = True
-        if phase == "create":
-            # Lino would stop here; nobody tries it again.
-            self.not_created.append(row)
+            failure["forbidden"] = True
+        return failure
 
     def model_of(self, table):
         return self.labels.get(table)
@@ -307,10 +384,10 @@ class Rehearsal:
         original = kind.try_save
 
         def try_save(wrapped, *args, **options):
+            row = getattr(wrapped, "lino_upgrade_row", None)
             try:
                 return original(wrapped, *args, **options)
             except Exception as cause:
-                row = getattr(wrapped, "lino_upgrade_row", None)
                 if row is None:
                     raise
                 self.refuse(row, wrapped.object, cause, "stop")
@@ -318,20 +395,44 @@ class Rehearsal:
                 later.setdefault("", []).append(wrapped)
 
         kind.try_save = try_save
+        if not hasattr(kind, "on_restore_failure"):
+            return
+        save_partly = kind.on_restore_failure
+
+        def on_restore_failure(wrapped, obj):
+            save_partly(wrapped, obj)
+            row = getattr(wrapped, "lino_upgrade_row", None)
+            if row is not None and not row.stored and obj.pk is not None:
+                row.stored = type(obj)._base_manager.filter(pk=obj.pk).exists()
+
+        kind.on_restore_failure = on_restore_failure
 
     def tell(self):
-        """Tells the rows that are refused, each once, even if it makes several objects; then nothing is left to tell."""
+        """Tells the rows that are refused, each once, even if it makes several objects; then nothing is left to tell.
+
+        A row that lacks fields and is refused besides is told twice: these are two things to decide.
+        """
         rows = {(row.file, row.line): row for row in self.not_created}
         for groups in (self.loader.save_later if self.loader else {}).values():
             for wrapped in (wrapped for group in groups.values() for wrapped in group):
                 row = getattr(wrapped, "lino_upgrade_row", None)
                 if row is not None and row.failure is not None:
                     rows[row.file, row.line] = row
+                    row.waits = True
+        refused = {(row.failure["model"], row.failure["key"]) for row in rows.values() if row.is_refused()}
         for _, row in sorted(rows.items()):
             self.failed += 1
             self.tables[row.table][1] += 1
-            text = self.tracebacks.pop(row.kind, None)
-            self.report.say(row=dict(row.failure, table=row.table, file=row.file, line=row.line, traceback=text))
+            if row.is_refused() and row.blocked is not None and not points_to_refused(row.failure, refused):
+                row.failure = row.blocked
+            if row.lacks is not None and not row.is_refused():
+                # It was counted when it was saved without its fields.
+                self.loaded -= 1
+            for failure in (row.lacks, row.failure if row.is_refused() else None):
+                if failure is not None:
+                    text = self.tracebacks.pop(failure["kind"], None)
+                    place = {"table": row.table, "file": row.file, "line": row.line, "traceback": text}
+                    self.report.say(row=dict({name: failure[name] for name in failure if name != "kind"}, **place))
         self.not_created = []
         if self.loader:
             self.loader.save_later = {}
@@ -340,6 +441,7 @@ class Rehearsal:
 
     def run(self):
         from django.apps import apps
+        from django.db.models import Model
         from lino.utils import dpy
 
         self.labels = {m._meta.db_table: m._meta.label for m in apps.get_models()}
@@ -348,6 +450,7 @@ class Rehearsal:
             for name in (model._meta.db_table, model._meta.label.replace(".", "_").lower()):
                 self.keys[name] = model._meta.pk.attname
         self.patch_saving(dpy.FakeDeserializedObject)
+        self.patch_making(Model)
 
         with io.open(self.script, encoding="utf-8", errors="surrogateescape") as stream:
             text = stream.read()
@@ -380,6 +483,21 @@ class Rehearsal:
             main(options)
         else:
             main()
+
+
+def points_to_refused(failure, refused):
+    """Tells whether a row points to one that was refused, or is not there at all."""
+    from django.apps import apps
+
+    for _, label, key in failure["points"]:
+        if (label, key) in refused:
+            return True
+        try:
+            if not apps.get_model(label)._base_manager.filter(pk=key).exists():
+                return True
+        except Exception:
+            return True
+    return False
 
 
 def points_of(obj):
@@ -423,6 +541,27 @@ def create_tables(report):
                 report.say(table=model._meta.db_table, exception=class_name(cause), message=printable(str, cause))
 
 
+def pretend_to_make(folder):
+    """Has directories and links outside of the folder said to be made: a row may want one when it is validated."""
+    folder = os.path.realpath(folder)
+
+    def guarded(function, place):
+        def make(*args, **options):
+            path = os.fsdecode(args[place])
+            if options.get("dir_fd") is not None:
+                return function(*args, **options)
+            whole = os.path.join(os.path.realpath(os.path.dirname(path) or "."), os.path.basename(path))
+            if whole.startswith(folder + os.sep):
+                return function(*args, **options)
+            if os.path.lexists(path):
+                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+
+        return make
+
+    os.mkdir = guarded(os.mkdir, 0)
+    os.symlink = guarded(os.symlink, 1)
+
+
 def initialize_plugins(report):
     from django.conf import settings
 
@@ -450,6 +589,7 @@ def main(script, out):
     script = os.path.abspath(script)
     simulate = beside("simulate")
     simulate.watch_writes(folder)
+    pretend_to_make(folder)
     report = Report(out)
     began = time.monotonic()
     status = 0

@@ -220,6 +220,7 @@ impl Blame {
         let by_key: HashMap<(&str, &str), usize> = failures
             .iter()
             .enumerate()
+            .filter(|(_, failure)| !failure.is_made())
             .filter_map(|(row, failure)| Some(((failure.model.as_deref()?, failure.key.as_str()), row)))
             .collect();
         let refused = |row: usize, point: &Point| {

@@ -68,6 +68,13 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Tells whether the row was made in spite of what its create function was refused: a rehearsal loads it without the
+    /// fields that are gone, and no other row is refused because of it.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        self.phase == Phase::Create && self.object.is_some()
+    }
+
     /// Returns the model, or the table where the new version has no such model.
     #[must_use]
     pub fn model_or_table(&self) -> &str {

@@ -269,6 +269,12 @@ impl<'a> Fitting<'a> {
             None if from.ends_with("_id") && !to.ends_with("_id") => format!("{to}_id"),
             None => to.to_owned(),
         };
+        // A field that is not translated has no place for more than one text.
+        let is_text = self.conversion(&from) == Conversion::Babel && self.new_field(&to).is_some_and(|new| !new.babel);
+        if is_text {
+            let says = format!("{from} is called {to} now, and has the text in the main language alone");
+            return Ok((What::CopyText { from, to }, says));
+        }
         let says = format!("{from} is called {to} now");
         Ok((What::Copy { from, to }, says))
     }

@@ -96,6 +96,10 @@ pub enum Reason {
     SaveTimes,
     /// An empty field that is filled when a row is saved.
     Defaults,
+    /// A text with markup that is written otherwise and means the same.
+    Markup,
+    /// A text that has a place for other languages now.
+    Translated,
 }
 
 impl Reason {
@@ -120,6 +124,10 @@ impl Reason {
             }
             Self::SaveTimes => "times of saving, which Django sets itself",
             Self::Defaults => "empty fields, which Lino fills at every save",
+            Self::Markup => {
+                "texts with markup, which Lino writes otherwise when it saves them, with the same words and tags"
+            }
+            Self::Translated => "texts that can be translated now, with the text that they had in the main language",
         }
     }
 }

@@ -14,6 +14,7 @@ mod counted;
 mod found;
 mod join;
 mod line;
+mod markup;
 mod matcher;
 mod pair;
 mod plan;

@@ -164,6 +164,8 @@ fn kind(conversions: Both<Option<&Conversion>>) -> Kind {
         Kind::Number
     } else if conversions == [Some(&Conversion::Babel); 2] {
         Kind::Babel
+    } else if conversions == [Some(&Conversion::Plain), Some(&Conversion::Babel)] {
+        Kind::Translated
     } else {
         Kind::Plain
     }

@@ -2,6 +2,7 @@
 
 use super::super::{Argument, Problem, Value, parse};
 use super::found::{Both, Reason, Side};
+use super::markup;
 
 /// What a value is to its create function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +13,8 @@ pub(super) enum Kind {
     Number,
     /// A list of texts, one for each language.
     Babel,
+    /// A text before, and a list of texts now.
+    Translated,
 }
 
 /// How two values relate.
@@ -49,6 +52,7 @@ pub(super) fn compare(
     Ok(match (kind, languages) {
         (Kind::Number, _) => number(&before, &after),
         (Kind::Babel, Some(languages)) => babel(&before, &after, languages),
+        (Kind::Translated, _) => translated(&before, &after),
         _ => values(&before, &after),
     })
 }
@@ -73,7 +77,23 @@ fn values(before: &Value<'_>, after: &Value<'_>) -> Relation {
             }
         }
         (Value::List(before), Value::List(after)) => lists(before, after),
+        (Value::Text(mine), Value::Text(theirs)) if mine != theirs && markup::same(mine, theirs) => {
+            Relation::ByLino(Reason::Markup)
+        }
         _ => equal(before == after),
+    }
+}
+
+/// Compares a text with texts whose first one is that of the main language.
+fn translated(before: &Value<'_>, after: &Value<'_>) -> Relation {
+    let Value::List(texts) = after else { return values(before, after) };
+    let nothing =
+        |value: &Value<'_>| matches!(value, Value::None) || matches!(value, Value::Text(text) if text.is_empty());
+    match texts.split_first() {
+        Some((main, others)) if others.iter().all(nothing) && (main == before || nothing(main) && nothing(before)) => {
+            Relation::ByLino(Reason::Translated)
+        }
+        _ => Relation::Different,
     }
 }
 
@@ -245,6 +265,18 @@ mod tests {
         };
         assert_eq!(compared("['a', 'b', 'c']", "['b', 'a']"), Relation::Equal);
         assert_eq!(compared("['a', 'b', 'c']", "['a', 'b']"), Relation::Different);
+    }
+
+    #[test]
+    fn a_text_that_can_be_translated_now_is_the_same_in_the_main_language() {
+        let translated = Relation::ByLino(Reason::Translated);
+        for (before, after) in [("'a'", "['a', '', None]"), ("None", "['', '']"), ("''", "[None]")] {
+            assert_eq!(relation(Kind::Translated, before, after), translated, "{before} {after}");
+        }
+        for (before, after) in [("'a'", "['b', '']"), ("'a'", "['', 'a']"), ("'a'", "['a', 'b']"), ("'a'", "[]")] {
+            assert_eq!(relation(Kind::Translated, before, after), Relation::Different, "{before} {after}");
+        }
+        assert_eq!(relation(Kind::Plain, "'a é'", "'<p>a &eacute;</p>'"), Relation::ByLino(Reason::Markup));
     }
 
     #[test]

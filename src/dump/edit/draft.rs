@@ -73,7 +73,7 @@ impl<'a> Draft<'a> {
                 self.before.push(block);
                 Ok(())
             }
-            What::Copy { from, to } => self.copy(number, change, from, to),
+            What::Copy { from, to } | What::CopyText { from, to } => self.copy(number, change, from, to),
             What::Drop(field) => self.drop_field(number, change, field),
             What::Rename(_) => Err("A create function has no name of a model.".to_owned()),
         }
@@ -168,7 +168,11 @@ impl<'a> Draft<'a> {
         if self.function.parameter(to).is_some() && !self.dropped.contains(to) {
             return Err(format!("{to} is a field of its own, which has values."));
         }
+        let is_text = matches!(change.what, What::CopyText { .. });
         let line = match parameter.conversion {
+            Conversion::Babel if is_text => {
+                format!("if {from} is not None: kw.update({to}={from}[0] or '')")
+            }
             Conversion::Babel => {
                 format!("if {from} is not None: kw.update(bv2kw({},{from}))", python::text(to))
             }

@@ -63,6 +63,13 @@ pub enum What {
         /// The field's new name.
         to: String,
     },
+    /// The same, where the new field is not translated: it gets the text in the main language. For all rows.
+    CopyText {
+        /// The parameter, which has one text for each language.
+        from: String,
+        /// The field's new name.
+        to: String,
+    },
     /// A parameter is given to no field. For all rows.
     Drop(String),
     /// They are not loaded.
@@ -129,7 +136,7 @@ impl<'a> Editor<'a> {
         match (&change.rows, &change.what) {
             (Rows::All, What::LeaveOut) => self.leave_out(number, change),
             (Rows::All, What::Rename(name)) => self.rename(number, change, name),
-            (Rows::These { .. }, What::Copy { .. } | What::Drop(_) | What::Rename(_)) => {
+            (Rows::These { .. }, What::Copy { .. } | What::CopyText { .. } | What::Drop(_) | What::Rename(_)) => {
                 Err("This can be done for all rows of a model only.".to_owned())
             }
             _ => self.draft(&change.table)?.take(number, change, lists),
@@ -208,7 +215,7 @@ impl Change {
         }
         match &self.what {
             What::Assign(values) => values.iter().try_for_each(|(field, value)| name(field).and(literal(value))),
-            What::Copy { from, to } => name(from).and(name(to)),
+            What::Copy { from, to } | What::CopyText { from, to } => name(from).and(name(to)),
             What::Drop(field) => name(field),
             What::LeaveOut => Ok(()),
             What::Rename(model) => match model.split_once('.') {

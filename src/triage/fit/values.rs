@@ -29,7 +29,7 @@ impl Fitting<'_> {
         Ok((place, value))
     }
 
-    fn conversion(&self, parameter: &str) -> Conversion {
+    pub(super) fn conversion(&self, parameter: &str) -> Conversion {
         self.function.parameter(parameter).map(|parameter| parameter.conversion.clone()).unwrap_or_default()
     }
 
