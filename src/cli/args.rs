@@ -45,6 +45,12 @@ pub enum Command {
     /// Load a snapshot with the new version into a scratch database: tells every row that it refuses, and why. The
     /// site itself is not touched.
     Rehearse(Rehearse),
+    /// Tell from the log of a restore which rows were not saved, and why. Only reads.
+    ///
+    /// LOG is what `manage.py run snapshot/restore.py` printed, into a file, a pipe or a recorded terminal, or Lino's own
+    /// log/lino.log, whose last restore counts. The snapshot tells where the rows lie, what they hold, and which of them
+    /// failed only because they point to others.
+    Triage(Triage),
     /// Write a commented lino-upgrade.toml from what was found in the site.
     Init,
     /// Tell how the unfinished, or else the last upgrade stands.
@@ -201,6 +207,22 @@ pub struct Rehearse {
     /// are told and not applied. Everything that Lino prints is shown.
     #[arg(long, conflicts_with = "decisions")]
     pub own_decisions: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `triage`.
+#[derive(Debug, Args)]
+pub struct Triage {
+    /// The log.
+    pub log: PathBuf,
+    /// The snapshot that was restored: the directory that `dump2py` wrote, or its restore.py.
+    #[arg(long, value_name = "DIR")]
+    pub snapshot: PathBuf,
+    /// The exit status of the restore, when it is known. It decides what the log leaves open.
+    #[arg(long, value_name = "N")]
+    pub exit: Option<i32>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -9,6 +9,8 @@ mod inspect;
 mod paint;
 mod rehearse;
 mod run;
+mod triage;
+mod triaged;
 mod verify;
 mod wizard;
 
@@ -70,6 +72,10 @@ fn dispatch(cli: Cli) -> Result<u8, Report> {
             let site = inspect::find(site.as_deref())?;
             rehearse::run(&args, &site, format, &mut io::stdout().lock()).await
         }),
+        Some(Command::Triage(args)) => {
+            let format = if args.json { Format::Json } else { Format::Text };
+            triage::run(&args, format, &mut io::stdout().lock())
+        }
         Some(Command::Init) => block_on(async move {
             let text = init::init(site.as_deref()).await?;
             writeln!(io::stdout().lock(), "{text}").map_err(|error| unprintable(&error))?;

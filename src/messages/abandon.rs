@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use super::reading::Group;
+use super::reading::{Group, Unsaved};
 
 /// Groups kept; a hundred thousand broken rows may each have another message.
 const MOST_GROUPS: usize = 1000;
@@ -28,9 +28,22 @@ pub(super) struct Abandoned {
     /// Where each group is, by the hash of what makes it one: long messages are kept cut, but told apart whole.
     places: BTreeMap<u64, usize>,
     left_off: u64,
+    /// Every entry whole, when somebody wants to look at the rows themselves.
+    kept: Option<Vec<Unsaved>>,
 }
 
 impl Abandoned {
+    /// Keeps every entry whole from here on: memory grows with the list.
+    pub(super) fn keep(&mut self) {
+        self.kept.get_or_insert_default();
+    }
+
+    /// Takes the entries that were kept. The last of them may still wait for its end.
+    pub(super) fn take_kept(&mut self) -> Vec<Unsaved> {
+        self.flush();
+        self.kept.take().unwrap_or_default()
+    }
+
     /// Takes one line of the list. Returns false when the line does not belong to it.
     pub(super) fn take(&mut self, line: &str) -> bool {
         if starts_entry(line) {
@@ -42,7 +55,11 @@ impl Abandoned {
             self.pending.push('\n');
             self.pending.push_str(line);
         }
-        if let Some(entry) = parse_entry(&self.pending) {
+        if let Some(whole) = Whole::read(&self.pending) {
+            let entry = whole.entry();
+            if let Some(kept) = &mut self.kept {
+                kept.push(whole.unsaved());
+            }
             self.pending.clear();
             self.add(entry);
         }
@@ -55,6 +72,10 @@ impl Abandoned {
         }
         let entry = std::mem::take(&mut self.pending);
         if let Some((model, message)) = entry.strip_prefix("- ").and_then(|rest| rest.split_once(' ')) {
+            if let Some(kept) = &mut self.kept {
+                let (model, message) = (model.to_owned(), message.to_owned());
+                kept.push(Unsaved { model, message, count: 0, keys: String::new() });
+            }
             self.add(Entry::new(model, message, 1, "?"));
         }
     }
@@ -129,13 +150,32 @@ fn starts_entry(line: &str) -> bool {
         .is_some_and(|(app, model)| word(app) && word(model))
 }
 
-/// Reads `- app.Model MESSAGE (N object(s) with primary key KEYS)` from its end, as a message may hold anything.
-fn parse_entry(entry: &str) -> Option<Entry> {
-    let body = entry.strip_prefix("- ")?.trim_end().strip_suffix(')')?;
-    let (head, keys) = body.rsplit_once(TAIL)?;
-    let (head, count) = head.rsplit_once(" (")?;
-    let (model, message) = head.split_once(' ')?;
-    Some(Entry::new(model, &without_row_name(message), count.parse().ok()?, keys))
+/// An entry as it is printed: `- app.Model MESSAGE (N object(s) with primary key KEYS)`.
+struct Whole<'a> {
+    model: &'a str,
+    message: &'a str,
+    count: u64,
+    keys: &'a str,
+}
+
+impl<'a> Whole<'a> {
+    /// Reads it from its end, as a message may hold anything.
+    fn read(entry: &'a str) -> Option<Self> {
+        let body = entry.strip_prefix("- ")?.trim_end().strip_suffix(')')?;
+        let (head, keys) = body.rsplit_once(TAIL)?;
+        let (head, count) = head.rsplit_once(" (")?;
+        let (model, message) = head.split_once(' ')?;
+        Some(Self { model, message, count: count.parse().ok()?, keys })
+    }
+
+    fn entry(&self) -> Entry {
+        Entry::new(self.model, &without_row_name(self.message), self.count, self.keys)
+    }
+
+    fn unsaved(&self) -> Unsaved {
+        let (model, message, keys) = (self.model.to_owned(), self.message.to_owned(), self.keys.to_owned());
+        Unsaved { model, message, count: self.count, keys }
+    }
 }
 
 /// Turns `["Sale 3 : {'product': ['text']}"]` into `{'product': ['text']}`, undoing Python's quoting.

@@ -13,8 +13,10 @@ mod pip_signs;
 pub mod prompts;
 mod reader;
 mod reading;
+mod refusals;
 mod remedy;
 mod severity;
+mod trace;
 
 #[cfg(test)]
 mod corpus_tests;
@@ -28,4 +30,6 @@ mod reader_tests;
 pub use ended::Ended;
 pub use line::{Severity, severity, strip_log_prefix};
 pub use reader::Reader;
-pub use reading::{Checked, CommandKind, DatabaseState, FailureCause, Fatal, Group, Judgement, Reading};
+pub use reading::{Checked, CommandKind, DatabaseState, FailureCause, Fatal, Group, Judgement, Reading, Unsaved};
+pub use refusals::{Crash, Deferred, Refusals, RestoreLog};
+pub use trace::Traced;

@@ -186,6 +186,12 @@ impl Reader {
         super::judge::judge(self, ended)
     }
 
+    /// Whether anything that was printed comes from a restore, or may: a traceback can end one before it says a word.
+    pub(super) const fn is_restore(&self) -> bool {
+        let said = self.flushed || self.abandoning || self.loaded.is_some() || self.source_version.is_some();
+        said || self.announced > 0 || self.fatal.is_some() || self.passed.is_some()
+    }
+
     fn read_done(&mut self, line: &str) {
         let line = cut(line.trim(), MOST_TEXT);
         self.done_lines += 1;
@@ -273,7 +279,7 @@ impl Reader {
     }
 
     /// Whether the line shows that a restore or dump goes on: what came before it did not end the command.
-    fn goes_on(&self, line: &str) -> bool {
+    pub(super) fn goes_on(&self, line: &str) -> bool {
         const SIGNS: [&str; 12] = [
             "Loading ",
             "Loaded ",

@@ -222,6 +222,19 @@ impl fmt::Display for Group {
     }
 }
 
+/// A line of the list of rows that were given up, as it is printed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsaved {
+    /// The model.
+    pub model: String,
+    /// The message: any text, often what Python writes for a dictionary or a list.
+    pub message: String,
+    /// How many rows; 0 when the line breaks off.
+    pub count: u64,
+    /// Their primary keys, joined by `, `, which a key may hold, too.
+    pub keys: String,
+}
+
 /// What checkdata says about one kind of row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {

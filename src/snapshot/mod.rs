@@ -5,10 +5,12 @@ mod archive;
 pub mod count;
 mod database;
 pub mod fetch;
+mod locate;
 pub mod lookup;
 pub mod protect;
 mod scan;
 mod script;
+mod triage_log;
 mod verify;
 mod whole;
 
@@ -17,4 +19,5 @@ pub use account::{account, account_knowing, known};
 pub use archive::same_as_directory;
 pub use database::compare_with_database;
 pub use script::{DumpScript, read_script};
+pub use triage_log::{LogError, LogTriage, triage_log};
 pub use verify::{MARK, Problem, SnapshotError, TableRows, Verification, verify};

@@ -9,8 +9,13 @@ mod decision;
 mod failure;
 mod file;
 mod fit;
+mod from_log;
+#[cfg(test)]
+mod from_log_tests;
 mod rehearsed;
 mod row;
+mod said;
+mod targets;
 #[allow(clippy::module_inception, reason = "the word for it")]
 mod triage;
 mod wording;
@@ -20,6 +25,8 @@ pub use decision::{Bulk, Choice, Decision, Decisions, Given, Refused, Scope, Sta
 pub use failure::{Failure, Phase, Point};
 pub use file::{DecisionsFile, Mistake, write};
 pub use fit::{At, Fit, Known, Stored, Unfit, fit};
+pub use from_log::{Found, Logged, Rows, Tables, Wanted, failures, wanted};
 pub use rehearsed::{Begun, Broken, Ended, Rehearsed, Stopped, Told};
 pub use row::{FieldValue, PointedAt, RowDetail, Target};
+pub use said::Said;
 pub use triage::{Origin, Triage};

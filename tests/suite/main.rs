@@ -18,6 +18,7 @@ mod shop;
 mod simulate;
 mod site;
 mod tmux;
+mod triage;
 mod ui_fake;
 mod ui_fake_evidence;
 mod upgrade;

@@ -74,10 +74,10 @@ fn the_new_version_is_brought_beside_the_old_one_and_the_site_stays_as_it_is() {
     assert!(stderr.starts_with(again) && !stderr.contains("Copying"), "{stderr}");
     let text = String::from_utf8(second.stdout).unwrap();
     let expected = "Rehearsed with version 2.0 on Lino 26.10.8, Django 5.2.19.\n\nshop.Partner: 9 rows\n  name: Ensure this \
-                    value has at most 20 characters (it has …).\n  1 (shop_partner.py:4), 10 (shop_partner.py:13)";
+                    value has at most 20 characters (it has …).\n  shop_partner.py: 1 (line 4), 10 (line 13), ";
     assert!(text.starts_with(expected), "{text}");
     assert!(text.contains("\n  32 rows follow: 9 of shop.Person, 23 of shop.Sale\n"), "{text}");
-    assert!(text.contains("\n1 cause, 9 rows refused, 32 rows that follow. The log is "), "{text}");
+    assert!(text.contains("\n1 cause, 9 rows refused, 32 rows that follow.\nThe log is "), "{text}");
 }
 
 fn packages(dir: &Path) -> Vec<String> {
@@ -192,7 +192,7 @@ fn what_is_decided_in_a_file_is_rehearsed_in_a_copy_and_changes_by_hand_are_kept
     // First the rows to be decided are written into a file.
     let output = rehearse(&shop, schema, &["--python", python, "--write-decisions", name]);
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("\n2 causes, 10 rows refused, 32 rows that follow. "), "{text}");
+    assert!(text.contains("\n2 causes, 10 rows refused, 32 rows that follow.\n"), "{text}");
     let written = std::fs::read_to_string(&file).unwrap();
     assert_eq!(written.matches("\nundecided = true").count(), 2, "{written}");
 
@@ -257,11 +257,11 @@ fn a_handler_of_the_migrator_runs_once_and_a_script_that_breaks_off_has_told_wha
     };
     let (text, handled) = rehearsed();
     assert_eq!(handled, 1, "{text}");
-    assert!(text.contains("\n1 cause, 9 rows refused, 32 rows that follow. "), "{text}");
+    assert!(text.contains("\n1 cause, 9 rows refused, 32 rows that follow.\n"), "{text}");
 
     std::fs::write(&script, old.replace("    loader.finalize()", "    raise Exception('Half way.')")).unwrap();
     let (text, handled) = rehearsed();
     assert_eq!(handled, 0, "{text}");
     assert!(text.contains("\nThe rehearsal could not go on: Exception: Half way.\n"), "{text}");
-    assert!(text.contains("\n1 cause, 9 rows refused, 32 rows that follow. "), "{text}");
+    assert!(text.contains("\n1 cause, 9 rows refused, 32 rows that follow.\n"), "{text}");
 }
