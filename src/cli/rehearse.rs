@@ -18,7 +18,7 @@ use crate::error::{Kind, Report};
 use crate::messages::line::plain;
 use crate::site::{Site, facts, is_executable, rehearse};
 use crate::snapshot::fetch;
-use crate::triage::{Cause, Causes, Choice, DecisionsFile, Failure, Rehearsed, Why, bulk, write};
+use crate::triage::{Cause, Causes, Choice, DecisionsFile, Failure, Rehearsed, Why, bulk, saying, write};
 use crate::ui::text::duration;
 
 /// Keys that are named of each cause.
@@ -186,9 +186,11 @@ fn rows(number: usize) -> String {
 fn tell(cause: &Cause, causes: &Causes, out: &mut dyn Write) -> io::Result<()> {
     let of = |row: &usize| causes.failures.get(*row);
     writeln!(out, "{}: {}", shown(&cause.model), rows(cause.rows.len()))?;
+    let first = cause.rows.first().and_then(of);
     for (field, message) in &cause.messages {
         let field = if field.is_empty() { String::new() } else { format!("{}: ", shown(field)) };
-        writeln!(out, "  {field}{}", shown(message))?;
+        let message = first.map_or_else(|| message.clone(), |failure| saying(failure, message));
+        writeln!(out, "  {field}{}", shown(&message))?;
     }
     let named: Vec<String> = cause.rows.iter().filter_map(of).take(NAMED).map(place).collect();
     let more = cause.rows.len().saturating_sub(named.len());

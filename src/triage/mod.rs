@@ -11,6 +11,7 @@ mod file;
 mod fit;
 mod rehearsed;
 mod row;
+mod saying;
 #[allow(clippy::module_inception, reason = "the word for it")]
 mod triage;
 mod wording;
@@ -22,4 +23,5 @@ pub use file::{DecisionsFile, Mistake, write};
 pub use fit::{At, Fit, Known, Stored, Unfit, fit};
 pub use rehearsed::{Begun, Broken, Ended, Rehearsed, Stopped, Told};
 pub use row::{FieldValue, PointedAt, RowDetail, Target};
+pub use saying::{Blamed, blamed, saying};
 pub use triage::{Origin, Triage};
