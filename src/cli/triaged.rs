@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::dump::{Row, Rows, Script, Value};
 use crate::messages::line::plain;
 use crate::snapshot::fetch;
-use crate::triage::{Cause, Causes, Failure, Why};
+use crate::triage::{Cause, Causes, Failure, Why, saying};
 use crate::ui::text::wrap;
 
 /// Keys that are named of each cause.
@@ -61,9 +61,11 @@ pub(super) fn rows(number: usize) -> String {
 fn tell_one(cause: &Cause, causes: &Causes, out: &mut dyn Write) -> io::Result<()> {
     let of = |row: &usize| causes.failures.get(*row);
     writeln!(out, "{}: {}", shown(&cause.model), rows(cause.rows.len()))?;
+    let first = cause.rows.first().and_then(of);
     for (field, message) in &cause.messages {
         let field = if field.is_empty() { String::new() } else { format!("{}: ", shown(field)) };
-        paragraph(out, "  ", &format!("{field}{}", shown(message)))?;
+        let message = first.map_or_else(|| message.clone(), |failure| saying(failure, message));
+        paragraph(out, "  ", &format!("{field}{}", shown(&message)))?;
     }
     let named: Vec<&Failure> = cause.rows.iter().filter_map(of).take(NAMED).collect();
     let more = cause.rows.len().saturating_sub(named.len());

@@ -16,6 +16,7 @@ mod rehearsed;
 mod row;
 mod said;
 mod targets;
+mod saying;
 #[allow(clippy::module_inception, reason = "the word for it")]
 mod triage;
 mod wording;
@@ -29,4 +30,5 @@ pub use from_log::{Found, Logged, Rows, Tables, Wanted, failures, wanted};
 pub use rehearsed::{Begun, Broken, Ended, Rehearsed, Stopped, Told};
 pub use row::{FieldValue, PointedAt, RowDetail, Target};
 pub use said::Said;
+pub use saying::{Blamed, blamed, saying};
 pub use triage::{Origin, Triage};

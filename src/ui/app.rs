@@ -13,11 +13,11 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::reader::Reader;
-use super::state::{Action, Engine, Msg, State};
+use super::state::{Action, Engine, Looked, Msg, RowPlace, State};
 use super::style::Colours;
 use super::terminal::{self, Guard, Output, Screen};
 use super::update::update;
-use super::{screens, scripts_reader};
+use super::{row_reader, screens, scripts_reader};
 use crate::engine::{Event, Outcome, Wish};
 use crate::error::{Kind, Report};
 use crate::procedure::DumpScripts;
@@ -258,6 +258,7 @@ impl App {
             }
             Action::Ask(request) => self.reader.ask(request),
             Action::ReadScripts(paths) => read_scripts(paths, self.sender.clone()),
+            Action::ReadRow(place) => read_row(place, self.sender.clone()),
             Action::Clipboard(text) => {
                 let text = base64::engine::general_purpose::STANDARD.encode(text);
                 self.output.send(format!("\x1b]52;c;{text}\x07").into_bytes());
@@ -350,6 +351,14 @@ fn read_scripts(paths: DumpScripts, sender: UnboundedSender<Msg>) {
     tokio::task::spawn_blocking(move || {
         let read = scripts_reader::read(&paths);
         let _ = sender.send(Msg::Scripts { paths, read });
+    });
+}
+
+/// Looks a row of the snapshot up in the background. Nobody waits for it: it ends by itself.
+fn read_row(place: RowPlace, sender: UnboundedSender<Msg>) {
+    tokio::task::spawn_blocking(move || {
+        let read = row_reader::read(&place);
+        let _ = sender.send(Msg::Row(Looked { place, read }));
     });
 }
 

@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::log_view::Wrap;
-use super::state::{Division, Engine, Focus, Popup, ShellFocus, State};
+use super::state::{Dialog, Division, Engine, Focus, Part, Popup, ShellFocus, State};
 use crate::procedure::StepState;
 
 /// What the operator wants from the screen.
@@ -117,6 +117,56 @@ pub enum Command {
     Renamed,
     /// The field or model is gone.
     Gone,
+    /// Load the snapshot with the new version into a scratch database.
+    Rehearse,
+    /// End the rehearsal.
+    CancelRehearsal,
+    /// Show the rows that were refused.
+    Triage,
+    /// Set a field.
+    SetField,
+    /// Empty a field.
+    EmptyField,
+    /// Point a field to another row.
+    PointField,
+    /// Leave rows out.
+    LeaveOut,
+    /// Ask the developer.
+    AskDeveloper,
+    /// Keep rows undecided.
+    KeepUndecided,
+    /// Give the values of a field to another one.
+    CopyField,
+    /// Drop a field.
+    DropField,
+    /// The model is called otherwise.
+    RenameModel,
+    /// What deciding keys apply to.
+    Reach,
+    /// Deciding keys apply to the whole model, or do not.
+    WholeModel,
+    /// Rows by how they stand.
+    Which,
+    /// Take the last decision back.
+    Undo,
+    /// Take it again.
+    Redo,
+    /// Load what was refused once more.
+    RetryRows,
+    /// Show what the decisions become.
+    Edit,
+    /// Show the traceback, or hide it.
+    Traceback,
+    /// The next undecided row.
+    NextOpen,
+    /// The undecided row before.
+    PreviousOpen,
+    /// Unfold all lines.
+    UnfoldAll,
+    /// Fold all lines.
+    FoldAll,
+    /// Go on with what was typed.
+    AcceptTyped,
 }
 
 /// What keys mean depends on what is in front.
@@ -146,6 +196,16 @@ pub enum Context {
     Compare,
     /// The needle of a search in the comparison is typed.
     CompareSearch,
+    /// The triage.
+    Triage,
+    /// What the decisions of the triage become.
+    TriageEdit,
+    /// The needle of the triage's filter is typed.
+    TriageFilter,
+    /// Something is typed before a decision is taken.
+    TriageType,
+    /// Decisions wait for a yes.
+    TriageConfirm,
     /// The panes.
     Main,
 }
@@ -164,12 +224,22 @@ impl Context {
             Some(Popup::Help) => return Self::Help,
             Some(Popup::Cancel) => return Self::Cancel,
             Some(Popup::Kill) => return Self::Kill,
-            Some(Popup::Skip(_) | Popup::Again(_) | Popup::Quit | Popup::TakeOver) => return Self::Confirm,
+            Some(Popup::Skip(_) | Popup::Again(_) | Popup::Quit | Popup::EndRehearsal | Popup::TakeOver) => {
+                return Self::Confirm;
+            }
             Some(Popup::WayBack | Popup::Summary | Popup::Trouble(_)) => return Self::Reading,
             None => {}
         }
         if state.ask().is_some() {
             Self::Ask
+        } else if let Some(triaging) = state.triaging() {
+            match (&triaging.dialog, triaging.part) {
+                (Some(Dialog::Type { .. }), _) => Self::TriageType,
+                (Some(Dialog::Confirm { .. }), _) => Self::TriageConfirm,
+                _ if triaging.filtering => Self::TriageFilter,
+                (None, Part::Edit) => Self::TriageEdit,
+                (None, _) => Self::Triage,
+            }
         } else if let Some(compared) = state.comparison() {
             // Also while a command waits: what is typed here must not become its answer.
             if compared.search.as_ref().is_some_and(|search| search.editing) {
@@ -216,6 +286,7 @@ macro_rules! binding {
 }
 
 mod compare;
+mod triage;
 
 const fn c(c: char) -> (KeyCode, KeyModifiers) {
     (KeyCode::Char(c), NONE)
@@ -258,7 +329,9 @@ fn may_retry(state: &State) -> bool {
 fn may_open_shell(state: &State) -> bool {
     match &state.shell {
         Some(shell) => shell.focus == ShellFocus::Wizard,
-        None => state.watched.is_none() && !state.is_busy() && state.engine != Engine::Opening,
+        None => {
+            state.watched.is_none() && !state.is_busy() && !state.is_rehearsing() && state.engine != Engine::Opening
+        }
     }
 }
 
@@ -267,7 +340,8 @@ fn may_search_on(state: &State) -> bool {
 }
 
 fn may_follow(state: &State) -> bool {
-    let elsewhere = state.running().is_some_and(|at| at != state.selected);
+    let hidden = state.is_rehearsing() && state.shown_rehearsal().is_none();
+    let elsewhere = hidden || state.running().is_some_and(|at| at != state.selected);
     state.shell.is_none() && (elsewhere || (has_log(state) && !state.log.follow))
 }
 
@@ -279,6 +353,31 @@ fn may_go_back(state: &State) -> bool {
 const MAIN: &[Binding] = &[
     binding!([c('a')], "a", "answer", "Show the question that waits for your answer.", Command::Answer, |s| s.aside
         && !s.asks.is_empty()),
+    binding!(
+        [c('t')],
+        "t",
+        "triage",
+        "Show the rows that the new version refused, and decide what becomes of them.",
+        Command::Triage,
+        |s| s.triaged.is_some() && s.watched.is_none()
+    ),
+    binding!(
+        [c('h')],
+        "h",
+        "rehearse",
+        "Load a snapshot with the new version into a scratch database. The site stays up and is not touched; you see \
+         which rows would be refused.",
+        Command::Rehearse,
+        State::may_rehearse
+    ),
+    binding!(
+        [c('c'), ctrl('c')],
+        "c",
+        "cancel",
+        "End the rehearsal. The site is not touched by it.",
+        Command::CancelRehearsal,
+        |s| s.is_rehearsing() && s.watched.is_none()
+    ),
     binding!(
         [k(KeyCode::Enter)],
         "Enter",
@@ -523,6 +622,14 @@ const KILL: &[Binding] = &[
 
 const ASK: &[Binding] = &[
     binding!(
+        [c('t')],
+        "t",
+        "look at the rows",
+        "Show the rows that were refused, and decide what becomes of them; the question comes back.",
+        Command::Triage,
+        State::asks_for_triage
+    ),
+    binding!(
         [c('d')],
         "d",
         "evidence",
@@ -553,8 +660,12 @@ const fn tables(context: Context) -> [&'static [Binding]; 2] {
         Context::Ask => [ASK, SCROLLING],
         Context::Compare => [compare::SCREEN, &[]],
         Context::CompareSearch => [compare::SEARCH, &[]],
+        Context::Triage => [triage::SCREEN, &[]],
+        Context::TriageEdit => [triage::EDIT, &[]],
+        Context::TriageFilter => [triage::FILTER, &[]],
+        Context::TriageType => [triage::TYPE, &[]],
         Context::Help | Context::Reading => [READING, SCROLLING],
-        Context::Confirm => [CONFIRM, SCROLLING],
+        Context::Confirm | Context::TriageConfirm => [CONFIRM, SCROLLING],
         Context::Cancel => [CANCEL, SCROLLING],
         Context::Kill => [KILL, SCROLLING],
         Context::Small => [SMALL, &[]],
@@ -569,6 +680,7 @@ pub fn command(state: &State, key: KeyEvent) -> Option<Command> {
         && key.modifiers.difference(KeyModifiers::SHIFT).is_empty()
         && let (KeyCode::Char(c), Some(ask)) = (key.code, state.ask())
         && ask.choices.iter().any(|(choice, _)| *choice == c)
+        && !(c == 't' && state.asks_for_triage())
     {
         return Some(Command::Choose(c));
     }
@@ -597,7 +709,8 @@ pub fn hints(state: &State) -> Vec<Hint> {
     let context = Context::of(state);
     let mut hints = Vec::new();
     if let (Context::Ask, Some(ask)) = (context, state.ask()) {
-        hints.extend(ask.choices.iter().map(|(key, label)| Hint {
+        let own = |key: char| key == 't' && state.asks_for_triage();
+        hints.extend(ask.choices.iter().filter(|(key, _)| !own(*key)).map(|(key, label)| Hint {
             key: key.to_string(),
             text: label.split([' ', ':', ',', '.']).next().unwrap_or_default().to_owned(),
             command: Command::Choose(*key),
@@ -614,10 +727,12 @@ pub fn hints(state: &State) -> Vec<Hint> {
 
 fn bar_text(state: &State, binding: &Binding) -> &'static str {
     match binding.command {
+        Command::Go if state.may_rehearse() => "upgrade now",
         Command::Go if state.steps.iter().all(|step| step.plan.state == StepState::Pending) => "begin",
         Command::Shell if state.shell.is_some() => "back into the shell",
         Command::FullScreen if state.division == Division::LogAlone && state.comparison().is_none() => "all panes",
-        Command::Close if state.asks_for_verdict() => "question",
+        Command::Close if state.asks_for_verdict() || state.asks_for_triage() => "question",
+        _ if let Some(triaging) = state.triaging() => triage::bar_text(triaging, binding),
         _ if let Some(compared) = state.comparison() => compare::bar_text(compared, binding),
         _ => binding.bar,
     }
@@ -627,9 +742,19 @@ fn bar_text(state: &State, binding: &Binding) -> &'static str {
 #[must_use]
 pub fn explained(state: &State) -> Vec<(&'static str, &'static str, bool)> {
     let mut rows: Vec<(&'static str, &'static str, bool)> = Vec::new();
-    let table = if state.comparison().is_some() { compare::SCREEN } else { MAIN };
+    let table = match state.triaging() {
+        Some(triaging) if triaging.part == Part::Edit => triage::EDIT,
+        Some(_) => triage::SCREEN,
+        None if state.comparison().is_some() => compare::SCREEN,
+        None => MAIN,
+    };
     for binding in table {
-        rows.push((binding.shown, binding.help, (binding.when)(state)));
+        // A key that means the same with and without a place in the key bar is explained once.
+        let same = |other: &&Binding| other.command == binding.command && other.shown == binding.shown;
+        if table.iter().find(same).is_some_and(|first| std::ptr::eq(first, binding)) {
+            let active = table.iter().filter(same).any(|other| (other.when)(state));
+            rows.push((binding.shown, binding.help, active));
+        }
     }
     // Stable: what means something now comes first, each group in the table's order.
     rows.sort_by_key(|(_, _, active)| !active);

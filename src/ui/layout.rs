@@ -12,6 +12,7 @@
 //! ```
 
 pub mod compare;
+pub mod triage;
 
 use ratatui::layout::{Position, Rect};
 
@@ -87,7 +88,9 @@ fn areas_of(state: &State, division: Division, input_rows: fn(&State, u16) -> u1
         (_, Some(_)) => 4,
         _ if settled_badly(state) => right.height.saturating_sub(6 + input_rows).max(right.height / 2),
         // On a small screen the log of what runs is worth more than the end of the explanation.
-        _ if right.height < 24 && state.is_busy() => right.height.saturating_sub(input_rows) / 3,
+        _ if right.height < 24 && (state.is_busy() || state.is_rehearsing()) => {
+            right.height.saturating_sub(input_rows) / 3
+        }
         _ => right.height.saturating_sub(input_rows) / 2,
     };
     let height = wanted.clamp(3, most.max(3)).min(right.height);
@@ -198,6 +201,8 @@ pub enum Spot {
     Key(Command),
     /// Something of the comparison.
     Compare(compare::Place),
+    /// Something of the triage.
+    Triage(triage::Place),
     /// The popup, or what it covers.
     Popup,
     /// Nothing.
@@ -210,6 +215,9 @@ pub fn spot(state: &State, column: u16, row: u16) -> Spot {
     let at = Position::new(column, row);
     if let Some(compared) = state.comparison() {
         return compare::spot(state, compared, at);
+    }
+    if let Some(triaging) = state.triaging() {
+        return triage::spot(state, triaging, at);
     }
     let areas = areas(state);
     if areas.keys.contains(at) {

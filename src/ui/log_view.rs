@@ -142,6 +142,8 @@ pub struct VisibleRow {
 pub struct LogView {
     /// The log that is shown.
     pub path: Option<PathBuf>,
+    /// Where it begins in its file, in bytes.
+    pub from: u64,
     /// How many lines it has so far.
     pub lines: u64,
     /// Its size in bytes.
@@ -176,6 +178,7 @@ impl Default for LogView {
     fn default() -> Self {
         Self {
             path: None,
+            from: 0,
             lines: 0,
             bytes: 0,
             reading: false,
@@ -198,12 +201,12 @@ impl Default for LogView {
 const MOST_ROWS: usize = 4096;
 
 impl LogView {
-    /// Shows another log, or none; tells whether that is a change.
-    pub fn show(&mut self, path: Option<&Path>) -> bool {
-        if self.path.as_deref() == path {
+    /// Shows another log from a byte on, or none; tells whether that is a change.
+    pub fn show(&mut self, path: Option<&Path>, from: u64) -> bool {
+        if self.path.as_deref() == path && self.from == from {
             return false;
         }
-        *self = Self { path: path.map(Path::to_owned), wrap: self.wrap, size: self.size, ..Self::default() };
+        *self = Self { path: path.map(Path::to_owned), from, wrap: self.wrap, size: self.size, ..Self::default() };
         true
     }
 

@@ -18,6 +18,8 @@ pub enum Request {
     Show {
         /// Its path; none: no log.
         path: Option<PathBuf>,
+        /// Its first byte; what is before it belongs to something else.
+        from: u64,
     },
     /// Read these lines.
     Lines(Range),
@@ -171,8 +173,8 @@ impl<F: Fn(Msg) -> bool> Work<F> {
 
     fn serve(&mut self, request: Request) -> bool {
         match request {
-            Request::Show { path } => {
-                self.source = path.as_deref().map(Source::open);
+            Request::Show { path, from } => {
+                self.source = path.as_deref().map(|path| Source::open(path, from));
                 self.told = None;
                 self.count = None;
                 self.look()

@@ -36,6 +36,7 @@ const LONGEST: usize = 16 << 10;
 pub struct Source {
     path: PathBuf,
     file: Option<File>,
+    from: u64,
     indexed: u64,
     ends: u64,
     marks: Vec<u64>,
@@ -44,10 +45,11 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens a log, which need not exist yet.
+    /// Opens a log, which need not exist yet, from this byte on.
     #[must_use]
-    pub fn open(path: &Path) -> Self {
-        Self { path: path.to_owned(), file: None, indexed: 0, ends: 0, marks: vec![0], last: b'\n', buffer: Vec::new() }
+    pub fn open(path: &Path, from: u64) -> Self {
+        let (path, marks) = (path.to_owned(), vec![from]);
+        Self { path, file: None, from, indexed: from, ends: 0, marks, last: b'\n', buffer: Vec::new() }
     }
 
     /// Takes in what was appended; tells whether more is left to be read.
@@ -61,9 +63,9 @@ impl Source {
         }
         let Some(file) = &mut self.file else { return Ok(false) };
         let len = file.metadata()?.len();
-        if len < self.indexed {
+        if len < self.indexed && self.indexed > self.from {
             // Somebody emptied it: its lines begin anew.
-            (self.indexed, self.ends, self.marks, self.last) = (0, 0, vec![0], b'\n');
+            (self.from, self.indexed, self.ends, self.marks, self.last) = (0, 0, 0, vec![0], b'\n');
         }
         let mut left = len.saturating_sub(self.indexed).min(BOUND);
         if left == 0 {

@@ -1,6 +1,8 @@
 //! All that the wizard knows, and the messages that change it. Plain data: no terminal, no file, no clock.
 
 mod compare;
+mod rehearsal;
+mod triage;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +22,11 @@ use crate::procedure::{DumpScripts, StepId, StepState};
 
 pub use compare::{
     Compared, Entry, Extent, Folding, Needle, Pane, Screen, Scripts, VERDICT, class_word, renamed, rows, symbol,
+};
+pub use rehearsal::{Ended, Rehearsal};
+pub use triage::{
+    Ask as Asking, Dialog, Field, Filter, Line as TriageLine, Looked, Node, Part, Purpose, Reach, RowPlace, Tally,
+    Triaging, UNSAVED, Which, decision_words, given, literal, standing, to_decide,
 };
 
 /// Something that reached the wizard. All of it comes through one channel, so its order is total.
@@ -48,6 +55,8 @@ pub enum Msg {
         /// The scripts, or sentences that say which file cannot be read and why.
         read: Result<Arc<Aligned>, Vec<String>>,
     },
+    /// A row of the snapshot was looked up.
+    Row(Looked),
     /// The wizard runs again after it was suspended.
     Resumed,
     /// The terminal is gone, or somebody asked the process to end.
@@ -115,6 +124,8 @@ pub enum Action {
     Ask(Request),
     /// Read and align the dump scripts, in the background.
     ReadScripts(DumpScripts),
+    /// Look a row of the snapshot up, in the background.
+    ReadRow(RowPlace),
     /// Put text on the operator's clipboard.
     Clipboard(String),
     /// Ring the bell and send a notification.
@@ -279,6 +290,8 @@ pub enum Popup {
     Again(StepId),
     /// Leave while something runs?
     Quit,
+    /// End the rehearsal?
+    EndRehearsal,
     /// Take the site over from another operator?
     TakeOver,
     /// What brings the old version back.
@@ -371,6 +384,10 @@ pub struct State {
     pub screen: Screen,
     /// What was compared.
     pub compared: Option<Box<Compared>>,
+    /// What was refused.
+    pub triaged: Option<Box<Triaging>>,
+    /// The rehearsal that runs, or ran last.
+    pub rehearsal: Option<Rehearsal>,
     /// The selected step.
     pub selected: usize,
     /// Whether the running step is selected by itself.
@@ -433,6 +450,8 @@ impl State {
             engine: Engine::Opening,
             screen: Screen::Main,
             compared: None,
+            triaged: None,
+            rehearsal: None,
             selected: 0,
             following: true,
             focus: Focus::Steps,
@@ -493,6 +512,18 @@ impl State {
         self.compared.as_deref().filter(|_| self.screen == Screen::Compare)
     }
 
+    /// Returns the triage while its screen is shown.
+    #[must_use]
+    pub fn triaging(&self) -> Option<&Triaging> {
+        self.triaged.as_deref().filter(|_| self.screen == Screen::Triage)
+    }
+
+    /// Tells whether the oldest question is the one about rows that were refused.
+    #[must_use]
+    pub fn asks_for_triage(&self) -> bool {
+        self.triaged.is_some() && self.asks.first().is_some_and(|ask| ask.question == UNSAVED)
+    }
+
     /// Tells whether the oldest question is the one that the evidence answers.
     #[must_use]
     pub fn asks_for_verdict(&self) -> bool {
@@ -519,6 +550,7 @@ impl State {
     pub fn may_start(&self) -> bool {
         matches!(self.engine, Engine::Resting { .. })
             && !self.is_busy()
+            && !self.is_rehearsing()
             && self.watched.is_none()
             && self.asks.is_empty()
             && self.shell.is_none()
@@ -528,6 +560,7 @@ impl State {
     #[must_use]
     pub fn is_ticking(&self) -> bool {
         self.is_busy()
+            || self.is_rehearsing()
             || self.down_since.is_some()
             || self.notice.is_some()
             || self.typing.is_some_and(|typing| typing.until.is_some())

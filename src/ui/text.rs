@@ -125,6 +125,15 @@ pub fn tail(text: &str, columns: usize) -> String {
     format!("…{}", text.get(from..).unwrap_or_default())
 }
 
+/// Returns the last so many characters, with an ellipsis when something was cut off.
+#[must_use]
+pub fn tail_of(text: &str, characters: usize) -> String {
+    match text.char_indices().rev().nth(characters) {
+        Some((at, c)) => format!("…{}", text.get(at + c.len_utf8()..).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 /// Breaks `text` into lines of at most `columns`, at spaces where possible. Keeps its own line breaks.
 #[must_use]
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {

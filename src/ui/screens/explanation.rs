@@ -7,8 +7,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use super::compare::verdict;
+use super::rehearsal;
 use crate::procedure::{Level, StepId, StepState};
-use crate::ui::state::{Focus, State, Step};
+use crate::ui::state::{Focus, Progress, State, Step};
 use crate::ui::style::{Role, of_level, of_state, of_verdict};
 use crate::ui::text;
 
@@ -31,8 +32,16 @@ pub fn draw(state: &State, frame: &mut Frame, area: Rect) {
 /// Builds the lines of the explanation for a pane of this width.
 #[must_use]
 pub fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
+    if let Some(rehearsal) = state.shown_rehearsal() {
+        return rehearsal::lines(state, rehearsal, width);
+    }
     let Some(step) = state.step() else { return Vec::new() };
-    let mut page = Page { state, width: width.saturating_sub(1).max(8), lines: Vec::new() };
+    let mut page = Page::new(state, width);
+    if state.may_rehearse() && state.first_open() == Some(state.selected) {
+        page.put("", Role::Title, "What now?", Role::Title);
+        rehearsal::choices(&mut page, state);
+        page.lines.push(Line::raw(""));
+    }
     page.heading(step);
     let grave = matches!(step.plan.state, StepState::Failed { .. } | StepState::Interrupted { .. });
     if grave {
@@ -51,19 +60,25 @@ pub fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     page.lines
 }
 
-struct Page<'a> {
+/// The lines of an explanation while they are built.
+pub(super) struct Page<'a> {
     state: &'a State,
     width: usize,
-    lines: Vec<Line<'static>>,
+    pub(super) lines: Vec<Line<'static>>,
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
+    /// Begins a page for a pane of this width.
+    pub(super) fn new(state: &'a State, width: usize) -> Self {
+        Self { state, width: width.saturating_sub(1).max(8), lines: Vec::new() }
+    }
+
     fn style(&self, role: Role) -> Style {
         self.state.colours.of(role)
     }
 
     /// Adds wrapped text after a label; nothing when the text is empty.
-    fn put(&mut self, label: &str, label_role: Role, body: &str, role: Role) {
+    pub(super) fn put(&mut self, label: &str, label_role: Role, body: &str, role: Role) {
         if body.is_empty() {
             return;
         }
@@ -103,7 +118,13 @@ impl Page<'_> {
     }
 
     fn progress(&mut self, step: &Step) {
-        let Some(progress) = &step.progress else { return };
+        if let Some(progress) = &step.progress {
+            self.bar(progress);
+        }
+    }
+
+    /// Adds how far something is.
+    pub(super) fn bar(&mut self, progress: &Progress) {
         if let Some(percent) = progress.percent() {
             let room = self.width.saturating_sub(6).min(30);
             let full = usize::try_from(percent).unwrap_or(0) * room / 100;

@@ -8,12 +8,17 @@ use crate::ui::style::Role;
 use crate::ui::text;
 
 const SCREEN: &str = include_str!("../../../assets/help/screen.txt");
+const TRIAGE: &str = include_str!("../../../assets/help/triage.txt");
 const COMPARE: &str = include_str!("../../../assets/help/compare.txt");
 
 /// Builds the lines of the help for a popup of this width.
 pub fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     let mut lines: Vec<Line> = Vec::new();
-    let screen = if state.comparison().is_some() { COMPARE } else { SCREEN };
+    let screen = match (state.comparison(), state.triaging()) {
+        (Some(_), _) => COMPARE,
+        (None, Some(_)) => TRIAGE,
+        (None, None) => SCREEN,
+    };
     for line in text::wrap(screen, width) {
         lines.push(Line::raw(line));
     }

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 
-use super::{compare, explanation, words};
+use super::{compare, explanation, triage, words};
 use crate::ui::layout::{Areas, areas, key_bar};
 use crate::ui::state::{Division, Focus, State};
 use crate::ui::style::{Role, of_notice};
@@ -144,7 +144,11 @@ fn facts(state: &State, frame: &mut Frame, area: Rect) {
 /// Draws what is to be done now, or the last notice.
 pub(super) fn status(state: &State, frame: &mut Frame, area: Rect) {
     let width = usize::from(area.width);
-    let now = state.comparison().map_or_else(|| words::now(state), |compared| compare::words::now(state, compared));
+    let now = match (state.comparison(), state.triaging()) {
+        (Some(compared), _) => compare::words::now(state, compared),
+        (None, Some(triaging)) => triage::words::now(state, triaging),
+        (None, None) => words::now(state),
+    };
     let line = match &state.notice {
         Some(notice) => {
             let (role, symbol) = of_notice(notice.level);

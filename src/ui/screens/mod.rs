@@ -10,7 +10,9 @@ pub mod explanation;
 mod help;
 pub mod main;
 mod popup;
+pub mod rehearsal;
 mod small;
+pub mod triage;
 pub mod words;
 
 pub use popup::height as popup_height;
@@ -23,9 +25,10 @@ pub fn draw(state: &State, frame: &mut Frame) {
     if Context::of(state) == Context::Small || frame.area().as_size() != state.size.into() {
         return small::draw(state, frame);
     }
-    match state.comparison() {
-        Some(compared) => compare::draw(state, compared, frame),
-        None => main::draw(state, frame),
+    match (state.comparison(), state.triaging()) {
+        (Some(compared), _) => compare::draw(state, compared, frame),
+        (None, Some(triaging)) => triage::draw(state, triaging, frame),
+        (None, None) => main::draw(state, frame),
     }
     popup::draw(state, frame);
 }

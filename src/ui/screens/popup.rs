@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
 
+use super::triage::dialog;
 use super::{help, words};
 use crate::engine::Ask;
 use crate::error::Report;
@@ -121,9 +122,19 @@ fn content(state: &State, width: usize) -> Option<Content> {
         )),
         Some(Popup::Quit) => Some(confirm(
             "Leave the wizard?".to_owned(),
-            "A step is running. Its command goes on without the wizard, and nothing new starts while nobody watches. Start \
-             lino-upgrade again in the same directory to come back to it.",
-            "Leave; the command goes on.",
+            if state.is_rehearsing() {
+                "A rehearsal is running. The site is not touched by it, and you can rehearse again whenever you like."
+            } else {
+                "A step is running. Its command goes on without the wizard, and nothing new starts while nobody watches. Start \
+             lino-upgrade again in the same directory to come back to it."
+            },
+            if state.is_rehearsing() { "Leave." } else { "Leave; the command goes on." },
+            width,
+        )),
+        Some(Popup::EndRehearsal) => Some(confirm(
+            "End the rehearsal?".to_owned(),
+            "The site is not touched by it, and you can rehearse again whenever you like. What it found so far is lost.",
+            "End it.",
             width,
         )),
         Some(Popup::TakeOver) => Some(confirm(
@@ -143,8 +154,20 @@ fn content(state: &State, width: usize) -> Option<Content> {
         Some(Popup::WayBack) => Some(way_back(state, width)),
         Some(Popup::Summary) => summary(state, width),
         Some(Popup::Trouble(report)) => Some(trouble(state, report, width)),
-        None => state.ask().map(|ask| question(state, ask, width)),
+        None => state.ask().map(|ask| question(state, ask, width)).or_else(|| deciding(state, width)),
     }
+}
+
+/// What is asked on the triage screen.
+fn deciding(state: &State, width: usize) -> Option<Content> {
+    let triaging = state.triaging()?;
+    let asked = triaging.dialog.as_ref()?;
+    Some(Content {
+        title: dialog::title(triaging, asked),
+        role: Role::Key,
+        body: dialog::lines(state, asked, width),
+        choices: dialog::choices(asked),
+    })
 }
 
 fn plain(body: &str, width: usize) -> Vec<Line<'static>> {
@@ -176,6 +199,10 @@ fn question(state: &State, ask: &Ask, width: usize) -> Content {
     if state.asks_for_verdict() && !ask.choices.iter().any(|(key, _)| *key == 'd') {
         choices
             .push(choice("d", "Look at the evidence first: what differs, and what it means. The question comes back."));
+    }
+    if state.asks_for_triage() {
+        choices.retain(|(key, _)| key != "t");
+        choices.push(choice("t", "Look at the rows, and decide what becomes of them. The question comes back."));
     }
     choices.push(choice("Esc", "Look around first; the question stays."));
     Content {

@@ -42,6 +42,9 @@ pub fn now(state: &State) -> String {
             (false, false) => "The command may be waiting for an answer. Press i to type it.".to_owned(),
         };
     }
+    if state.is_rehearsing() {
+        return rehearsing(state);
+    }
     if let Some(step) = state.running().and_then(|at| state.steps.get(at)) {
         let after = if state.pausing { "The upgrade stops after it." } else { "There is nothing for you to do." };
         return format!("Step {} is running: {}. {after}", step.plan.step.number(), text::clean(&step.plan.title));
@@ -67,12 +70,49 @@ fn resting(state: &State, because: Option<&(Outcome, String)>) -> String {
         (StepState::Interrupted { .. }, _) => {
             format!("Step {number} was interrupted. Read at the right; r runs it again.")
         }
+        _ if state.may_rehearse() => before(state, number, &title),
         _ if state.steps.iter().all(|step| step.plan.state == StepState::Pending) => {
             format!("Press Enter to begin with step {number}: {title}.")
         }
         (_, Some((Outcome::Refused | Outcome::Failed, why))) => text::clean(why),
         _ => format!("Press Enter to go on with step {number}: {title}."),
     }
+}
+
+/// Says what is to be done before a run is begun.
+fn before(state: &State, number: u8, title: &str) -> String {
+    let ended = state.rehearsal.as_ref().and_then(|rehearsal| rehearsal.ended.as_ref());
+    let open = state.triaged.as_deref().map_or(0, crate::ui::state::Triaging::open);
+    match ended {
+        Some(ended) if ended.problem.is_some() => {
+            "The rehearsal has no result: read at the right why. h rehearses again.".to_owned()
+        }
+        Some(ended) if ended.clean => {
+            format!("The new version takes every row. Enter upgrades now: step {number}, {title}.")
+        }
+        _ if open > 0 => {
+            format!("{} undecided: t shows what was refused.", crate::ui::screens::triage::words::counted(open as u64))
+        }
+        _ if state.triaged.is_some() => format!("All is decided. Enter upgrades now: step {number}, {title}."),
+        _ => "h rehearses first (recommended: the site stays up). Enter upgrades now.".to_owned(),
+    }
+}
+
+/// Says how far the rehearsal is.
+#[must_use]
+pub fn rehearsing(state: &State) -> String {
+    let Some(rehearsal) = &state.rehearsal else { return String::new() };
+    let what = if rehearsal.retry { "The retry" } else { "The rehearsal" };
+    let far = match &rehearsal.progress {
+        Some(progress) => match (progress.percent(), progress.total) {
+            (Some(percent), Some(total)) => {
+                format!(": {} of {} rows, {percent} %", text::number(progress.done), text::number(total))
+            }
+            _ => String::new(),
+        },
+        None => String::new(),
+    };
+    format!("{what} runs{far}. The site stays up; c cancels.")
 }
 
 /// Returns `21:04` for seconds since 1970, on the operator's clock.

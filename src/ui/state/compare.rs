@@ -18,6 +18,8 @@ pub enum Screen {
     Main,
     /// The comparison.
     Compare,
+    /// The triage.
+    Triage,
 }
 
 /// The dump scripts, as far as they were read.

@@ -5,6 +5,7 @@
 mod compare;
 mod properties;
 mod screens;
+mod triage;
 mod updates;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};

@@ -1,8 +1,8 @@
 //! Carries out what the operator wants from the screen.
 
 use super::engine::acknowledge;
-use super::{compare, end_typing, in_shell, look_again};
-use crate::engine::{Cancel, Wish};
+use super::{compare, end_typing, in_shell, look_again, triage};
+use crate::engine::{Cancel, Rehearsing, Wish};
 use crate::procedure::StepState;
 use crate::ui::keymap::{Command, Context, neighbour};
 use crate::ui::layout::areas;
@@ -20,6 +20,13 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) {
     state.notice = None;
     if matches!(Context::of(state), Context::Compare | Context::CompareSearch) && compare::run(state, command, actions)
     {
+        return;
+    }
+    let of_triage = matches!(
+        Context::of(state),
+        Context::Triage | Context::TriageEdit | Context::TriageFilter | Context::TriageType | Context::TriageConfirm
+    );
+    if of_triage && triage::run(state, command, actions) {
         return;
     }
     match command {
@@ -132,9 +139,34 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) {
         Command::Redraw => actions.push(Action::Redraw),
         Command::Suspend => actions.push(Action::Suspend),
         Command::Diff => compare::open(state, actions),
+        Command::Triage => triage::open(state),
+        Command::Rehearse => send(Wish::Rehearse(Rehearsing::Whole), actions),
+        Command::CancelRehearsal => open(state, Popup::EndRehearsal),
         Command::Back => back(state, actions),
-        // Keys of the comparison, which are carried out there.
+        // Keys of the comparison and of the triage, which are carried out there.
         Command::Close
+        | Command::SetField
+        | Command::EmptyField
+        | Command::PointField
+        | Command::LeaveOut
+        | Command::AskDeveloper
+        | Command::KeepUndecided
+        | Command::CopyField
+        | Command::DropField
+        | Command::RenameModel
+        | Command::Reach
+        | Command::WholeModel
+        | Command::Which
+        | Command::Undo
+        | Command::Redo
+        | Command::RetryRows
+        | Command::Edit
+        | Command::Traceback
+        | Command::NextOpen
+        | Command::PreviousOpen
+        | Command::UnfoldAll
+        | Command::FoldAll
+        | Command::AcceptTyped
         | Command::Enter
         | Command::NextDifference
         | Command::PreviousDifference
@@ -161,7 +193,7 @@ fn leave(actions: &mut Vec<Action>) {
 }
 
 fn quit(state: &mut State, actions: &mut Vec<Action>) {
-    if state.is_busy() && state.watched.is_none() && Context::of(state) != Context::Small {
+    if (state.is_busy() || state.is_rehearsing()) && state.watched.is_none() && Context::of(state) != Context::Small {
         open(state, Popup::Quit);
     } else {
         leave(actions);
@@ -183,6 +215,10 @@ fn retry(state: &mut State, actions: &mut Vec<Action>) {
 fn follow(state: &mut State) {
     state.following = true;
     state.explanation = 0;
+    let rehearsing = state.is_rehearsing();
+    if let Some(rehearsal) = &mut state.rehearsal {
+        rehearsal.shown = rehearsing;
+    }
     if let Some(at) = state.running().or_else(|| state.first_open()) {
         state.selected = at;
     }
@@ -220,6 +256,10 @@ fn confirm(state: &mut State, actions: &mut Vec<Action>) {
         Some(Popup::Kill) => {
             acknowledge(state, "The command is being killed.");
             send(Wish::Cancel(Cancel::Kill), actions);
+        }
+        Some(Popup::EndRehearsal) => {
+            acknowledge(state, "The rehearsal is being ended.");
+            send(Wish::Cancel(Cancel::Interrupt), actions);
         }
         Some(Popup::TakeOver) => send(Wish::TakeOver, actions),
         other => state.popup = other,
@@ -274,7 +314,11 @@ fn move_in(state: &mut State, command: Command) {
         | Context::Shell
         | Context::Typing
         | Context::Compare
-        | Context::CompareSearch => return,
+        | Context::CompareSearch
+        | Context::Triage
+        | Context::TriageEdit
+        | Context::TriageFilter
+        | Context::TriageType => return,
         _ => {
             let (rows, room) = popup_height(state);
             state.popup_scroll = moved(state.popup_scroll, command, room, rows.saturating_sub(room));
@@ -337,6 +381,10 @@ fn select(state: &mut State, command: Command) {
 pub fn choose_step(state: &mut State, at: usize) {
     if state.selected != at {
         state.explanation = 0;
+    }
+    // Whoever goes to a step wants to see it.
+    if let Some(rehearsal) = &mut state.rehearsal {
+        rehearsal.shown = false;
     }
     state.selected = at;
     state.following = state.running().or_else(|| state.first_open()).is_none_or(|running| running == at);

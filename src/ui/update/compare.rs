@@ -38,7 +38,9 @@ pub fn on_compared(state: &mut State, evidence: Box<Evidence>, paths: Option<Dum
 /// Forgets what was compared: it is compared again, or belongs to a run of before.
 pub fn forget(state: &mut State) {
     state.compared = None;
-    state.screen = Screen::Main;
+    if state.screen == Screen::Compare {
+        state.screen = Screen::Main;
+    }
 }
 
 /// Takes in scripts that were read. An answer that was overtaken by other scripts is dropped.

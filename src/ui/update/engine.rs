@@ -1,13 +1,13 @@
 //! Folds what the engine tells.
 
-use super::{compare, end_typing, notice};
+use super::{compare, end_typing, notice, triage};
 use crate::engine::{Event, NoticeLevel, PlannedStep};
 use crate::procedure::{StepId, StepState};
 use crate::ui::emulator::Emulator;
 use crate::ui::reader::Request;
 use crate::ui::state::{
-    Action, Engine, Facts, Popup, Progress, Run, Shell, ShellFocus, Site, State, Step, Typing, TypingBy, Waiting,
-    Watched,
+    Action, Ended, Engine, Facts, Popup, Progress, Rehearsal, Run, Shell, ShellFocus, Site, State, Step, Typing,
+    TypingBy, Waiting, Watched,
 };
 use crate::ui::text;
 
@@ -28,6 +28,7 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         Event::RunOpened { run, resumed, started, .. } => {
             if state.run.is_some_and(|known| known.number != run) {
                 compare::forget(state);
+                triage::forget(state);
             }
             state.run = Some(Run { number: run, resumed, started });
             if let Engine::Over { .. } = state.engine {
@@ -47,6 +48,10 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
                 step.plan.findings = Vec::new();
                 step.since = Some(at);
                 step.progress = None;
+            }
+            // What runs is worth more than what was rehearsed.
+            if let Some(rehearsal) = &mut state.rehearsal {
+                rehearsal.shown = false;
             }
             follow(state, step);
         }
@@ -77,10 +82,20 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         Event::StepEnded { step, attempt, state: ended, seconds, findings } => {
             step_ended(state, step, (attempt, ended, seconds, findings), actions);
         }
-        Event::RehearsalStarted { .. }
-        | Event::Rehearsing { .. }
-        | Event::RehearsalEnded { .. }
-        | Event::Triaged { .. } => {}
+        Event::RehearsalStarted { retry, log, from, at } => {
+            let begun = Rehearsal { retry, log, from, since: at, progress: None, ended: None, shown: true };
+            state.rehearsal = Some(begun);
+            state.explanation = 0;
+        }
+        Event::Rehearsing { done, total, text } => {
+            if let Some(rehearsal) = state.rehearsal.as_mut().filter(|rehearsal| rehearsal.ended.is_none()) {
+                rehearsal.progress = Some(Progress { done, total, text });
+            }
+        }
+        Event::RehearsalEnded { seconds, loaded, refused, clean, problem } => {
+            rehearsal_ended(state, Ended { seconds, loaded, refused, clean, problem }, actions);
+        }
+        Event::Triaged { triage: told, .. } => triage::on_triaged(state, told, actions),
         Event::DownSince { at } => state.down_since = at,
         Event::Asked { ask } => {
             state.asks.retain(|known| known.question != ask.question);
@@ -97,6 +112,9 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         Event::ShellOpened { log, from } => {
             state.shell = Some(Shell { emulator: Emulator::new(80, 24), focus: ShellFocus::Shell });
             compare::close(state);
+            if let Some(rehearsal) = &mut state.rehearsal {
+                rehearsal.shown = false;
+            }
             actions.push(Action::Ask(Request::Shell { path: log, from }));
         }
         Event::ShellClosed => {
@@ -142,6 +160,17 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
             }
         }
     }
+}
+
+/// Takes in what came of a rehearsal.
+fn rehearsal_ended(state: &mut State, ended: Ended, actions: &mut Vec<Action>) {
+    let Some(rehearsal) = &mut state.rehearsal else { return };
+    rehearsal.ended = Some(ended);
+    rehearsal.progress = None;
+    if state.popup == Some(Popup::EndRehearsal) {
+        state.popup = None;
+    }
+    call(state, "The rehearsal is over.", actions);
 }
 
 /// Takes in the plan and keeps what is known of the running step.

@@ -8,6 +8,7 @@ mod commands;
 mod compare;
 mod engine;
 mod mouse;
+mod triage;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use secrecy::zeroize::Zeroize;
@@ -52,7 +53,11 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Action> {
             ));
         }
         Msg::Log(news) => on_log(state, news, &mut actions),
-        Msg::Scripts { paths, read } => compare::on_scripts(state, &paths, read),
+        Msg::Scripts { paths, read } => {
+            triage::on_scripts(state, &paths, &read);
+            compare::on_scripts(state, &paths, read);
+        }
+        Msg::Row(looked) => triage::on_row(state, looked),
         Msg::Resumed => actions.push(Action::Redraw),
         Msg::Terminated => {
             actions.push(Action::Send(Wish::Leave));
@@ -86,7 +91,9 @@ fn on_key(state: &mut State, key: KeyEvent, actions: &mut Vec<Action>) {
             Context::Shell => shell_key(state, key, actions),
             Context::Typing => typing_key(state, key, actions),
             Context::CompareSearch => compare::search_key(state, key),
-            Context::Main | Context::Compare => state.notice = None,
+            Context::TriageFilter => triage::filter_key(state, key),
+            Context::TriageType => triage::type_key(state, key),
+            Context::Main | Context::Compare | Context::Triage | Context::TriageEdit => state.notice = None,
             _ => {}
         },
     }
@@ -201,6 +208,8 @@ fn paste(state: &mut State, mut pasted: String, actions: &mut Vec<Action>) {
             look_again(state, actions);
         }
         Context::CompareSearch => compare::type_needle(state, &pasted.replace(char::is_control, "")),
+        Context::TriageFilter => triage::type_needle(state, &pasted.replace(char::is_control, "")),
+        Context::TriageType => triage::type_text(state, &pasted.replace(char::is_control, " ")),
         _ => {}
     }
     pasted.zeroize();
@@ -280,9 +289,13 @@ fn settle(state: &mut State, actions: &mut Vec<Action>) {
         return;
     }
     compare::settle(state);
-    let path = state.step().and_then(|step| step.plan.log.clone());
-    if state.log.show(path.as_deref()) {
-        actions.push(Action::Ask(Request::Show { path }));
+    triage::settle(state, actions);
+    let (path, from) = match state.shown_rehearsal() {
+        Some(rehearsal) => (Some(rehearsal.log.clone()), rehearsal.from),
+        None => (state.step().and_then(|step| step.plan.log.clone()), 0),
+    };
+    if state.log.show(path.as_deref(), from) {
+        actions.push(Action::Ask(Request::Show { path, from }));
     }
     let log = areas(state).log;
     state.log.size = (usize::from(log.width), usize::from(log.height));

@@ -2,7 +2,7 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
-use super::{clicked, commands, compare};
+use super::{clicked, commands, compare, triage};
 use crate::ui::keymap::{Command, Context};
 use crate::ui::layout::{Spot, spot};
 use crate::ui::reader::Request;
@@ -48,6 +48,7 @@ fn press(state: &mut State, spot: Spot, actions: &mut Vec<Action>) {
             state.log.selection = line.filter(|_| state.shell.is_none()).map(|line| (line, line));
         }
         Spot::Compare(place) => compare::press(state, place),
+        Spot::Triage(place) => triage::press(state, place),
         Spot::Popup | Spot::Nowhere => {}
     }
 }
@@ -80,6 +81,7 @@ fn wheel(state: &mut State, spot: Spot, command: Command, actions: &mut Vec<Acti
             }
         }
         Spot::Compare(place) => compare::wheel(state, place, command),
+        Spot::Triage(place) => triage::wheel(state, place, command),
         Spot::Key(_) | Spot::Nowhere => {}
     }
 }

@@ -48,12 +48,16 @@ fn empty(state: &State, frame: &mut Frame, area: Rect) {
 fn title(state: &State, frame: &mut Frame, area: Rect) {
     let log = &state.log;
     let number = state.step().map_or(0, |step| step.plan.step.number());
-    let left = if log.path.is_some() { format!(" log of step {number} ") } else { " log ".to_owned() };
+    let left = match (state.shown_rehearsal(), &log.path) {
+        (Some(_), _) => " log of the rehearsal ".to_owned(),
+        (None, Some(_)) => format!(" log of step {number} "),
+        (None, None) => " log ".to_owned(),
+    };
     let position = if log.lines == 0 {
         String::new()
     } else {
         let more = if log.reading { "+" } else { "" };
-        let follow = if log.follow && state.is_busy() { " · following" } else { "" };
+        let follow = if log.follow && (state.is_busy() || state.is_rehearsing()) { " · following" } else { "" };
         format!(" line {} of {}{more}{follow} ", text::number(log.position()), text::number(log.lines))
     };
     let role = pane_role(state, Focus::Log);

@@ -14,7 +14,7 @@ use crate::ui::text;
 
 pub mod detail;
 mod list;
-mod scripts;
+pub mod scripts;
 pub mod verdict;
 pub mod words;
 
@@ -32,7 +32,7 @@ pub fn draw(state: &State, compared: &Compared, frame: &mut Frame) {
     if !areas.detail.is_empty() {
         detail::draw(state, compared, frame, areas.detail);
     }
-    scripts::draw(state, compared, frame, areas.scripts);
+    scripts::draw(state, scripts::Both::of(compared), frame, areas.scripts);
     match &compared.search {
         Some(search) => needle(state, search, frame, areas.status),
         None => status(state, frame, areas.status),
@@ -99,7 +99,7 @@ fn frames(state: &State, compared: &Compared, frame: &mut Frame, areas: &Areas) 
 }
 
 /// Returns how long the site is down, for the top right corner.
-fn down(state: &State) -> String {
+pub(super) fn down(state: &State) -> String {
     state.down_since.map_or_else(String::new, |since| {
         format!("down since {} {}", super::words::clock(state, since), text::duration(state.seconds() - since))
     })

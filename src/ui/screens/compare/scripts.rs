@@ -8,24 +8,46 @@ use ratatui::text::Line as Shown;
 use ratatui::widgets::Paragraph;
 
 use crate::compare::sides::{Line, Pair, Part, Section, State as Differs};
-use crate::ui::scripts_view::{Aligned, Cells, Columns, Look, Mode, Row, Side, shown};
+use crate::ui::scripts_view::{Aligned, Cells, Columns, Look, Mode, Row, ScriptsView, Side, shown};
 use crate::ui::state::{Compared, Scripts, State};
 use crate::ui::style::Role;
 use crate::ui::text;
 
+/// Two scripts as they are shown, and what they are called.
+#[derive(Clone, Copy)]
+pub struct Both<'a> {
+    /// The scripts.
+    pub scripts: &'a Scripts,
+    /// How they are shown.
+    pub view: &'a ScriptsView,
+    /// The part that is meant.
+    pub chosen: Option<usize>,
+    /// What the old one and the new one are called.
+    pub names: [&'static str; 2],
+}
+
+impl<'a> Both<'a> {
+    /// Takes those of the comparison.
+    #[must_use]
+    pub fn of(compared: &'a Compared) -> Self {
+        let (scripts, view) = (&compared.scripts, &compared.view);
+        Self { scripts, view, chosen: compared.section(), names: ["the snapshot", "the simulated dump"] }
+    }
+}
+
 /// Draws the scripts, or says why there are none.
-pub fn draw(state: &State, compared: &Compared, frame: &mut Frame, area: Rect) {
-    let aligned = match &compared.scripts {
+pub fn draw(state: &State, both: Both<'_>, frame: &mut Frame, area: Rect) {
+    let aligned = match both.scripts {
         Scripts::Read(aligned) => aligned,
         other => return nothing(state, other, frame, area),
     };
-    let Some(look) = compared.view.look() else { return };
-    let chosen = compared.section();
-    for (y, (section, row)) in (area.y..area.bottom()).zip(compared.view.visible()) {
+    let Some(look) = both.view.look() else { return };
+    let (chosen, names) = (both.chosen, both.names);
+    for (y, (section, row)) in (area.y..area.bottom()).zip(both.view.visible()) {
         let area = Rect { y, height: 1, ..area };
-        let mut pen = Pen { state, look, buffer: frame.buffer_mut(), current: false, chosen };
-        pen.current = compared.view.found == Some((section, row.pair));
-        pen.row(aligned, compared.view.pair(section, row.pair), (section, row), area);
+        let mut pen = Pen { state, look, buffer: frame.buffer_mut(), current: false, chosen, names };
+        pen.current = both.view.found == Some((section, row.pair));
+        pen.row(aligned, both.view.pair(section, row.pair), (section, row), area);
     }
 }
 
@@ -65,13 +87,13 @@ fn name(section: &Section) -> String {
     }
 }
 
-const fn word(state: Differs) -> &'static str {
+fn word(state: Differs, [old, new]: [&str; 2]) -> String {
     match state {
-        Differs::Equal => "equal",
-        Differs::Changed => "differs",
-        Differs::Noise => "differs in noise only",
-        Differs::Removed => "only in the snapshot",
-        Differs::Added => "only in the simulated dump",
+        Differs::Equal => "equal".to_owned(),
+        Differs::Changed => "differs".to_owned(),
+        Differs::Noise => "differs in noise only".to_owned(),
+        Differs::Removed => format!("only in {old}"),
+        Differs::Added => format!("only in {new}"),
     }
 }
 
@@ -90,6 +112,7 @@ struct Pen<'a> {
     current: bool,
     /// The part that belongs to the chosen difference.
     chosen: Option<usize>,
+    names: [&'static str; 2],
 }
 
 impl Pen<'_> {
@@ -113,7 +136,7 @@ impl Pen<'_> {
                     Cells::Closed(lines) => format!(" · {} folded", counted(lines, "line")),
                     _ => String::new(),
                 };
-                let heading = format!("{mark} {} · {}{folded}", name(section), word(section.state));
+                let heading = format!("{mark} {} · {}{folded}", name(section), word(section.state, self.names));
                 self.buffer.set_stringn(area.x, area.y, text::cut(&heading, width), width, self.style(role));
             }
             Cells::Fold(lines) => {

@@ -1,0 +1,220 @@
+//! Messages of Lino, Django and Python in words for an operator, and the fields that they speak of.
+//!
+//! What is not known stays as it was said: the wording of an application tells its users more than this program could.
+
+use super::failure::Failure;
+use super::row::FieldValue;
+
+/// Says in a sentence what a message of this failure means; an unknown message is returned as it is.
+#[must_use]
+pub fn saying(failure: &Failure, message: &str) -> String {
+    let model = failure.model_or_table();
+    if message.contains("'UnresolvedModel' object") {
+        return if failure.model.is_none() {
+            format!("The new version has no model {model}.")
+        } else {
+            "It belongs to a model that the new version does not have.".to_owned()
+        };
+    }
+    if let Some(fields) = unknown_fields(message) {
+        return match fields.as_slice() {
+            [only] => format!("The new version has no field {only}."),
+            all => format!("The new version has no fields {}.", all.join(", ")),
+        };
+    }
+    let known = choice(message).or_else(|| constraint(message)).or_else(|| missing(message));
+    known.or_else(|| forbidden(message)).unwrap_or_else(|| message.to_owned())
+}
+
+/// Returns the fields that the new version does not know, where a message says that.
+fn unknown_fields(message: &str) -> Option<Vec<&str>> {
+    let rest = ["unexpected keyword argument", "Invalid field name(s)"]
+        .iter()
+        .find_map(|mark| message.find(mark).and_then(|at| message.get(at..)));
+    let fields = match rest {
+        Some(rest) => quoted(rest),
+        None => {
+            let end = message.find(" is an invalid keyword argument for ").or_else(|| {
+                let several = message.find(" are invalid keyword arguments for ");
+                several
+            })?;
+            quoted(message.get(..end)?)
+        }
+    };
+    (!fields.is_empty()).then_some(fields)
+}
+
+/// Returns the texts between apostrophes.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('\'').skip(1).step_by(2).filter(|part| !part.is_empty()).collect()
+}
+
+fn choice(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("Unresolved value ")?;
+    let (value, rest) = rest.split_once(" (<class ")?;
+    let list = rest.split_once(" for ")?.1.split(' ').next()?;
+    Some(format!("The new version has no choice {value} in {list}."))
+}
+
+/// Returns the columns that a database names with a constraint, without their table.
+fn columns(message: &str, mark: &str) -> Option<Vec<String>> {
+    let named = message.strip_prefix(mark)?.lines().next()?;
+    let columns = named.split(", ").map(|name| name.rsplit('.').next().unwrap_or(name).trim().to_owned());
+    Some(columns.collect())
+}
+
+fn constraint(message: &str) -> Option<String> {
+    if let Some(columns) = columns(message, "UNIQUE constraint failed: ") {
+        return Some(format!("Another row has the same {} already.", columns.join(" and ")));
+    }
+    if let Some(columns) = columns(message, "NOT NULL constraint failed: ") {
+        return Some(format!("The field {} must have a value.", columns.join(", ")));
+    }
+    (message == "FOREIGN KEY constraint failed").then(|| "It points to a row that is not there.".to_owned())
+}
+
+fn missing(message: &str) -> Option<String> {
+    let model = message.strip_suffix(" matching query does not exist.")?;
+    (!model.contains(' ')).then(|| format!("It points to a {model} that is not there."))
+}
+
+fn forbidden(message: &str) -> Option<String> {
+    let what = message.strip_prefix("lino-upgrade: a simulated dump must not ")?;
+    Some(format!("It would {}, which the rehearsal does not allow and a restore does.", what.trim_end_matches('.')))
+}
+
+/// How sure it is that a field was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Blamed {
+    /// The message names it.
+    Named,
+    /// The message quotes its value, or has a word of its name.
+    Likely,
+}
+
+/// Returns the fields that were refused, by their names among `fields` where they are there; the surest first.
+#[must_use]
+pub fn blamed(failure: &Failure, fields: &[FieldValue]) -> Vec<(String, Blamed)> {
+    let mut found: Vec<(String, Blamed)> = Vec::new();
+    let mut put = |name: &str, how: Blamed| {
+        let attribute = format!("{name}_id");
+        let same = fields.iter().find(|field| field.name == name || field.name == attribute);
+        let name = same.map_or(name, |field| field.name.as_str());
+        if !name.is_empty() && found.iter().all(|(known, _)| known != name) {
+            found.push((name.to_owned(), how));
+        }
+    };
+    for (field, texts) in &failure.messages {
+        put(field, Blamed::Named);
+        if !field.is_empty() {
+            continue;
+        }
+        for text in texts {
+            let unknown = unknown_fields(text).unwrap_or_default();
+            // A field in several languages is named once for each: `name`, `name_de`.
+            let base = |name: &str| name.rsplit_once('_').map(|(base, _)| base.to_owned());
+            let is_language = |name: &&&str| base(name).is_some_and(|base| unknown.contains(&base.as_str()));
+            unknown.iter().filter(|name| !is_language(name)).for_each(|name| put(name, Blamed::Named));
+            let marks = ["UNIQUE constraint failed: ", "NOT NULL constraint failed: "];
+            let named = marks.iter().find_map(|mark| columns(text, mark));
+            named.into_iter().flatten().for_each(|name| put(&name, Blamed::Named));
+        }
+    }
+    let whole: Vec<&String> = failure.messages.get("").into_iter().flatten().collect();
+    for field in fields.iter().filter(|field| field.value.as_deref().is_some_and(|value| !value.is_empty())) {
+        let value = field.value.as_deref().unwrap_or_default();
+        // A short value is quoted by chance too easily.
+        let by_value = |text: &&&String| value.len() > 1 && quoted(text).contains(&value);
+        let word = field.name.split('_').next().unwrap_or_default();
+        let by_name = |text: &&&String| {
+            let mut words = text.split(|letter: char| !letter.is_alphanumeric());
+            word.len() > 2 && words.any(|known| known.eq_ignore_ascii_case(word))
+        };
+        if whole.iter().any(|text| by_value(&text) || by_name(&text)) {
+            put(&field.name, Blamed::Likely);
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::failure::Phase;
+    use super::*;
+
+    fn failure(model: Option<&str>, field: &str, text: &str) -> Failure {
+        Failure {
+            model: model.map(str::to_owned),
+            table: "cal_event".into(),
+            key: "1".into(),
+            file: "x.py".into(),
+            line: 1,
+            phase: Phase::Save,
+            exception: "TypeError".into(),
+            messages: BTreeMap::from([(field.to_owned(), vec![text.to_owned()])]),
+            object: None,
+            points: Vec::new(),
+            traceback: None,
+            forbidden: false,
+        }
+    }
+
+    #[test]
+    fn what_real_versions_say_is_told_in_words_for_an_operator() {
+        let cases = [
+            ("'UnresolvedModel' object is not callable", "The new version has no model cal_event."),
+            ("'UnresolvedModel' object has no attribute '_meta'", "The new version has no model cal_event."),
+            ("Partner() got unexpected keyword arguments: 'email'", "The new version has no field email."),
+            ("create_x() got an unexpected keyword argument 'email'", "The new version has no field email."),
+            ("T() got unexpected keyword arguments: 'a', 'b'", "The new version has no fields a, b."),
+            ("Invalid field name(s) for model Partner: 'email'.", "The new version has no field email."),
+            ("'email' is an invalid keyword argument for Partner", "The new version has no field email."),
+            (
+                "Unresolved value '20' (<class 'str'>) for shop.States (set Site.strict_choicelist_values to False to \
+                 ignore this)",
+                "The new version has no choice '20' in shop.States.",
+            ),
+            ("UNIQUE constraint failed: a_b.ref, a_b.c", "Another row has the same ref and c already."),
+            ("NOT NULL constraint failed: notify_message.user_id", "The field user_id must have a value."),
+            ("FOREIGN KEY constraint failed", "It points to a row that is not there."),
+            ("Company matching query does not exist.", "It points to a Company that is not there."),
+            (
+                "lino-upgrade: a simulated dump must not touch /srv/x",
+                "It would touch /srv/x, which the rehearsal does not allow and a restore does.",
+            ),
+            ("This field cannot be blank.", "This field cannot be blank."),
+            ("unexpected", "unexpected"),
+        ];
+        for (message, expected) in cases {
+            assert_eq!(saying(&failure(None, "", message), message), expected);
+        }
+        let known = failure(Some("a.B"), "", "");
+        let expected = "It belongs to a model that the new version does not have.";
+        assert_eq!(saying(&known, "'UnresolvedModel' object has no attribute '_meta'"), expected);
+    }
+
+    #[test]
+    fn refused_fields_are_found_by_name_value_or_word() {
+        let field = |name: &str, value: &str| FieldValue {
+            name: name.into(),
+            value: Some(value.into()),
+            ..FieldValue::default()
+        };
+        let fields = [field("id", "1"), field("partner_id", "104"), field("vat_id", "BE 1"), field("procedure", "x_y")];
+        let cases: [(&str, &str, &[(&str, Blamed)]); 6] = [
+            ("partner", "is no choice.", &[("partner_id", Blamed::Named)]),
+            ("", "VAT number is greater than 1", &[("vat_id", Blamed::Likely)]),
+            ("", "Unresolved value 'x_y' (<class 'str'>)", &[("procedure", Blamed::Likely)]),
+            ("", "T() got unexpected keyword arguments: 'a', 'b'", &[("a", Blamed::Named), ("b", Blamed::Named)]),
+            ("", "NOT NULL constraint failed: t.partner_id", &[("partner_id", Blamed::Named)]),
+            ("", "Something else.", &[]),
+        ];
+        for (name, text, expected) in cases {
+            let found = blamed(&failure(None, name, text), &fields);
+            let found: Vec<(&str, Blamed)> = found.iter().map(|(name, how)| (name.as_str(), *how)).collect();
+            assert_eq!(found, expected, "{text}");
+        }
+    }
+}

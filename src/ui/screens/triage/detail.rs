@@ -1,0 +1,270 @@
+//! What is known of the chosen line: a cause with what follows from it, or a row with all its fields.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+
+use super::words;
+use crate::triage::{Blamed, Cause, Failure, FieldValue, RowDetail, blamed, saying};
+use crate::ui::state::{Folding, Node, Part, State, Triaging};
+use crate::ui::style::Role;
+use crate::ui::text;
+
+/// Characters of a value that are shown.
+const LONGEST: usize = 4_000;
+/// Columns of a field's name at most.
+const NAME: usize = 24;
+/// Keys of a cause that are named.
+const KEYS: usize = 12;
+
+/// Draws the detail.
+pub fn draw(state: &State, triaging: &Triaging, frame: &mut Frame, area: Rect) {
+    let lines = lines(state, triaging, usize::from(area.width));
+    let height = usize::from(area.height);
+    let from = triaging.scroll.min(lines.len().saturating_sub(height));
+    let more = lines.len() > from + height;
+    let visible: Vec<Line> = lines.into_iter().skip(from).take(height).collect();
+    let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area };
+    frame.render_widget(Paragraph::new(visible), inner);
+    if more && area.height > 0 && area.width > 14 {
+        let hint = if triaging.part == Part::Detail { " more: ↓ " } else { " more: Tab ↓ " };
+        let columns = text::cells(text::width(hint));
+        let corner = Rect::new(area.right() - columns, area.bottom() - 1, columns, 1);
+        frame.render_widget(Paragraph::new(Span::styled(hint, state.colours.of(Role::Key))), corner);
+    }
+}
+
+/// Returns the title of the pane.
+#[must_use]
+pub fn title(triaging: &Triaging) -> String {
+    match (triaging.failure(), triaging.cause()) {
+        (Some(failure), _) => {
+            text::clean(&format!("{} {} ── {}:{}", failure.model_or_table(), failure.key, failure.file, failure.line))
+        }
+        (None, Some((_, cause))) => text::clean(&cause.model),
+        (None, None) => String::new(),
+    }
+}
+
+/// Counts what follows from the chosen cause by model, once for each that is chosen.
+pub fn count_kinds(triaging: &mut Triaging) {
+    if let (Some(Node::Cause(_)), Some((at, _))) = (triaging.node(), triaging.cause())
+        && triaging.kinds.as_ref().is_none_or(|(known, _)| *known != at)
+    {
+        triaging.kinds = Some((at, words::count_kinds(triaging, at)));
+    }
+}
+
+/// Builds the lines for a pane of this width.
+#[must_use]
+pub fn lines(state: &State, triaging: &Triaging, width: usize) -> Vec<Line<'static>> {
+    let mut page = Page { state, width: width.saturating_sub(2).max(8), lines: Vec::new() };
+    match (triaging.row(), triaging.failure(), triaging.cause()) {
+        (Some(row), Some(failure), Some((_, cause))) => page.row(triaging, row, failure, cause),
+        (_, _, Some((at, cause))) => page.cause(triaging, at, cause),
+        _ => {}
+    }
+    page.lines
+}
+
+struct Page<'a> {
+    state: &'a State,
+    width: usize,
+    lines: Vec<Line<'static>>,
+}
+
+/// Returns the beginning of a text: a row of megabytes is not laid out for a screen.
+fn beginning(value: &str) -> String {
+    match value.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()),
+        None => value.to_owned(),
+    }
+}
+
+impl Page<'_> {
+    /// Adds wrapped text after a label; nothing when the text is empty.
+    fn put(&mut self, label: &str, label_role: Role, body: &str, role: Role) {
+        if body.is_empty() {
+            return;
+        }
+        let (label_style, style) = (self.state.colours.of(label_role), self.state.colours.of(role));
+        let indent = text::width(label).min(self.width / 2);
+        let rows = text::wrap(&beginning(body), self.width.saturating_sub(indent));
+        for (at, row) in rows.into_iter().enumerate() {
+            let before = if at == 0 { label.to_owned() } else { " ".repeat(indent) };
+            self.lines.push(Line::from(vec![Span::styled(before, label_style), Span::styled(row, style)]));
+        }
+    }
+
+    fn cause(&mut self, triaging: &Triaging, at: usize, cause: &Cause) {
+        let causes = &triaging.triage.causes;
+        for (field, said) in triaging.messages(cause) {
+            let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
+            self.put("✗ ", Role::Bad, &format!("{field}{said}"), Role::Text);
+        }
+        self.put("→ ", Role::Key, words::advice(triaging, cause), Role::Text);
+        let keys: Vec<&str> = cause
+            .rows
+            .iter()
+            .take(KEYS)
+            .filter_map(|row| causes.failures.get(*row))
+            .map(|failure| failure.key.as_str())
+            .collect();
+        let more = cause.rows.len().saturating_sub(keys.len());
+        let more = if more > 0 { format!(" and {} more", text::number(more as u64)) } else { String::new() };
+        self.put("Keys      ", Role::Title, &format!("{}{more}", keys.join(", ")), Role::Text);
+        if let Some((_, kinds)) = triaging.kinds.as_ref().filter(|(known, kinds)| *known == at && !kinds.is_empty()) {
+            self.put("Follow    ", Role::Title, &words::kinds(kinds), Role::Text);
+        }
+        if cause.phase.stops() {
+            self.put("! ", Role::Warning, "A restore would stop at the first of them.", Role::Warning);
+        }
+        self.original(cause.rows.first().and_then(|row| causes.failures.get(*row)), &cause.messages);
+        self.traceback(triaging, cause.traceback.as_deref());
+    }
+
+    /// Adds what was said in the words of Lino, where the screen says it otherwise.
+    fn original(&mut self, failure: Option<&Failure>, messages: &[(String, String)]) {
+        let Some(failure) = failure else { return };
+        for (_, said) in messages.iter().filter(|(_, said)| saying(failure, said) != *said) {
+            let class = failure.exception.rsplit('.').next().unwrap_or_default();
+            self.put("Lino says ", Role::Dim, &format!("{class}: {said}"), Role::Dim);
+        }
+    }
+
+    fn traceback(&mut self, triaging: &Triaging, traceback: Option<&str>) {
+        match (traceback, triaging.traceback) {
+            (Some(traceback), Folding::Unfolded) => {
+                self.put("", Role::Title, "Traceback of the first of them:", Role::Title);
+                self.put("", Role::Dim, &text::tail_of(traceback, LONGEST), Role::Dim);
+            }
+            (Some(_), Folding::Folded) => {
+                self.put("T ", Role::Key, "shows the traceback, for a developer.", Role::Dim);
+            }
+            (None, _) => {}
+        }
+    }
+
+    fn row(&mut self, triaging: &Triaging, row: usize, failure: &Failure, cause: &Cause) {
+        let causes = &triaging.triage.causes;
+        let detail = triaging.detail();
+        let values = detail.map_or(&[][..], |detail| &detail.fields);
+        let refused = blamed(failure, values);
+        for (field, said) in &failure.messages {
+            let known = values.iter().any(|value| value.name == *field || value.name == format!("{field}_id"));
+            for said in said.iter().filter(|_| !known) {
+                let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
+                self.put("✗ ", Role::Bad, &format!("{field}{}", saying(failure, said)), Role::Text);
+            }
+        }
+        if let Some(leader) = causes.leader(row) {
+            let model = causes.failures.get(leader).map_or("", Failure::model_or_table);
+            let name = triaging.triage.causes.failures.get(leader).map_or("", |failure| failure.key.as_str());
+            let body = format!("{model} {name}, which was refused itself.");
+            self.put("Follows from ", Role::Title, &body, Role::Text);
+        }
+        let decided = triaging.said(row);
+        self.put("Decided   ", Role::Title, &decided, Role::Text);
+        self.fields(failure, values, &refused);
+        match triaging.looked() {
+            None => self.put("", Role::Running, "Reading the row…", Role::Running),
+            Some(Err(because)) => self.put("! ", Role::Warning, because, Role::Warning),
+            Some(Ok(None)) => {
+                let body = "The snapshot has no such row in this place any more: it is another one than was rehearsed.";
+                self.put("! ", Role::Warning, body, Role::Warning);
+            }
+            Some(Ok(Some(detail))) => self.surroundings(triaging, row, detail),
+        }
+        if failure.forbidden {
+            let body = "The rehearsal lets nothing write files of the site or reach a server; a restore may.";
+            self.put("! ", Role::Warning, body, Role::Warning);
+        }
+        let messages: Vec<(String, String)> = failure
+            .messages
+            .iter()
+            .flat_map(|(field, texts)| texts.iter().map(move |text| (field.clone(), text.clone())))
+            .collect();
+        self.original(Some(failure), &messages);
+        self.traceback(triaging, failure.traceback.as_deref().or(cause.traceback.as_deref()));
+    }
+
+    /// Adds the fields: what was refused first, empty ones together at the end.
+    fn fields(&mut self, failure: &Failure, values: &[FieldValue], refused: &[(String, Blamed)]) {
+        let how = |field: &FieldValue| refused.iter().find(|(name, _)| *name == field.name).map(|(_, how)| *how);
+        let is_empty = |field: &FieldValue| {
+            let nothing = |value: &Option<String>| value.as_deref().is_none_or(str::is_empty);
+            nothing(&field.value) && field.languages.iter().all(|(_, value)| nothing(value))
+        };
+        let longest = values.iter().map(|field| text::width(&field.name)).max().unwrap_or_default().min(NAME);
+        let (first, others): (Vec<&FieldValue>, Vec<&FieldValue>) =
+            values.iter().partition(|field| how(field).is_some());
+        let (empty, full): (Vec<&FieldValue>, Vec<&FieldValue>) = others.into_iter().partition(|field| is_empty(field));
+        for field in first.into_iter().chain(full) {
+            self.field(failure, field, how(field), longest);
+        }
+        if !empty.is_empty() {
+            let names: Vec<&str> = empty.iter().map(|field| field.name.as_str()).collect();
+            self.put("Empty: ", Role::Dim, &text::clean(&names.join(", ")), Role::Dim);
+        }
+    }
+
+    fn field(&mut self, failure: &Failure, field: &FieldValue, how: Option<Blamed>, longest: usize) {
+        let name = text::cut(&text::clean(&field.name), longest);
+        let gap = " ".repeat(longest.saturating_sub(text::width(&name)));
+        let mut body = if field.languages.is_empty() {
+            match field.value.as_deref() {
+                None => "None".to_owned(),
+                Some("") => "''".to_owned(),
+                Some(value) => beginning(value),
+            }
+        } else {
+            let said = field.languages.iter().map(|(language, value)| {
+                format!("{language} {}", value.as_deref().map_or_else(|| "–".to_owned(), beginning))
+            });
+            said.collect::<Vec<_>>().join(" · ")
+        };
+        if let Some(target) = &field.target {
+            body = match &target.name {
+                Some(name) => format!("{body} → {} {name}", target.model),
+                None => format!("{body} → {}: the snapshot has no such row", target.model),
+            };
+        }
+        let plain = field.name.strip_suffix("_id").unwrap_or(&field.name);
+        let said = failure.messages.get(&field.name).or_else(|| failure.messages.get(plain));
+        match (how, said) {
+            (None, _) => self.put(&format!("  {name}{gap}  "), Role::Title, &body, Role::Text),
+            (Some(how), said) => {
+                let why = match (said, how) {
+                    (Some(said), _) => saying(failure, &said.join(" ")),
+                    (None, Blamed::Named) => "this was refused".to_owned(),
+                    (None, Blamed::Likely) => "probably this".to_owned(),
+                };
+                self.put(&format!("✗ {name}{gap}  "), Role::Bad, &format!("{body}   ✗ {why}"), Role::Bad);
+            }
+        }
+    }
+
+    /// Adds what points to the row, and what follows from it.
+    fn surroundings(&mut self, triaging: &Triaging, row: usize, detail: &RowDetail) {
+        if detail.cut {
+            self.put("! ", Role::Warning, "The row is longer than what is shown of it.", Role::Warning);
+        }
+        let pointing: Vec<String> = detail
+            .pointed_at
+            .iter()
+            .map(|by| {
+                let more = by.count.saturating_sub(by.keys.len());
+                let more = if more > 0 { format!(" and {} more", text::number(more as u64)) } else { String::new() };
+                format!("{} {}{more}", by.model, by.keys.join(", "))
+            })
+            .collect();
+        self.put("Pointed at by ", Role::Title, &pointing.join("; "), Role::Text);
+        let follow = triaging.tree.follow(row);
+        if follow > 0 {
+            let verb = if follow == 1 { "follows" } else { "follow" };
+            let said = format!("{} {verb} from it and would load with it.", words::counted(follow as u64));
+            self.put("", Role::Text, &said, Role::Text);
+        }
+    }
+}

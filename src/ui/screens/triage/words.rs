@@ -1,0 +1,270 @@
+//! The sentences of the triage screen: how things stand, what a yes means, what to do now.
+
+use std::collections::BTreeMap;
+
+use crate::triage::{Cause, Choice, Decision, Origin, Phase, Scope, Standing, Why};
+use crate::ui::screens::words;
+use crate::ui::state::{Part, Reach, Scripts, State, Triaging, standing as stands, to_decide};
+use crate::ui::style::Role;
+use crate::ui::text;
+
+/// Returns `1 row`, `1 000 rows`.
+#[must_use]
+pub fn counted(rows: u64) -> String {
+    if rows == 1 { "1 row".to_owned() } else { format!("{} rows", text::number(rows)) }
+}
+
+/// Returns the messages of a cause or a row in one line.
+#[must_use]
+pub fn message(messages: &[(String, String)]) -> String {
+    let said =
+        messages.iter().map(|(field, said)| if field.is_empty() { said.clone() } else { format!("{field}: {said}") });
+    said.collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the head line: what this is and how it stands, and how long the site is down.
+#[must_use]
+pub fn heading(state: &State, triaging: &Triaging, down: String) -> (String, String) {
+    let triage = &triaging.triage;
+    let what = match triage.origin {
+        Origin::Rehearsal => "rehearsal",
+        Origin::Restore => "restore",
+    };
+    let [old, new] = triage.versions.each_ref().map(|version| text::clean(version));
+    let title = format!("Triage · {what} of {old} → {new}");
+    let number = |count: usize, one: &str, many: &str| {
+        if count == 1 { format!("1 {one}") } else { format!("{} {many}", text::number(count as u64)) }
+    };
+    let mut parts = vec![number(triage.causes.causes.len(), "cause", "causes")];
+    if triaging.following() > 0 {
+        parts.push(number(triaging.following(), "row follows", "rows follow"));
+    }
+    parts.push(match triaging.open() {
+        0 => "all decided".to_owned(),
+        open => format!("{} undecided", text::number(open as u64)),
+    });
+    let counts = parts.join(", ");
+    if down.is_empty() {
+        return (title, counts);
+    }
+    let room = usize::from(state.size.0).saturating_sub(text::width(&title) + text::width(&counts) + 10);
+    let down = if text::width(&down) <= room { format!("{counts} · {down}") } else { counts };
+    (title, down)
+}
+
+/// Says what the deciding keys apply to.
+#[must_use]
+pub fn reach(triaging: &Triaging) -> String {
+    let filtered = !triaging.tree.filtered().is_empty();
+    match triaging.reach {
+        Reach::Row if triaging.row().is_some() => "keys: this row".to_owned(),
+        Reach::Row | Reach::Cause => format!("keys: {} of this cause", counted(triaging.targets().len() as u64)),
+        Reach::Shown if filtered => format!("keys: all {} that the filter shows", counted(shown(triaging))),
+        Reach::Shown => format!("keys: all {}", counted(shown(triaging))),
+        Reach::Model => {
+            let model = triaging.model().map(|(model, _)| text::clean(&model)).unwrap_or_default();
+            format!("keys: the whole model {model}")
+        }
+    }
+}
+
+fn shown(triaging: &Triaging) -> u64 {
+    triaging.tree.tallies.iter().map(|tally| tally.shown as u64).sum()
+}
+
+/// Returns how a cause stands.
+#[must_use]
+pub fn standing(cause: &Cause, tally: crate::ui::state::Tally) -> (Role, String) {
+    match tally.open {
+        0 if tally.left_out == cause.rows.len() + cause.follow => (Role::Dim, "left out".to_owned()),
+        0 => (Role::Good, "decided".to_owned()),
+        open if tally.asked == open => (Role::Key, "asked".to_owned()),
+        open => (Role::Text, format!("{} undecided", text::number(open as u64))),
+    }
+}
+
+/// Returns the key and the row's own name; in front of them the model, where it is not that of the cause.
+#[must_use]
+pub fn row_name(triaging: &Triaging, row: usize) -> String {
+    let causes = &triaging.triage.causes;
+    let Some(failure) = causes.failures.get(row) else { return String::new() };
+    // Some objects cannot even say what they are called.
+    let name = failure.object.as_deref().filter(|name| !name.trim().is_empty() && !name.starts_with('<'));
+    let name = name.map(|name| format!(" {}", name.trim())).unwrap_or_default();
+    let model = if causes.leader(row).is_some() { format!("{} ", failure.model_or_table()) } else { String::new() };
+    format!("{model}{}{name}", failure.key)
+}
+
+/// Says why the list is empty.
+#[must_use]
+pub fn nothing(triaging: &Triaging) -> (Role, String) {
+    if !triaging.triage.causes.failures.is_empty() {
+        return (Role::Warning, "The filter lets no row through. Esc ends it.".to_owned());
+    }
+    if triaging.is_troubled() {
+        return (Role::Warning, "No row was refused by itself; read above what went wrong.".to_owned());
+    }
+    (Role::Good, "No row is refused any more. Esc goes back to the plan.".to_owned())
+}
+
+/// Names models with their numbers: `3 rows of contacts.Partner and 2 rows of cal.Event`.
+fn named(take: &[Decision]) -> String {
+    let named: Vec<String> = take
+        .iter()
+        .map(|decision| format!("{} of {}", counted(decision.rows.count()), text::clean(&decision.model)))
+        .collect();
+    match named.as_slice() {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first, second] => format!("{first} and {second}"),
+        [first, second, more @ ..] => format!("{first}, {second} and rows of {} more models", more.len()),
+    }
+}
+
+/// Asks whether decisions are meant, with the exact number of rows.
+#[must_use]
+pub fn question(take: &[Decision], count: u64, choice: &Choice) -> String {
+    let several = take.len() > 1;
+    let of = if several { format!("{} ({})", counted(count), named(take)) } else { named(take) };
+    let model = take.first().map(|decision| text::clean(&decision.model)).unwrap_or_default();
+    let all = take.iter().any(|decision| matches!(decision.rows, Scope::All(_)));
+    let of = if all { format!("all rows of {model}") } else { of };
+    let list = |names: Vec<&str>| text::clean(&names.join(", "));
+    match choice {
+        Choice::LeaveOut => format!("Leave out {of}?"),
+        Choice::Set(_) | Choice::Point(_) => {
+            format!("{} in {of}?", text::clean(&text::cut(&crate::ui::state::decision_words(choice), 200)))
+        }
+        Choice::Empty(fields) => format!("Empty {} in {of}?", list(fields.iter().map(String::as_str).collect())),
+        Choice::Copy(_) => format!("{} in {of}?", text::clean(&crate::ui::state::decision_words(choice))),
+        Choice::Drop(fields) => format!("Drop {} of {of}?", list(fields.iter().map(String::as_str).collect())),
+        Choice::Rename(name) => format!("{model} is called {} now?", text::clean(name)),
+        Choice::Undecided => format!("Keep {of} undecided?"),
+        Choice::Ask(_) => format!("Ask the developer about {of}?"),
+    }
+}
+
+/// Says what follows from a yes.
+#[must_use]
+pub fn meaning(triaging: &Triaging, take: &[Decision], choice: &Choice, left: usize) -> String {
+    let mut said = Vec::new();
+    if take.iter().any(|decision| matches!(decision.rows, Scope::All(_)))
+        && let Some((_, count)) = triaging.model()
+    {
+        said.push(format!("{} of them {} refused.", counted(count), if count == 1 { "was" } else { "were" }));
+    }
+    match choice {
+        Choice::LeaveOut => {
+            said.push("They are not loaded; the snapshot keeps them.".to_owned());
+            match left {
+                0 => {}
+                1 => said.push("1 row that follows them would then be refused, too.".to_owned()),
+                left => said
+                    .push(format!("{} rows that follow them would then be refused, too.", text::number(left as u64))),
+            }
+        }
+        Choice::Drop(_) => said.push("The values of the field are not loaded, the rows are.".to_owned()),
+        Choice::Undecided => said.push("What was decided for them before is taken back.".to_owned()),
+        Choice::Ask(note) => said.push(format!("They stay undecided, with the note: {}", text::clean(note))),
+        _ => {}
+    }
+    if triaging.reach == Reach::Shown && !triaging.tree.filtered().is_empty() {
+        said.push("These are exactly the rows that the filter shows.".to_owned());
+    }
+    said.push("u takes it back.".to_owned());
+    said.join(" ")
+}
+
+/// Counts by model what follows, for a sentence: `3 of contacts.Company, 5 of contacts.Role`.
+#[must_use]
+pub fn kinds(kinds: &[(String, usize)]) -> String {
+    let named: Vec<String> = kinds
+        .iter()
+        .map(|(model, count)| format!("{} of {}", text::number(*count as u64), text::clean(model)))
+        .collect();
+    named.join(", ")
+}
+
+/// Counts rows by their model.
+#[must_use]
+pub fn count_kinds(triaging: &Triaging, cause: usize) -> Vec<(String, usize)> {
+    let causes = &triaging.triage.causes;
+    let mut by_model: BTreeMap<&str, usize> = BTreeMap::new();
+    let rows = causes.causes.get(cause).map_or(&[][..], |cause| &cause.rows);
+    for row in rows.iter().flat_map(|row| causes.all_followers(*row)) {
+        if let Some(failure) = causes.failures.get(row) {
+            *by_model.entry(failure.model_or_table()).or_default() += 1;
+        }
+    }
+    by_model.into_iter().map(|(model, count)| (model.to_owned(), count)).collect()
+}
+
+/// Says what an operator can do about a cause.
+#[must_use]
+pub fn advice(triaging: &Triaging, cause: &Cause) -> &'static str {
+    let first = cause.rows.first().and_then(|row| triaging.triage.causes.failures.get(*row));
+    match (cause.phase, first.is_some_and(|failure| failure.model.is_none())) {
+        (Phase::Create, true) => {
+            "M says how the model is called now, if it was renamed. If it is gone: m, then x leaves all its rows out."
+        }
+        (Phase::Create, false) => {
+            "d drops the field: its values are not loaded, the rows are. c gives its values to a field that is called \
+             otherwise now."
+        }
+        _ if first.is_some_and(|failure| failure.forbidden) => {
+            "Probably there is nothing to decide: a restore may do what the rehearsal may not. k keeps it as it is."
+        }
+        _ if cause.why == Why::Circle => {
+            "These rows point to rows that point back, so none can be the first. e empties the field that points, p \
+             points it elsewhere."
+        }
+        _ => "s sets a field, e empties one, p points it to another row, x leaves the row out, a asks the developer.",
+    }
+}
+
+/// Returns one sentence that says what the operator is to do now.
+#[must_use]
+pub fn now(state: &State, triaging: &Triaging) -> String {
+    if state.waiting.is_some() && state.watched.is_none() {
+        return "A command waits for your answer: q leads to it.".to_owned();
+    }
+    if state.ask().is_some() || state.watched.is_some() {
+        return words::now(state);
+    }
+    if state.is_rehearsing() {
+        return format!("{} Decisions wait until it is over.", words::rehearsing(state));
+    }
+    if triaging.part == Part::Edit {
+        return match triaging.scripts {
+            Scripts::Missing => "There is no copy: no decision changes anything so far.".to_owned(),
+            _ => "The copy is what will be loaded. The snapshot itself is never changed. Esc goes back.".to_owned(),
+        };
+    }
+    let open = triaging.open();
+    let empty = triaging.triage.causes.failures.is_empty();
+    if empty && !triaging.is_troubled() {
+        return "The new version takes every row. Esc goes back to the plan.".to_owned();
+    }
+    if open == 0 && !empty {
+        return "All decided. R tries them, Esc goes back to the plan.".to_owned();
+    }
+    let Some((_, cause)) = triaging.cause() else { return "Esc goes back to the plan.".to_owned() };
+    match triaging.row() {
+        Some(row) if to_decide(&triaging.triage, row) && stands(&triaging.triage, row) == Standing::Asked => {
+            "The developer is asked. With the answer, decide it as any other row; n goes to the next.".to_owned()
+        }
+        Some(row) if to_decide(&triaging.triage, row) => advice(triaging, cause).to_owned(),
+        Some(row) if stands(&triaging.triage, row) == Standing::Undecided => {
+            "It follows from the row that it stands below: decide that one (← goes there).".to_owned()
+        }
+        Some(_) => format!("Decided. {} undecided: n goes to the next.", text::number(open as u64)),
+        None if triaging.tree.tallies.iter().all(|tally| tally.open == 0) => "All decided.".to_owned(),
+        None if triaging
+            .cause()
+            .is_some_and(|(at, _)| triaging.tree.tallies.get(at).is_some_and(|tally| tally.open == 0)) =>
+        {
+            format!("Decided. {} undecided: n goes to the next.", text::number(open as u64))
+        }
+        None => advice(triaging, cause).to_owned(),
+    }
+}
