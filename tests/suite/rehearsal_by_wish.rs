@@ -56,7 +56,8 @@ async fn leave(mut handle: Handle) {
 
 fn set_name(triage: &Triage, name: &str) -> Vec<Decision> {
     let rows = triage.causes.causes[0].rows.clone();
-    bulk(&triage.causes, rows, &Choice::Set([("name".to_owned(), Given::Text(name.into()))].into()), "too long").decisions
+    bulk(&triage.causes, rows, &Choice::Set([("name".to_owned(), Given::Text(name.into()))].into()), "too long")
+        .decisions
 }
 
 /// Causes, rows, undecided rows, and whether it is outdated.
