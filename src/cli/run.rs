@@ -8,11 +8,11 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::args::Run;
-use crate::engine::{Cancel, Event, Handle, Keys, Outcome, Wish, decisions, steps};
+use crate::engine::{Cancel, Deciding, Event, Handle, Keys, Outcome, Wish, decisions, steps};
 use crate::error::{Kind, Report};
 use crate::messages::prompts;
 use crate::procedure::Level;
-use crate::triage::DecisionsFile;
+use crate::triage::{Decision, DecisionsFile};
 
 /// Drives the engine until it rests; returns the exit status.
 pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
@@ -36,6 +36,10 @@ pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
         })?;
         if matches!(event, Event::PlanMade { .. }) && !sent {
             sent = true;
+            let rows: Vec<Decision> = driver.decisions.decisions.iter().cloned().collect();
+            if !rows.is_empty() {
+                handle.wish(Wish::Decide(Deciding::Take(rows)));
+            }
             handle.wish(Wish::Continue);
         }
         if let Some(status) = driver.react(&event) {

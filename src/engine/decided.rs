@@ -20,7 +20,8 @@ use crate::snapshot::lookup::Lookup;
 use crate::triage::{Decisions, Fit, Known, fit};
 
 /// The name of the copy.
-pub const COPY: &str = "restore_decided.py";
+pub use crate::procedure::COPY;
+
 /// The name of a copy that somebody changed and that is not merged, because another one was written since.
 const ASIDE: &str = "restore_decided.old.py";
 

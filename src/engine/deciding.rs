@@ -13,7 +13,9 @@ use super::rehearsing::RehearsalEnd;
 use super::{Deciding, Event, NoticeLevel, decisions};
 use crate::error::{Report, Tell};
 use crate::procedure::LastRehearsal;
-use crate::triage::{Decisions, DecisionsFile, Origin, Triage};
+use tokio::sync::oneshot;
+
+use crate::triage::{Decision, Decisions, DecisionsFile, Origin, Triage};
 
 /// Work that was done in the background.
 pub(super) enum Worked {
@@ -23,6 +25,8 @@ pub(super) enum Worked {
     Rehearsed(RehearsalEnd, Box<Result<Option<Former>, Report>>),
     /// A copy of the dump script with these decisions was written.
     Copied(Decisions, Box<Result<Copied, Report>>),
+    /// A step wants decisions taken; it is told when they are written.
+    Decided(Vec<Decision>, oneshot::Sender<()>),
 }
 
 /// What is known of refused rows and decisions.
@@ -107,6 +111,10 @@ impl Dispatcher {
                 if let Some(former) = former {
                     self.take_former(former).await?;
                 }
+            }
+            Worked::Decided(decisions, taken) => {
+                self.decide(Deciding::Take(decisions)).await?;
+                let _ = taken.send(());
             }
             Worked::Copied(of, copied) => {
                 self.triaging.copying = false;

@@ -408,6 +408,8 @@ impl Dispatcher {
             step,
             attempt,
             log: log.clone(),
+            program: self.program.clone(),
+            work: self.work.clone(),
         };
         self.tell(Event::StepStarted { step, attempt: number, log, at: now() });
         let task = tokio::spawn(async move { steps::execute(&context).await });
@@ -445,8 +447,10 @@ impl Dispatcher {
         if let Some(report) = report {
             self.tell(Event::Troubled { report });
         }
-        if step == StepId::Triage {
-            self.records.after_triage();
+        self.records.after(step);
+        if step == StepId::Restore {
+            // What was decided while it ran.
+            self.copy_in_background();
         }
         self.plan();
         match state {

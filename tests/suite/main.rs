@@ -4,6 +4,7 @@ mod account;
 mod architecture;
 mod catalogue;
 mod compare;
+mod decided_restore;
 mod decisions;
 mod demo;
 mod getlino;

@@ -56,7 +56,8 @@ async fn leave(mut handle: Handle) {
 
 fn set_name(triage: &Triage, name: &str) -> Vec<Decision> {
     let rows = triage.causes.causes[0].rows.clone();
-    bulk(&triage.causes, rows, &Choice::Set([("name".to_owned(), Given::Text(name.into()))].into()), "too long").decisions
+    bulk(&triage.causes, rows, &Choice::Set([("name".to_owned(), Given::Text(name.into()))].into()), "too long")
+        .decisions
 }
 
 /// Causes, rows, undecided rows, and whether it is outdated.
@@ -66,7 +67,7 @@ fn sums(triage: &Triage) -> (usize, usize, usize, bool) {
 
 #[tokio::test]
 async fn a_rehearsal_survives_its_wizard_and_its_rows_are_decided() {
-    let shop = Shop::with_schema_after("short_name");
+    let shop = Shop::of_one_lino("short_name");
     let contents = shop.contents();
     let mut first = opened(&shop);
     planned(&mut first).await;
@@ -102,8 +103,8 @@ async fn a_rehearsal_survives_its_wizard_and_its_rows_are_decided() {
         _ => None,
     })
     .await;
-    assert_eq!((started, total), (Some(log.clone()), Some(402)), "{}", std::fs::read_to_string(&log).unwrap());
-    assert_eq!(ended, (361, 41, false, None), "{}", std::fs::read_to_string(&log).unwrap());
+    assert_eq!((started, total), (Some(log.clone()), Some(406)), "{}", std::fs::read_to_string(&log).unwrap());
+    assert_eq!(ended, (365, 41, false, None), "{}", std::fs::read_to_string(&log).unwrap());
     let triage = triaged(&mut second).await;
     assert_eq!((triage.origin, triage.versions.clone()), (Origin::Rehearsal, ["1.0".to_owned(), "2.0".to_owned()]));
     assert_eq!(sums(&triage), (1, 41, 41, false));
@@ -168,7 +169,7 @@ async fn a_rehearsal_survives_its_wizard_and_its_rows_are_decided() {
 
 #[tokio::test]
 async fn a_rehearsal_is_cancelled_and_leaves_nothing_running() {
-    let shop = Shop::with_schema_after("short_name");
+    let shop = Shop::of_one_lino("short_name");
     let mut handle = opened(&shop);
     planned(&mut handle).await;
     handle.wish(Wish::Rehearse(Rehearsing::Whole));
