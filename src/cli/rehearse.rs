@@ -18,7 +18,7 @@ use crate::error::{Kind, Report};
 use crate::messages::line::plain;
 use crate::site::{Site, facts, is_executable, rehearse};
 use crate::snapshot::fetch;
-use crate::triage::{Cause, Causes, Choice, DecisionsFile, Failure, Rehearsed, Why, bulk, write};
+use crate::triage::{Cause, Causes, Choice, DecisionsFile, Failure, Phase, Rehearsed, Scope, Why, bulk, write};
 use crate::ui::text::duration;
 
 /// Keys that are named of each cause.
@@ -61,7 +61,7 @@ pub async fn run(args: &args::Rehearse, site: &Site, format: Format, out: &mut d
     }
     let causes = Causes::of(told.failures.clone());
     if let Some(path) = &args.write_decisions {
-        write_decisions(path, decided.map(|(_, file)| file).unwrap_or_default(), &causes)?;
+        write_decisions(path, decided.map(|(_, file)| file).unwrap_or_default(), (&told, &causes))?;
     }
     let written = match format {
         Format::Json => json(&told, &causes, &script).and_then(|json| writeln!(out, "{json}")),
@@ -100,12 +100,19 @@ async fn with_decisions(
 }
 
 /// Writes the decisions of a file together with the rows that are still refused.
-fn write_decisions(path: &Path, mut file: DecisionsFile, causes: &Causes) -> Result<(), Report> {
+fn write_decisions(path: &Path, mut file: DecisionsFile, (told, causes): (&Rehearsed, &Causes)) -> Result<(), Report> {
     let open: BTreeSet<usize> = file.decisions.undecided(causes).into_iter().collect();
     for cause in &causes.causes {
         let rows: Vec<usize> = cause.rows.iter().copied().filter(|row| open.contains(row)).collect();
         let because = message(&cause.messages);
-        let taken = file.decisions.add(bulk(causes, rows, &Choice::Undecided, &because).decisions);
+        let mut decisions = bulk(causes, rows, &Choice::Undecided, &because).decisions;
+        for decision in &mut decisions {
+            if let Some(count) = all_of_table(told, causes, cause).filter(|count| decision.rows.count() == *count) {
+                // What is left to do is to name fields, or to leave the model out: that is for all rows.
+                decision.rows = Scope::All(count);
+            }
+        }
+        let taken = file.decisions.add(decisions);
         taken.map_err(|why| Report::new(Kind::Environment, format!("{why}")))?;
     }
     let text = write(&file.answers, &file.decisions);
@@ -115,6 +122,13 @@ fn write_decisions(path: &Path, mut file: DecisionsFile, causes: &Causes) -> Res
         Report::new(Kind::Environment, format!("{} cannot be written: {error}.", path.display()))
             .unchanged("The site was not touched.")
     })
+}
+
+/// Counts the rows of a table none of which can be made.
+fn all_of_table(told: &Rehearsed, causes: &Causes, cause: &Cause) -> Option<u64> {
+    let first = causes.failures.get(*cause.rows.first()?)?;
+    let (rows, _) = told.ended.as_ref()?.tables.get(&first.table)?;
+    (cause.phase == Phase::Create).then_some(*rows)
 }
 
 /// Shows what is done to bring the new version; pip is slow, and silence looks like a fault.
@@ -189,6 +203,9 @@ fn tell(cause: &Cause, causes: &Causes, out: &mut dyn Write) -> io::Result<()> {
     for (field, message) in &cause.messages {
         let field = if field.is_empty() { String::new() } else { format!("{}: ", shown(field)) };
         writeln!(out, "  {field}{}", shown(message))?;
+    }
+    if let Some(meaning) = cause.meaning() {
+        writeln!(out, "  {}", shown(&meaning))?;
     }
     let named: Vec<String> = cause.rows.iter().filter_map(of).take(NAMED).map(place).collect();
     let more = cause.rows.len().saturating_sub(named.len());
@@ -280,7 +297,7 @@ fn json(told: &Rehearsed, causes: &Causes, script: &Path) -> io::Result<Json> {
         .map(|stopped| json!({"exception": stopped.exception, "message": stopped.message, "model": null, "pk": null}));
     Ok(json!({
         "source": "rehearsal", "outcome": outcome,
-        "loaded": told.ended.as_ref().map(|ended| ended.loaded), "unsaved": causes.failures.len(),
+        "loaded": told.ended.as_ref().map(|ended| ended.loaded), "unsaved": causes.rows(),
         "seconds": told.ended.as_ref().map(|ended| ended.seconds),
         "groups": groups, "fatal": fatal,
     }))

@@ -9,6 +9,7 @@ mod decision;
 mod failure;
 mod file;
 mod fit;
+mod meaning;
 mod rehearsed;
 mod row;
 #[allow(clippy::module_inception, reason = "the word for it")]

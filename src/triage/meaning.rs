@@ -1,0 +1,88 @@
+//! What messages of Python, Django and Lino mean to an operator, where they speak to developers.
+
+use super::cause::Cause;
+
+impl Cause {
+    /// Says what its message means and what can be decided, in full sentences; none where the message says it itself.
+    #[must_use]
+    pub fn meaning(&self) -> Option<String> {
+        self.messages.iter().find_map(|(_, text)| meaning(text))
+    }
+}
+
+fn meaning(text: &str) -> Option<String> {
+    if let Some((_, names)) =
+        text.split_once("got unexpected keyword argument").or(text.split_once("got an unexpected keyword argument"))
+    {
+        let names = quoted(names);
+        return match names.as_slice() {
+            [] => None,
+            [one] => Some(format!(
+                "The new version has no field {one}. Copy it to the field that takes its place, or drop it."
+            )),
+            all => Some(format!(
+                "The new version has no fields {}. Copy each to the field that takes its place, or drop it.",
+                all.join(", ")
+            )),
+        };
+    }
+    if text.contains("'UnresolvedModel' object") {
+        let what = "The new version has no such model. Leave all its rows out, or give the model its new name.";
+        return Some(what.to_owned());
+    }
+    if let Some(rest) = text.strip_prefix("Unresolved value ") {
+        let value = *quoted(rest).first()?;
+        let (_, list) = rest.split_once(" for ")?;
+        let list = list.split_once(' ').map_or(list, |(list, _)| list);
+        return Some(format!("{list} has no choice {value} any more. Set another one, or empty the field."));
+    }
+    if let Some(place) = text.strip_prefix("NOT NULL constraint failed: ") {
+        let field = place.rsplit('.').next()?;
+        return Some(format!("The field {} must have a value in the new version.", field.trim_end_matches("_id")));
+    }
+    None
+}
+
+/// Returns the texts between simple quotes.
+fn quoted(text: &str) -> Vec<&str> {
+    text.split('\'').skip(1).step_by(2).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_developers_read_is_said_to_operators() {
+        let cases = [
+            (
+                "Ticket() got unexpected keyword arguments: 'summary', 'description'",
+                Some(
+                    "The new version has no fields summary, description. Copy each to the field that takes its place, or drop it.",
+                ),
+            ),
+            (
+                "User() got an unexpected keyword argument 'event_type_id'",
+                Some(
+                    "The new version has no field event_type_id. Copy it to the field that takes its place, or drop it.",
+                ),
+            ),
+            (
+                "'UnresolvedModel' object has no attribute '_meta'",
+                Some("The new version has no such model. Leave all its rows out, or give the model its new name."),
+            ),
+            (
+                "Unresolved value '10' (<class 'str'>) for products.DeliveryUnits (set Site.strict_choicelist_values to False to ignore this)",
+                Some("products.DeliveryUnits has no choice 10 any more. Set another one, or empty the field."),
+            ),
+            (
+                "NOT NULL constraint failed: notify_message.user_id",
+                Some("The field user must have a value in the new version."),
+            ),
+            ("VAT identification number is greater than 19999999", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(meaning(text).as_deref(), expected);
+        }
+    }
+}
