@@ -9,6 +9,7 @@ mod demo;
 mod getlino;
 mod matrix;
 mod noi;
+mod noi_jump;
 mod noi_site;
 mod rehearse;
 mod runner;
