@@ -25,6 +25,3 @@ class Migrator(Migrator):
             return create(*values)
 
         return "25.3.0"
-
-    # Noi counts its versions differently.
-    migrate_from_25_1_1 = migrate_from_25_1_0

@@ -96,6 +96,9 @@ pub struct Demo {
     /// Upgrade it without a screen.
     #[arg(long)]
     pub headless: bool,
+    /// What becomes of rows, in a file, for an upgrade without a screen.
+    #[arg(long, value_name = "FILE", requires = "headless")]
+    pub decisions: Option<PathBuf>,
     /// Build the site only, and do not upgrade it.
     #[arg(long, conflicts_with = "headless")]
     pub build_only: bool,

@@ -24,7 +24,17 @@ use crate::engine::{Attendance, Options};
 use crate::error::{Kind, Report};
 
 /// The application that the demo uses unless told otherwise.
-pub const APP: &str = "cosi";
+pub const APP: &str = "noi";
+
+/// What is upgraded unless told otherwise: application, version, and the version after it.
+const USUAL: &[(&str, &str, &str)] = &[("noi", "25.1.1", "26.9.2"), ("cosi", "25.1.0", "25.3.0")];
+
+/// Decisions that serve as an example, for an application and two versions of it.
+const DECISIONS: &[(&str, &str, &str, &str)] =
+    &[("noi", "25.1.1", "26.9.2", include_str!("../../assets/demo/noi-25.1.1-26.9.2.decisions.toml"))];
+
+/// Where they lie in the site.
+const EXAMPLE: &str = "decisions.example.toml";
 
 /// A release whose packages are pinned: application, version, requirements.
 type Release = (&'static str, &'static str, &'static str);
@@ -87,19 +97,37 @@ pub async fn run(args: Demo) -> Result<u8, Report> {
         write(&dir.join("packages.txt"), to.2, 0o644)?;
         save_marker(&dir, &Built { to: to.1.to_owned(), ..built })?;
     }
+    place_decisions(&dir, from, to)?;
     if args.build_only {
         return Ok(0);
     }
     let attendance = if args.headless { Attendance::Headless } else { Attendance::Wizard };
     let options = Options { site: Some(dir.clone()), cwd: dir, attendance, exe: None };
     if args.headless {
-        let run = Run { headless: true, yes: true, decisions: None, events: PathBuf::from("-") };
+        let run = Run { headless: true, yes: true, decisions: args.decisions, events: PathBuf::from("-") };
         return super::run::drive(crate::engine::open(options), &run).await;
     }
     wizard::run(options).await
 }
 
-/// Finds the two releases: by default the oldest one and the one after it.
+/// Puts the decisions beside the site that suit its two versions, where there are some.
+fn place_decisions(dir: &Path, from: Release, to: Release) -> Result<(), Report> {
+    let path = dir.join(EXAMPLE);
+    let found = DECISIONS.iter().find(|(app, old, new, _)| (*app, *old, *new) == (from.0, from.1, to.1));
+    match found {
+        Some((.., text)) => {
+            write(&path, text, 0o644)?;
+            say(&format!("What a person may decide for its rows is in {}.", path.display()));
+            Ok(())
+        }
+        None => match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unusable(&path, &error)),
+            _ => Ok(()),
+        },
+    }
+}
+
+/// Finds the two releases: by default those that are usual, else the one after the first.
 fn versions(app: &str, from: Option<&str>, to: Option<&str>) -> Result<(Release, Release), Report> {
     let known: Vec<Release> = RELEASES.iter().copied().filter(|release| release.0 == app).collect();
     let list = |releases: &[Release]| releases.iter().map(|one| one.1).collect::<Vec<_>>().join(", ");
@@ -119,11 +147,14 @@ fn versions(app: &str, from: Option<&str>, to: Option<&str>) -> Result<(Release,
             wrong(format!("The demo knows no release {version} of {app}."), format!("Choose one of: {}.", list(&known)))
         })
     };
-    let first = |index: usize| known.get(index).copied();
-    let from = from.map(find).transpose()?.or_else(|| first(0));
+    let usual = USUAL.iter().find(|usual| usual.0 == app);
+    let from = from.or(usual.map(|usual| usual.1)).map(find).transpose()?;
     let to = match (to, from) {
         (Some(to), _) => Some(find(to)?),
-        (None, Some(from)) => known.iter().position(|release| release.1 == from.1).and_then(|index| first(index + 1)),
+        (None, Some(from)) => match usual.filter(|usual| usual.1 == from.1) {
+            Some(usual) => Some(find(usual.2)?),
+            None => known.iter().skip_while(|release| release.1 != from.1).nth(1).copied(),
+        },
         (None, None) => None,
     };
     match (from, to) {
@@ -400,9 +431,25 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_release_is_upgraded_to_the_next_one_by_default() {
+    fn the_usual_releases_are_taken_and_else_the_next_one() {
+        assert_eq!(chosen(APP, None, None), Ok(("25.1.1", "26.9.2")));
         assert_eq!(chosen("cosi", None, None), Ok(("25.1.0", "25.3.0")));
-        assert_eq!(chosen("noi", Some("25.1.1"), Some("26.9.2")), Ok(("25.1.1", "26.9.2")));
+        assert_eq!(chosen("cosi", Some("25.3.0"), None), Ok(("25.3.0", "26.4.0")));
+        assert_eq!(chosen("noi", None, Some("25.3.2")), Ok(("25.1.1", "25.3.2")));
+    }
+
+    #[test]
+    fn decisions_lie_beside_the_site_whose_versions_they_suit() {
+        let dir = assert_fs::TempDir::new().unwrap();
+        let place = |to: &str| {
+            let (from, to) = versions("noi", None, Some(to)).unwrap();
+            place_decisions(dir.path(), from, to).unwrap();
+            std::fs::read_to_string(dir.path().join(EXAMPLE)).ok()
+        };
+        let text = place("26.9.2").unwrap();
+        let read = crate::triage::DecisionsFile::read(&text).unwrap();
+        assert_eq!((read.answers.len(), read.decisions.iter().len()), (1, 22));
+        assert_eq!(place("25.3.2"), None);
     }
 
     #[test]

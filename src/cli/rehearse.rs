@@ -19,7 +19,7 @@ use crate::engine::rehearse::{self, ROWS, Rehearsal, Setting, dumped, environmen
 use crate::error::{Kind, Report};
 use crate::messages::line::plain;
 use crate::site::{Site, facts, is_executable, rehearse as site_rehearse};
-use crate::triage::{Causes, Choice, Decisions, DecisionsFile, Rehearsed, bulk, write};
+use crate::triage::{Cause, Causes, Choice, Decisions, DecisionsFile, Phase, Rehearsed, Scope, bulk, write};
 use crate::ui::text::duration;
 
 /// Rehearses and prints the result; exit status 1 when a row is refused.
@@ -107,7 +107,7 @@ async fn rehearse(args: &args::Rehearse, site: &Site, format: Format, out: &mut 
     }
     let causes = Causes::of(told.failures.clone());
     if let Some(path) = &args.write_decisions {
-        write_decisions(path, decided.map(|(_, file)| file).unwrap_or_default(), &causes)?;
+        write_decisions(path, decided.map(|(_, file)| file).unwrap_or_default(), (&told, &causes))?;
     }
     let written = match format {
         Format::Json => json(&told, &causes, &script).and_then(|json| writeln!(out, "{json}")),
@@ -189,12 +189,19 @@ async fn with_decisions(
 }
 
 /// Writes the decisions of a file together with the rows that are still refused.
-fn write_decisions(path: &Path, mut file: DecisionsFile, causes: &Causes) -> Result<(), Report> {
+fn write_decisions(path: &Path, mut file: DecisionsFile, (told, causes): (&Rehearsed, &Causes)) -> Result<(), Report> {
     let open: BTreeSet<usize> = file.decisions.undecided(causes).into_iter().collect();
     for cause in &causes.causes {
         let rows: Vec<usize> = cause.rows.iter().copied().filter(|row| open.contains(row)).collect();
         let because = triaged::message(&cause.messages);
-        let taken = file.decisions.add(bulk(causes, rows, &Choice::Undecided, &because).decisions);
+        let mut decisions = bulk(causes, rows, &Choice::Undecided, &because).decisions;
+        for decision in &mut decisions {
+            if let Some(count) = all_of_table(told, causes, cause).filter(|count| decision.rows.count() == *count) {
+                // What is left to do is to name fields, or to leave the model out: that is for all rows.
+                decision.rows = Scope::All(count);
+            }
+        }
+        let taken = file.decisions.add(decisions);
         taken.map_err(|why| Report::new(Kind::Environment, format!("{why}")))?;
     }
     let text = write(&file.answers, &file.decisions);
@@ -204,6 +211,13 @@ fn write_decisions(path: &Path, mut file: DecisionsFile, causes: &Causes) -> Res
         Report::new(Kind::Environment, format!("{} cannot be written: {error}.", path.display()))
             .unchanged("The site was not touched.")
     })
+}
+
+/// Counts the rows of a table none of which can be made.
+fn all_of_table(told: &Rehearsed, causes: &Causes, cause: &Cause) -> Option<u64> {
+    let first = causes.failures.get(*cause.rows.first()?)?;
+    let (rows, _) = told.ended.as_ref()?.tables.get(&first.table)?;
+    (cause.phase == Phase::Create).then_some(*rows)
 }
 
 /// Shows what is done to bring the new version; pip is slow, and silence looks like a fault.
@@ -282,7 +296,7 @@ fn json(told: &Rehearsed, causes: &Causes, script: &Path) -> io::Result<Json> {
         .map(|stopped| json!({"exception": stopped.exception, "message": stopped.message, "model": null, "pk": null}));
     Ok(json!({
         "source": "rehearsal", "outcome": outcome,
-        "loaded": told.ended.as_ref().map(|ended| ended.loaded), "unsaved": causes.failures.len(),
+        "loaded": told.ended.as_ref().map(|ended| ended.loaded), "unsaved": causes.rows(),
         "seconds": told.ended.as_ref().map(|ended| ended.seconds),
         "groups": triaged::groups(causes, script)?, "fatal": fatal,
     }))

@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::dump::{Row, Rows, Script, Value};
 use crate::messages::line::plain;
 use crate::snapshot::fetch;
-use crate::triage::{Cause, Causes, Failure, Why, saying};
+use crate::triage::{Cause, Causes, Failure, Why, remedy, saying};
 use crate::ui::text::wrap;
 
 /// Keys that are named of each cause.
@@ -66,6 +66,9 @@ fn tell_one(cause: &Cause, causes: &Causes, out: &mut dyn Write) -> io::Result<(
         let field = if field.is_empty() { String::new() } else { format!("{}: ", shown(field)) };
         let message = first.map_or_else(|| message.clone(), |failure| saying(failure, message));
         paragraph(out, "  ", &format!("{field}{}", shown(&message)))?;
+    }
+    if let Some(remedy) = cause.messages.iter().find_map(|(_, message)| remedy(message)) {
+        paragraph(out, "  ", remedy)?;
     }
     let named: Vec<&Failure> = cause.rows.iter().filter_map(of).take(NAMED).collect();
     let more = cause.rows.len().saturating_sub(named.len());

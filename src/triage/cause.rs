@@ -4,7 +4,7 @@
 //! was refused itself. The wording of messages differs between versions and languages; it only helps where a database
 //! names no field.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::failure::{Failure, Phase, Point};
 use super::wording::{Common, Wording};
@@ -98,14 +98,22 @@ impl Causes {
         found
     }
 
+    /// Counts the rows. One may be refused for two reasons.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.failures.iter().map(Failure::place).collect::<BTreeSet<_>>().len()
+    }
+
     /// Says how many causes and rows there are: lower case, no period.
     #[must_use]
     pub fn summary(&self) -> String {
         let of = |number: usize, one: &str, many: &str| {
             if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
         };
-        let rows: usize = self.causes.iter().map(|cause| cause.rows.len()).sum();
-        let follow = self.failures.len() - rows;
+        let own = self.causes.iter().flat_map(|cause| &cause.rows).filter_map(|row| self.failures.get(*row));
+        let own: BTreeSet<_> = own.map(Failure::place).collect();
+        let rows = own.len();
+        let follow = self.rows() - rows;
         let mut text =
             format!("{}, {}", of(self.causes.len(), "cause", "causes"), of(rows, "row refused", "rows refused"));
         if follow > 0 {

@@ -152,3 +152,23 @@ fn a_model_that_is_gone_is_named_by_its_table() {
 fn nothing_refused_is_no_cause() {
     assert_eq!(Causes::of(Vec::new()).summary(), "0 causes, 0 rows refused");
 }
+
+#[test]
+fn a_row_that_was_made_without_a_field_is_told_besides_and_leads_nobody() {
+    let made =
+        Failure { phase: Phase::Create, ..failure("a.Partner", "1", "", "got an unexpected keyword argument 'x'") };
+    let refused = failure("a.Partner", "1", "name", "too long");
+    let follower = pointing("a.Sale", "7", &[("partner", "a.Partner", "1")]);
+    let told_besides = Causes::of(vec![made.clone(), refused, follower.clone()]);
+    assert_eq!(
+        told(&told_besides),
+        [
+            ("a.Partner", vec![("name", "too long")], vec!["1"], 1),
+            ("a.Partner", vec![("", "got an unexpected keyword argument 'x'")], vec!["1"], 0),
+        ]
+    );
+    assert_eq!(told_besides.summary(), "2 causes, 1 row refused, 1 row that follows");
+    assert_eq!(told_besides.rows(), 2);
+    // What points to it is refused for another reason.
+    assert_eq!(Causes::of(vec![made, follower]).leader(1), None);
+}

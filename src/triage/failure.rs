@@ -75,6 +75,11 @@ impl Failure {
         self.phase == Phase::Create && self.object.is_some()
     }
 
+    /// Returns what tells the row from all others.
+    pub(super) fn place(&self) -> (&str, u64, &str, &str) {
+        (&self.file, self.line, &self.table, &self.key)
+    }
+
     /// Returns the model, or the table where the new version has no such model.
     #[must_use]
     pub fn model_or_table(&self) -> &str {

@@ -16,8 +16,8 @@ mod from_log_tests;
 mod rehearsed;
 mod row;
 mod said;
-mod targets;
 mod saying;
+mod targets;
 #[allow(clippy::module_inception, reason = "the word for it")]
 mod triage;
 mod wording;
@@ -32,5 +32,5 @@ pub use from_log::{Found, Logged, Rows, Tables, Wanted, failures, wanted};
 pub use rehearsed::{Begun, Broken, Ended, Rehearsed, Stopped, Told};
 pub use row::{FieldValue, PointedAt, RowDetail, Target};
 pub use said::Said;
-pub use saying::{Blamed, blamed, saying};
+pub use saying::{Blamed, blamed, remedy, saying};
 pub use triage::{Origin, Triage};

@@ -26,6 +26,22 @@ pub fn saying(failure: &Failure, message: &str) -> String {
     known.or_else(|| forbidden(message)).unwrap_or_else(|| message.to_owned())
 }
 
+/// Says what can be decided where the message itself does not tell.
+#[must_use]
+pub fn remedy(message: &str) -> Option<&'static str> {
+    if message.contains("'UnresolvedModel' object") {
+        return Some("Leave all its rows out, or give the model its new name.");
+    }
+    match unknown_fields(message) {
+        Some(fields) if fields.len() == 1 => {
+            return Some("Copy it to the field that takes its place, or drop it.");
+        }
+        Some(_) => return Some("Copy each to the field that takes its place, or drop it."),
+        None => {}
+    }
+    choice(message).map(|_| "Set another one, or empty the field.")
+}
+
 /// Returns the fields that the new version does not know, where a message says that.
 fn unknown_fields(message: &str) -> Option<Vec<&str>> {
     let rest = ["unexpected keyword argument", "Invalid field name(s)"]
@@ -158,6 +174,32 @@ mod tests {
             points: Vec::new(),
             traceback: None,
             forbidden: false,
+        }
+    }
+
+    #[test]
+    fn what_can_be_decided_is_said_where_the_message_does_not() {
+        let cases = [
+            (
+                "T() got unexpected keyword arguments: 'a', 'b'",
+                Some("Copy each to the field that takes its place, or drop it."),
+            ),
+            (
+                "T() got an unexpected keyword argument 'a'",
+                Some("Copy it to the field that takes its place, or drop it."),
+            ),
+            (
+                "'UnresolvedModel' object has no attribute '_meta'",
+                Some("Leave all its rows out, or give the model its new name."),
+            ),
+            (
+                "Unresolved value '10' (<class 'str'>) for products.DeliveryUnits (set Site.strict to False)",
+                Some("Set another one, or empty the field."),
+            ),
+            ("VAT identification number is greater than 19999999", None),
+        ];
+        for (message, expected) in cases {
+            assert_eq!(remedy(message), expected, "{message}");
         }
     }
 

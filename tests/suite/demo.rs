@@ -25,7 +25,10 @@ fn the_demo_upgrades_its_site_and_keeps_all_rows() {
     let home = TempDir::new().unwrap();
     let site = home.path().join("site");
     let mut demo = Command::new(PROGRAM);
-    demo.args(["demo", "--headless", "--dir"]).arg(&site).stdin(Stdio::null()).env("LC_ALL", "C.UTF-8");
+    demo.args(["demo", "--app", "cosi", "--headless", "--dir"])
+        .arg(&site)
+        .stdin(Stdio::null())
+        .env("LC_ALL", "C.UTF-8");
     let output = demo.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     let stopped = Command::new("./web.sh").arg("stop").current_dir(&site).status();

@@ -10,6 +10,7 @@ mod demo;
 mod getlino;
 mod matrix;
 mod noi;
+mod noi_jump;
 mod noi_site;
 mod rehearsal_by_wish;
 mod rehearse;

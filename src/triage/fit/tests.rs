@@ -214,6 +214,25 @@ fn a_renamed_field_must_be_one_of_the_new_version() {
 }
 
 #[test]
+fn a_text_that_was_translated_goes_to_a_plain_field_in_the_main_language() {
+    let country = |title: Field| Models {
+        models: vec![Model { model: "countries.Country".into(), fields: vec![title], ..Model::default() }],
+        ..Models::default()
+    };
+    let line = |after: &Models| {
+        let choice = Choice::Copy(pair("title", "name"));
+        let found = fitted(vec![decision("countries.Country", Scope::All(1), choice)], Some(after));
+        assert_eq!(found.unfit, []);
+        let text = edit(SCRIPT, &found.changes).text;
+        text.lines().find(|line| line.contains("title") && !line.contains('#')).unwrap().to_owned()
+    };
+    let plain = field("title", "title", false, "varchar(200)", None);
+    assert_eq!(line(&country(plain.clone())), "    if name is not None: kw.update(title=name[0] or '')");
+    let translated = Field { babel: true, ..plain };
+    assert_eq!(line(&country(translated)), "    if name is not None: kw.update(bv2kw('title',name))");
+}
+
+#[test]
 fn a_renamed_model_is_known_by_both_names() {
     let found = fitted(
         vec![
