@@ -17,7 +17,7 @@ use crate::engine::rehearse::{Rehearsal, environment, script};
 use crate::error::{Kind, Report};
 use crate::messages::line::plain;
 use crate::site::{Site, facts, is_executable, rehearse};
-use crate::snapshot::fetch;
+use crate::snapshot::index::Index;
 use crate::triage::{Cause, Causes, Choice, DecisionsFile, Failure, Rehearsed, Why, bulk, write};
 use crate::ui::text::duration;
 
@@ -226,14 +226,17 @@ fn place(failure: &Failure) -> String {
 
 /// The same for programs, in the form of `triage --json`.
 fn json(told: &Rehearsed, causes: &Causes, script: &Path) -> io::Result<Json> {
-    let folder = script.parent().unwrap_or(script);
     let dump = Script::read(&String::from_utf8_lossy(&std::fs::read(script)?));
-    let wanted: BTreeSet<(String, u64)> =
-        causes.failures.iter().map(|failure| (failure.file.clone(), failure.line)).collect();
-    let lines = fetch::lines(folder, &wanted)?;
-    let row = |index: &usize| {
-        let failure = causes.failures.get(*index)?;
-        let line = lines.get(&(failure.file.clone(), failure.line));
+    let index = Index::open(script, None).map_err(io::Error::other)?;
+    let mut lines = BTreeMap::new();
+    for Failure { file, line, .. } in &causes.failures {
+        if let Some(row) = index.written(file, *line).map_err(io::Error::other)? {
+            lines.insert((file, *line), row.bytes);
+        }
+    }
+    let row = |failure: &usize| {
+        let failure = causes.failures.get(*failure)?;
+        let line = lines.get(&(&failure.file, failure.line));
         let fields = line.map(|line| fields(&dump, &failure.table, line)).unwrap_or_default();
         Some(json!({
             "pk": failure.key, "file": failure.file, "line": failure.line, "fields": fields,

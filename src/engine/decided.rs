@@ -1,6 +1,5 @@
 //! The copy of a dump script with the operator's decisions, beside the original, which is never changed.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,7 +12,7 @@ use crate::error::{Kind, Report, Tell};
 use crate::messages::line::plain;
 use crate::site::Site;
 use crate::site::rehearse::places;
-use crate::snapshot::lookup::Lookup;
+use crate::snapshot::index::Index;
 use crate::triage::{Decisions, Fit, Known, fit};
 
 /// The name of the copy.
@@ -53,12 +52,10 @@ pub fn copy(
     let unreadable = |error: &dyn std::fmt::Display, path: &Path| failed(format!("{}: {error}.", path.display()));
     let text = std::fs::read_to_string(script).map_err(|error| unreadable(&error, script))?;
     let read = Script::read(&text);
-    let keys: BTreeMap<String, String> =
-        before.into_iter().flat_map(|models| &models.models).map(|it| (it.table.clone(), it.pk.clone())).collect();
-    let lookup = Lookup::open(script, &read, keys).map_err(|error| error.tell())?;
-    let key = |table: &str, key: &str| lookup.find(table, key);
+    let index = Index::open(script, before).map_err(|error| error.tell())?;
+    let key = |table: &str, key: &str| index.stored(table, key);
     let fitted = fit(decisions, &Known { script: &read, key: &key, before, after });
-    lookup.finish().map_err(|error| error.tell())?;
+    index.trouble().map_or(Ok(()), |error| Err(error.tell()))?;
     if !fitted.unfit.is_empty() {
         return Err(Undecided::Unfit(fitted));
     }

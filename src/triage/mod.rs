@@ -9,8 +9,10 @@ mod decision;
 mod failure;
 mod file;
 mod fit;
+mod links;
 mod rehearsed;
 mod row;
+mod shown;
 #[allow(clippy::module_inception, reason = "the word for it")]
 mod triage;
 mod wording;
@@ -20,6 +22,8 @@ pub use decision::{Bulk, Choice, Decision, Decisions, Given, Refused, Scope, Sta
 pub use failure::{Failure, Phase, Point};
 pub use file::{DecisionsFile, Mistake, write};
 pub use fit::{At, Fit, Known, Stored, Unfit, fit};
+pub use links::{Link, key_place, links, model_of};
 pub use rehearsed::{Begun, Broken, Ended, Rehearsed, Stopped, Told};
 pub use row::{FieldValue, PointedAt, RowDetail, Target};
+pub use shown::{called_by, fields, text};
 pub use triage::{Origin, Triage};
