@@ -14,6 +14,7 @@ mod account;
 mod compare;
 mod first_frame;
 mod lines;
+mod lookup;
 mod memory;
 mod place;
 mod processes;
@@ -25,7 +26,7 @@ mod verify;
 /// A measurement: its name on the command line, and what runs it.
 type Bench = (&'static str, fn());
 
-const ALL: [Bench; 7] = [
+const ALL: [Bench; 8] = [
     ("first-frame", first_frame::run),
     ("lines", lines::run),
     ("memory", memory::run),
@@ -33,6 +34,7 @@ const ALL: [Bench; 7] = [
     ("verify", verify::run),
     ("compare", compare::run),
     ("account", account::run),
+    ("lookup", lookup::run),
 ];
 
 /// How many rounds are measured: what `--rounds=N` says, else as many as usual.

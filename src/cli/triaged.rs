@@ -1,6 +1,6 @@
 //! Rows that were refused, by cause, for people and for programs: what `rehearse` and `triage` have in common.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::dump::{Row, Rows, Script, Value};
 use crate::messages::line::plain;
-use crate::snapshot::fetch;
+use crate::snapshot::index::Index;
 use crate::triage::{Cause, Causes, Failure, Why, remedy, saying};
 use crate::ui::text::wrap;
 
@@ -113,14 +113,17 @@ fn place(failure: &Failure) -> String {
 
 /// Returns the groups in the form of `triage --json`, with all fields of each row.
 pub(super) fn groups(causes: &Causes, script: &Path) -> io::Result<Vec<Json>> {
-    let folder = script.parent().unwrap_or(script);
     let dump = Script::read(&String::from_utf8_lossy(&std::fs::read(script)?));
-    let wanted: BTreeSet<(String, u64)> =
-        causes.failures.iter().map(|failure| (failure.file.clone(), failure.line)).collect();
-    let lines = fetch::lines(folder, &wanted)?;
+    let index = Index::open(script, None).map_err(io::Error::other)?;
+    let mut lines = BTreeMap::new();
+    for Failure { file, line, .. } in causes.failures.iter().filter(|failure| failure.line > 0) {
+        if let Some(row) = index.written(file, *line).map_err(io::Error::other)? {
+            lines.insert((file, *line), row.bytes);
+        }
+    }
     let row = |index: &usize| {
         let failure = causes.failures.get(*index)?;
-        let line = lines.get(&(failure.file.clone(), failure.line));
+        let line = lines.get(&(&failure.file, failure.line));
         let fields = line.map(|line| fields(&dump, &failure.table, line)).unwrap_or_default();
         // A row that the snapshot does not have lies nowhere.
         let place = (failure.line > 0).then_some((&failure.file, failure.line));

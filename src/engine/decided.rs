@@ -3,7 +3,6 @@
 //! What a person has changed in the last copy is kept, wherever that copy lies: the copy of a rehearsal becomes that of
 //! the snapshot. For this the directory of the rehearsal holds the last copy as it was written, and the place of it.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -16,7 +15,7 @@ use crate::error::{Kind, Report, Tell};
 use crate::messages::line::plain;
 use crate::site::rehearse::places;
 use crate::site::{Site, prepare_private};
-use crate::snapshot::lookup::Lookup;
+use crate::snapshot::index::Index;
 use crate::triage::{Decisions, Fit, Known, fit};
 
 /// The name of the copy.
@@ -140,12 +139,10 @@ fn fitted(
 ) -> Result<(String, Fit), Report> {
     let text = std::fs::read_to_string(script).map_err(|error| unreadable(&error, script))?;
     let read = Script::read(&text);
-    let keys: BTreeMap<String, String> =
-        before.into_iter().flat_map(|models| &models.models).map(|it| (it.table.clone(), it.pk.clone())).collect();
-    let lookup = Lookup::open(script, &read, keys).map_err(|error| error.tell())?;
-    let key = |table: &str, key: &str| lookup.find(table, key);
+    let index = Index::open(script, before).map_err(|error| error.tell())?;
+    let key = |table: &str, key: &str| index.stored(table, key);
     let fitted = fit(decisions, &Known { script: &read, key: &key, before, after });
-    lookup.finish().map_err(|error| error.tell())?;
+    index.trouble().map_or(Ok(()), |error| Err(error.tell()))?;
     Ok((text, fitted))
 }
 

@@ -13,10 +13,12 @@ mod fit;
 mod from_log;
 #[cfg(test)]
 mod from_log_tests;
+mod links;
 mod rehearsed;
 mod row;
 mod said;
 mod saying;
+mod shown;
 mod targets;
 #[allow(clippy::module_inception, reason = "the word for it")]
 mod triage;
@@ -29,8 +31,10 @@ pub use failure::{Failure, Phase, Point};
 pub use file::{DecisionsFile, Mistake, write};
 pub use fit::{At, Fit, Known, Stored, Unfit, fit};
 pub use from_log::{Found, Logged, Rows, Tables, Wanted, failures, wanted};
+pub use links::{Link, key_place, links, model_of};
 pub use rehearsed::{Begun, Broken, Ended, Rehearsed, Stopped, Told};
 pub use row::{FieldValue, PointedAt, RowDetail, Target};
 pub use said::Said;
 pub use saying::{Blamed, blamed, remedy, saying};
+pub use shown::{called_by, fields, text};
 pub use triage::{Origin, Triage};

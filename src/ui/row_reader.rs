@@ -1,14 +1,13 @@
 //! Looks a row of the snapshot up for the screen, away from the loop, so that no disk ever holds up a key. It decides
 //! nothing.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use super::state::RowPlace;
 use crate::dump::{Conversion, Function, Row, Rows, Script, Value};
-use crate::snapshot::fetch;
+use crate::snapshot::index::Index;
 use crate::triage::{FieldValue, RowDetail};
 
 /// Bytes of a dump script that are read at most.
@@ -25,11 +24,10 @@ const SHOWN: usize = 20_000;
 pub fn read(place: &RowPlace) -> Result<Option<RowDetail>, String> {
     let script = Path::new(&place.script);
     let dump = Script::read(&text(script)?);
-    let folder = script.parent().unwrap_or(script);
-    let wanted = BTreeSet::from([(place.file.clone(), place.line)]);
-    let mut lines = fetch::lines(folder, &wanted)
+    let written = Index::open(script, None)
+        .and_then(|index| index.written(&place.file, place.line))
         .map_err(|error| format!("The row file {} cannot be read: {error}.", place.file))?;
-    let Some((_, line)) = lines.pop_first() else { return Ok(None) };
+    let Some(line) = written.map(|written| written.bytes) else { return Ok(None) };
     let Some(row) = Rows::new(&line).find(|row: &Row<'_>| row.table == place.table.as_bytes()) else { return Ok(None) };
     let Some(function) = dump.function(&place.table) else { return Ok(None) };
     let name = function.model.as_deref();

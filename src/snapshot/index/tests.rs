@@ -1,0 +1,265 @@
+//! Tests of the index on small directories.
+
+use std::fs;
+
+use assert_fs::TempDir;
+
+use super::*;
+use crate::compare::Model;
+use crate::triage::{FieldValue, Target};
+
+const SCRIPT: &str = r#"# -*- coding: UTF-8 -*-
+# This is a Python dump created using dump2py.
+SOURCE_VERSION = '1.0'
+def bv2kw(fieldname, values):
+    return settings.SITE.babelkw(fieldname, en=values[0],de=values[1])
+a_Country = resolve_model("a.Country")
+a_Note = resolve_model("a.Note")
+a_Partner = resolve_model("a.Partner")
+a_Person = resolve_model("a.Person")
+def create_a_country(isocode, name):
+    kw = dict()
+    kw.update(isocode=isocode)
+    if name is not None: kw.update(bv2kw('name',name))
+    return a_Country(**kw)
+
+def create_a_partner(id, name, country_id, born):
+    kw = dict()
+    kw.update(id=id)
+    kw.update(name=name)
+    kw.update(country_id=country_id)
+    kw.update(born=born)
+    return a_Partner(**kw)
+
+def create_a_person(partner_ptr_id, title):
+    kw = dict()
+    kw.update(title=title)
+    return create_mti_child(a_Partner, partner_ptr_id, a_Person, **kw)
+
+def create_a_note(id, owner_type_id, owner_id, person_id, text):
+    owner_type_id = new_content_type_id(owner_type_id)
+    kw = dict()
+    kw.update(id=id)
+    kw.update(owner_type_id=owner_type_id)
+    kw.update(owner_id=owner_id)
+    kw.update(person_id=person_id)
+    kw.update(text=text)
+    return a_Note(**kw)
+
+def main(args):
+    loader = DpyLoader(globals(), quick=args.quick)
+    execfile("a_country.py", *args)
+    execfile("a_partner_1.py", *args)
+    execfile("a_partner_2.py", *args)
+    execfile("a_person.py", *args)
+#    execfile("a_note.py", *args)
+    loader.finalize()
+
+if __name__ == '__main__':
+    main()
+"#;
+
+/// A row file, as `dump2py` writes it.
+fn rows(table: &str, rows: &[&str]) -> String {
+    let all: String = rows.iter().flat_map(|row| ["loader.save(create_", table, "(", row, "))\n"]).collect();
+    format!(
+        "# -*- coding: UTF-8 -*-\nlogger.info(\"Loading {} objects to table {table}...\")\n# fields: x\n{all}\n\
+         loader.flush_deferred_objects()\n",
+        rows.len()
+    )
+}
+
+fn snapshot() -> TempDir {
+    let dir = TempDir::new().unwrap();
+    let files = [
+        ("restore.py", SCRIPT.to_owned()),
+        (
+            "a_country.py",
+            rows("a_country", &["'BE',['Belgium','Belgien']", r"'Nõue 0, osa «0»',['x',None]", r"'it\'s',None"]),
+        ),
+        ("a_partner_1.py", rows("a_partner", &["7,'Anna, b','BE',date(2020,1,2)", "3,'Zoë','XX',None"])),
+        (
+            "a_partner_2.py",
+            rows("a_partner", &["1,'','it\\'s',None", "3,'again',None,None", "5,'\\n'\n  ,None,\n None"]),
+        ),
+        ("a_person.py", rows("a_person", &["7,'Dr.'", "1,''"])),
+        ("a_note.py", rows("a_note", &["1,a_Partner,7,7,'one'", "2,a_Gone,9,None,'two'", "3,a_Partner,8,7,None"])),
+    ];
+    for (name, text) in files {
+        fs::write(dir.path().join(name), text).unwrap();
+    }
+    dir
+}
+
+fn field(name: &str, value: Option<&str>) -> FieldValue {
+    FieldValue { name: name.into(), value: value.map(Into::into), ..FieldValue::default() }
+}
+
+fn target(model: &str, name: Option<&str>) -> Target {
+    Target { model: model.into(), name: name.map(Into::into) }
+}
+
+#[test]
+fn a_row_has_its_fields_and_the_names_of_what_they_point_to() {
+    let dir = snapshot();
+    let index = Index::open(dir.path(), None).unwrap();
+    let expected = RowDetail {
+        table: "a_partner".into(),
+        model: Some("a.Partner".into()),
+        key: "7".into(),
+        file: "a_partner_1.py".into(),
+        line: 4,
+        fields: vec![
+            field("id", Some("7")),
+            field("name", Some("Anna, b")),
+            FieldValue { target: Some(target("a.Country", Some("Belgium"))), ..field("country_id", Some("BE")) },
+            field("born", Some("2020-01-02")),
+        ],
+        pointed_at: vec![],
+        cut: false,
+    };
+    assert_eq!(index.row("a_partner", "7").unwrap(), Some(expected.clone()));
+    assert_eq!(index.at("a_partner_1.py", 4).unwrap(), Some(expected));
+    assert_eq!(index.row("a_partner", "9").unwrap(), None);
+    assert_eq!(index.row("a_gone", "9").unwrap(), None);
+    let targets = |table: &str, key: &str| {
+        let fields = index.row(table, key).unwrap().unwrap().fields;
+        fields.into_iter().filter_map(|field| Some((field.name, field.target?))).collect::<Vec<_>>()
+    };
+    let told = |field: &str, model: &str, name| (field.to_owned(), target(model, name));
+    // The first of two rows with one key; no row is called `XX`.
+    assert_eq!(targets("a_partner", "3"), [told("country_id", "a.Country", None)]);
+    // A person has no name but that of the partner; one without any is called by its key.
+    assert_eq!(targets("a_person", "7"), [told("partner_ptr_id", "a.Partner", Some("Anna, b"))]);
+    assert_eq!(targets("a_person", "1"), [told("partner_ptr_id", "a.Partner", Some("1"))]);
+    assert_eq!(
+        targets("a_note", "1"),
+        [told("owner_id", "a.Partner", Some("Anna, b")), told("person_id", "a.Person", Some("Dr."))]
+    );
+    assert_eq!(targets("a_note", "2"), [told("owner_id", "a_Gone", None)]);
+    let languages = index.row("a_country", "Nõue 0, osa «0»").unwrap().unwrap().fields.pop().unwrap().languages;
+    assert_eq!(languages, [("en".to_owned(), Some("x".to_owned())), ("de".to_owned(), None)]);
+}
+
+#[test]
+fn what_points_to_a_row_is_counted_by_model_and_field() {
+    let dir = snapshot();
+    let index = Index::open(&dir.path().join("restore.py"), None).unwrap();
+    let told = |model: &str, field: &str, keys: &[&str]| PointedAt {
+        model: model.into(),
+        field: field.into(),
+        count: keys.len(),
+        keys: keys.iter().map(|key| (*key).to_owned()).collect(),
+    };
+    assert_eq!(index.pointed_at("a_partner", "7").unwrap(), [told("a.Person", "partner_ptr_id", &["7"])]);
+    assert_eq!(index.pointed_at("a_person", "7").unwrap(), [told("a.Note", "person_id", &["1", "3"])]);
+    assert_eq!(index.pointed_at("a_country", "it's").unwrap(), [told("a.Partner", "country_id", &["1"])]);
+    assert_eq!(index.pointed_at("a_country", "nobody").unwrap(), []);
+    assert_eq!(index.pointed_at("a_gone", "7").unwrap(), []);
+}
+
+#[test]
+fn keys_are_told_as_the_row_files_that_are_loaded_write_them() {
+    let dir = snapshot();
+    let index = Index::open(dir.path(), None).unwrap();
+    let once = |text: &str| Stored::Once(text.to_owned());
+    let found = ["BE", "Nõue 0, osa «0»", "it's", "it", "None"].map(|key| index.stored("a_country", key));
+    assert_eq!(found, [once("'BE'"), once("'Nõue 0, osa «0»'"), once(r"'it\'s'"), Stored::Missing, Stored::Missing]);
+    let found = ["1", "3", "5", "01"].map(|key| index.stored("a_partner", key));
+    assert_eq!(found, [once("1"), Stored::Several, once("5"), Stored::Missing]);
+    assert_eq!(index.stored("a_note", "1"), Stored::Missing, "its file is not loaded");
+    assert_eq!(index.stored("a_gone", "1"), Stored::Missing);
+    assert!(index.trouble().is_none());
+}
+
+#[test]
+fn the_models_of_the_version_know_which_value_is_the_key() {
+    let dir = snapshot();
+    let model = Model { model: "a.Partner".into(), table: "x".into(), pk: "name".into(), ..Model::default() };
+    let models = Models { models: vec![model], ..Models::default() };
+    let index = Index::open(dir.path(), Some(&models)).unwrap();
+    assert_eq!(index.stored("a_partner", "Zoë"), Stored::Once("'Zoë'".to_owned()));
+    assert_eq!(
+        index.row("a_partner", "Zoë").unwrap().map(|row| (row.file, row.line)),
+        Some(("a_partner_1.py".into(), 5))
+    );
+}
+
+#[test]
+fn rows_over_several_lines_are_found_and_other_lines_are_told() {
+    let dir = snapshot();
+    let index = Index::open(dir.path(), None).unwrap();
+    let row = index.row("a_partner", "5").unwrap().unwrap();
+    let values: Vec<_> = row.fields.iter().map(|field| field.value.as_deref()).collect();
+    assert_eq!((row.line, values), (6, vec![Some("5"), Some("\n"), None, None]));
+    let written = index.written("a_partner_2.py", 6).unwrap().unwrap();
+    assert_eq!(written.bytes, b"loader.save(create_a_partner(5,'\\n'\n  ,None,\n None))");
+    assert_eq!(index.written("a_partner_2.py", 7).unwrap().unwrap().bytes, b"  ,None,");
+    let error = index.at("a_partner_2.py", 7).unwrap_err().to_string();
+    assert!(error.ends_with("a_partner_2.py cannot be read: line 7 is no row"), "{error}");
+    let missing = [("a_partner_2.py", 99), ("a_partner_2.py", 0), ("gone.py", 1)];
+    assert_eq!(missing.map(|(file, line)| index.written(file, line).unwrap()), [None, None, None]);
+    let error = index.at("../restore.py", 1).unwrap_err().to_string();
+    assert!(error.ends_with("cannot be read: ../restore.py is no file of this directory"), "{error}");
+    // A file that the script does not load is read as well.
+    fs::write(dir.path().join("other.py"), "\n  loader.save(create_a_person(1,'x'))").unwrap();
+    let row = index.at("other.py", 2).unwrap().unwrap();
+    assert_eq!((row.model.as_deref(), row.key.as_str(), row.fields.len()), (Some("a.Person"), "1", 2));
+    assert_eq!(index.at("other.py", 3).unwrap(), None);
+}
+
+#[test]
+fn a_file_that_was_changed_is_read_again_and_told() {
+    let dir = snapshot();
+    let index = Index::open(dir.path(), None).unwrap();
+    assert_eq!(index.row("a_person", "7").unwrap().unwrap().line, 4);
+    assert_eq!(index.pointed_at("a_person", "7").unwrap()[0].count, 2);
+    assert_eq!(index.read_again(), Vec::<String>::new());
+    fs::write(dir.path().join("a_person.py"), rows("a_person", &["2,'Mr.'", "7,'Dr.'"])).unwrap();
+    assert_eq!(index.row("a_person", "7").unwrap().unwrap().line, 5);
+    assert_eq!(index.stored("a_person", "1"), Stored::Missing);
+    fs::remove_file(dir.path().join("a_note.py")).unwrap();
+    assert_eq!(index.pointed_at("a_person", "7").unwrap(), []);
+    assert_eq!(index.read_again(), ["a_note.py", "a_person.py"]);
+    assert_eq!(index.read_again(), Vec::<String>::new());
+    let other = SCRIPT.replace("(partner_ptr_id, title)", "(partner_ptr_id, salutation)");
+    fs::write(dir.path().join("restore.py"), other).unwrap();
+    assert_eq!(index.row("a_person", "7").unwrap().unwrap().fields[1].name, "salutation");
+    assert_eq!(index.read_again(), ["restore.py"]);
+}
+
+#[test]
+fn what_cannot_be_read_is_told_with_its_file() {
+    let dir = snapshot();
+    fs::remove_file(dir.path().join("a_person.py")).unwrap();
+    fs::create_dir(dir.path().join("a_person.py")).unwrap();
+    let index = Index::open(dir.path(), None).unwrap();
+    assert_eq!(index.stored("a_person", "1"), Stored::Missing);
+    assert!(index.trouble().unwrap().to_string().contains("a_person.py"));
+    assert!(index.trouble().is_none());
+    assert!(index.row("a_person", "1").unwrap_err().to_string().contains("a_person.py"));
+    assert!(Index::open(&dir.path().join("gone.py"), None).is_err());
+    fs::write(dir.path().join("restore.py"), "print(1)\n").unwrap();
+    assert!(index.row("a_country", "BE").unwrap_err().to_string().contains("line 1 is"));
+}
+
+#[test]
+fn lines_far_from_the_beginning_are_found_behind_rows_of_any_length() {
+    let dir = snapshot();
+    let long = format!("50,'{}',None,None", "x".repeat(3 << 20));
+    let many: Vec<String> = (100..3000).map(|key| format!("{key},'{}',None,None", "y".repeat(key % 97))).collect();
+    let mut all: Vec<&str> = many.iter().map(String::as_str).collect();
+    all.insert(1000, &long);
+    fs::write(dir.path().join("a_partner_1.py"), rows("a_partner", &all)).unwrap();
+    let index = Index::open(dir.path(), None).unwrap();
+    for (key, line) in [("100", 4), ("1099", 1003), ("50", 1004), ("1100", 1005), ("2999", 2904)] {
+        let row = index.row("a_partner", key).unwrap().unwrap();
+        assert_eq!((row.line, row.cut), (line, key == "50"), "{key}");
+        assert_eq!(index.at("a_partner_1.py", line).unwrap(), Some(row));
+    }
+    let row = index.row("a_partner", "50").unwrap().unwrap();
+    assert_eq!(row.fields.len(), 2);
+    assert!(row.fields[1].value.as_ref().unwrap().len() > 1_000_000);
+    assert_eq!(index.stored("a_partner", "50"), Stored::Once("50".to_owned()));
+    assert!(index.bytes() < 20 * 2_906, "{} bytes", index.bytes());
+}
