@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Engine, Progress, State};
-use crate::procedure::{StepId, StepState};
+use crate::procedure::StepId;
 
 /// A rehearsal.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +55,8 @@ impl State {
     /// Tells whether the upgrade is not begun: the site is as it was, and a rehearsal makes sense.
     #[must_use]
     pub fn is_before_the_run(&self) -> bool {
-        let untouched = |step: &super::Step| step.plan.step == StepId::Check || step.plan.state == StepState::Pending;
+        // A step that will not run was not touched either.
+        let untouched = |step: &super::Step| step.plan.step == StepId::Check || step.plan.attempts == 0;
         matches!(self.engine, Engine::Resting { .. }) && self.down_since.is_none() && self.steps.iter().all(untouched)
     }
 
