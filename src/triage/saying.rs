@@ -43,7 +43,7 @@ pub fn remedy(message: &str) -> Option<&'static str> {
 }
 
 /// Returns the fields that the new version does not know, where a message says that.
-fn unknown_fields(message: &str) -> Option<Vec<&str>> {
+pub(super) fn unknown_fields(message: &str) -> Option<Vec<&str>> {
     let rest = ["unexpected keyword argument", "Invalid field name(s)"]
         .iter()
         .find_map(|mark| message.find(mark).and_then(|at| message.get(at..)));

@@ -1,9 +1,10 @@
 //! How a refused row stands: decided, asked, or still open.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::super::cause::Causes;
 use super::super::failure::Failure;
+use super::super::saying::unknown_fields;
 use super::{Choice, Decision, Decisions, Scope, canonical};
 
 /// How a refused row stands.
@@ -108,6 +109,7 @@ fn standing(own: &[Standing], causes: &Causes, row: usize) -> Standing {
 /// Tells what the row's own decisions say.
 fn own(decisions: Vec<&Decision>, failure: &Failure) -> Standing {
     let mut standing = Standing::Undecided;
+    let mut settled: HashSet<&str> = HashSet::new();
     for decision in decisions {
         standing = match &decision.choice {
             Choice::Undecided => Standing::Undecided,
@@ -116,8 +118,29 @@ fn own(decisions: Vec<&Decision>, failure: &Failure) -> Standing {
             _ if !speaks_to(decision, failure) => standing,
             _ => Standing::Changed,
         };
+        match &decision.choice {
+            Choice::Undecided => settled.clear(),
+            Choice::Rename(_) => settled.extend(unknown(failure)),
+            choice => settled.extend(choice.places().into_iter().map(plain)),
+        }
     }
-    standing
+    // A field that the new version does not know is refused whatever becomes of the other fields.
+    let left = || unknown(failure).any(|field| !settled.contains(field));
+    if standing == Standing::Changed && left() { Standing::Undecided } else { standing }
+}
+
+/// Returns the fields of a failure that the new version does not know; one that has several languages counts once.
+fn unknown(failure: &Failure) -> impl Iterator<Item = &str> {
+    let texts = failure.messages.values().flatten();
+    let named: Vec<&str> = texts.filter_map(|text| unknown_fields(text)).flatten().map(plain).collect();
+    let base = |name: &str| name.rsplit_once('_').map(|(base, _)| base.to_owned());
+    let known = named.clone();
+    named.into_iter().filter(move |name| base(name).is_none_or(|base| !known.contains(&base.as_str())))
+}
+
+/// Returns the name of a field, for the parameter of a foreign key, too.
+fn plain(field: &str) -> &str {
+    field.strip_suffix("_id").unwrap_or(field)
 }
 
 /// Tells whether a decision speaks to what was refused. One for the row itself does; one for all rows of the model does
@@ -132,9 +155,8 @@ fn speaks_to(decision: &Decision, failure: &Failure) -> bool {
         fields.extend(names.keys().map(String::as_str));
     }
     fields.iter().any(|field| {
-        let plain = field.strip_suffix("_id").unwrap_or(field);
         failure.messages.iter().any(|(of, texts)| {
-            of == field || of == plain || of.is_empty() && texts.iter().any(|text| has_word(text, field))
+            of == field || of == plain(field) || of.is_empty() && texts.iter().any(|text| has_word(text, field))
         })
     })
 }

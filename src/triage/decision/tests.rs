@@ -174,6 +174,23 @@ fn followers_need_nothing_once_their_cause_is_changed() {
 }
 
 #[test]
+fn a_row_with_unknown_fields_stands_open_until_each_of_them_is_decided() {
+    let said = "Ticket() got unexpected keyword arguments: 'summary', 'name', 'name_de', 'kind_id'";
+    let mut row = failure("shop.Ticket", "1", "", &[]);
+    row.messages = BTreeMap::from([(String::new(), vec![said.to_owned()])]);
+    let causes = Causes::of(vec![row]);
+    let standing = |decisions: Vec<Decision>| taken(decisions).standings(&causes)[0];
+    let ticket = |choice: Choice| all("shop.Ticket", choice);
+    let mut list = vec![ticket(copied("title", "summary"))];
+    assert_eq!(standing(list.clone()), Standing::Undecided);
+    list.extend([ticket(dropped("kind")), ticket(copied("label", "name"))]);
+    assert_eq!(standing(list), Standing::Changed);
+    assert_eq!(standing(vec![these("shop.Ticket", &["1"], empty(&["summary"]))]), Standing::Undecided);
+    assert_eq!(standing(vec![ticket(Choice::Rename("shop.Task".into()))]), Standing::Changed);
+    assert_eq!(standing(vec![these("shop.Ticket", &["1"], Choice::LeaveOut)]), Standing::LeftOut);
+}
+
+#[test]
 fn a_decision_for_a_field_speaks_to_rows_that_were_refused_for_it() {
     let causes = Causes::of(vec![failure(P, "1", "", &[]), failure(P, "2", "vat_id", &[])]);
     assert_eq!(taken(vec![all(P, dropped("email"))]).undecided(&causes), [1]);
