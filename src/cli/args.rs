@@ -116,7 +116,8 @@ pub struct Run {
     /// Answer every question whose answer is recommended with that answer.
     #[arg(long, requires = "headless")]
     pub yes: bool,
-    /// Decisions made before: a TOML file with [answers], question = "key".
+    /// Decisions made before: a TOML file with [answers], question = "key", and with decisions for rows that the new
+    /// version does not take, which become decisions of the site.
     #[arg(long, value_name = "FILE", requires = "headless")]
     pub decisions: Option<PathBuf>,
     /// Where events go: `-` is standard output (the default).
@@ -157,6 +158,9 @@ pub struct Account {
     pub before: PathBuf,
     /// The dump made after it was restored.
     pub after: PathBuf,
+    /// Say of missing rows which decision of this file left them out, and which rows no decision explains.
+    #[arg(long, value_name = "FILE")]
+    pub decisions: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
