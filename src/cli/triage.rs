@@ -29,8 +29,8 @@ pub fn run(args: &args::Triage, format: Format, out: &mut dyn Write) -> Result<u
 fn outcome(found: &LogTriage) -> &'static str {
     match &found.reading.judgement {
         Judgement::Finished { .. } if found.causes.failures.is_empty() => "loaded",
-        Judgement::Finished { .. } | Judgement::Failed { cause: FailureCause::Abandoned, .. } => "abandoned",
-        Judgement::Failed { cause: FailureCause::RowsLost, .. } => "abandoned",
+        Judgement::Finished { .. }
+        | Judgement::Failed { cause: FailureCause::Abandoned | FailureCause::RowsLost, .. } => "abandoned",
         // A log file does not have what is printed on the error channel.
         Judgement::Failed { .. } if found.fatal.is_none() && !found.causes.failures.is_empty() => "abandoned",
         Judgement::Failed { .. } => "crashed",
@@ -77,7 +77,7 @@ fn json(found: &LogTriage, script: &Path) -> io::Result<Json> {
         let row = found.fatal_row.and_then(|row| found.causes.failures.get(row));
         json!({
             "exception": fatal.exception, "message": fatal.message,
-            "model": row.map(|row| row.model_or_table()), "pk": row.map(|row| &row.key),
+            "model": row.map(crate::triage::Failure::model_or_table), "pk": row.map(|row| &row.key),
         })
     });
     Ok(json!({

@@ -145,9 +145,9 @@ Done manage.py run snapshot/restore.py --noinput (PID 8261)";
 
     #[test]
     fn a_chain_of_tracebacks_is_one_and_tells_the_row() {
-        let mut tracer = Tracer::default();
+        let mut reader = Tracer::default();
         let found: Vec<Traced> =
-            INDEPENDENT.lines().filter_map(|line| tracer.take(line, line.starts_with("Done "))).collect();
+            INDEPENDENT.lines().filter_map(|line| reader.take(line, line.starts_with("Done "))).collect();
         let [traced] = &found[..] else { panic!("{found:?}") };
         let text = INDEPENDENT.rsplit_once('\n').unwrap().0;
         assert_eq!(traced.text, format!("{text}\n"));
@@ -167,13 +167,13 @@ Done manage.py run snapshot/restore.py --noinput (PID 8261)";
 
     #[test]
     fn an_endless_traceback_keeps_its_end() {
-        let mut tracer = Tracer::default();
-        tracer.take("Traceback (most recent call last):", false);
+        let mut reader = Tracer::default();
+        reader.take("Traceback (most recent call last):", false);
         for number in 0..100_000 {
-            tracer.take(&format!("  File \"x.py\", line {number}, in f"), false);
+            reader.take(&format!("  File \"x.py\", line {number}, in f"), false);
         }
-        tracer.take("ValueError: é", false);
-        let traced = tracer.end().unwrap();
+        reader.take("ValueError: é", false);
+        let traced = reader.end().unwrap();
         assert!(traced.text.len() < 3 * MOST_TEXT && traced.text.ends_with("line 99999, in f\nValueError: é\n"));
     }
 }

@@ -251,43 +251,51 @@ fn points(row: &Found) -> Vec<Point> {
 
 /// Exceptions by what they say: the list of rows that were given up names no classes.
 struct Traces<'a> {
-    by_class: HashMap<&'a str, Vec<(&'a str, String, Option<&'a Traced>)>>,
+    by_class: HashMap<&'a str, Vec<Kind<'a>>>,
+}
+
+/// Exceptions of one class about rows of one class.
+struct Kind<'a> {
+    exception: &'a str,
+    /// What they all say.
+    frame: String,
+    /// The traceback, until somebody has it.
+    traced: Option<&'a Traced>,
 }
 
 impl<'a> Traces<'a> {
     fn of(refusals: &'a Refusals) -> Self {
         let mut by_class: HashMap<&str, Vec<_>> = HashMap::new();
         for ((class, exception), traced) in &refusals.traces {
-            let text = traced.exceptions.last().map(|(_, text)| text.lines().next().unwrap_or_default());
-            let frame = Wording::of(text.unwrap_or_default(), None).frame;
-            by_class.entry(class).or_default().push((exception.as_str(), frame, Some(traced)));
+            let text = traced.exceptions.last().map_or("", |(_, text)| text);
+            by_class.entry(class).or_default().push(Kind { exception, frame: frame(text), traced: Some(traced) });
         }
         Self { by_class }
     }
 
     /// Returns the class of the exception, and its traceback when nobody had it yet.
     fn of_message(&mut self, class: &str, message: &str, said: &Said) -> (String, Option<String>) {
-        let frame = Wording::of(message.lines().next().unwrap_or_default(), None).frame;
-        let same = |(exception, text, _): &&mut (&str, String, Option<&Traced>)| {
-            if said.validation { *exception == VALIDATION } else { *text == frame }
-        };
-        let found = self.by_class.get_mut(class).and_then(|all| all.iter_mut().find(same));
-        let traceback = found.and_then(|(exception, _, traced)| {
-            let text = traced.take().map(|traced| traced.text.trim_end().to_owned());
-            Some(((*exception).to_owned(), text))
-        });
-        if let Some(found) = traceback {
-            return found;
+        let frame = frame(message);
+        let same =
+            |kind: &&mut Kind<'_>| if said.validation { kind.exception == VALIDATION } else { kind.frame == frame };
+        if let Some(kind) = self.by_class.get_mut(class).and_then(|all| all.iter_mut().find(same)) {
+            let text = kind.traced.take().map(|traced| traced.text.trim_end().to_owned());
+            return (kind.exception.to_owned(), text);
         }
         // One of another model says the same.
-        let other = self.by_class.values().flatten().find(|(_, text, _)| *text == frame);
+        let other = self.by_class.values().flatten().find(|kind| kind.frame == frame);
         let exception = match (said.validation, other) {
             (true, _) => VALIDATION,
-            (false, Some((exception, _, _))) => exception,
+            (false, Some(kind)) => kind.exception,
             (false, None) => "",
         };
         (exception.to_owned(), None)
     }
+}
+
+/// What a message says, but for what may be the row's own.
+fn frame(message: &str) -> String {
+    Wording::of(message.lines().next().unwrap_or_default(), None).frame
 }
 
 /// Everything that may be a key in a list of so many keys: they are joined by what a key may hold, too.

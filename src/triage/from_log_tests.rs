@@ -21,13 +21,15 @@ fn tables(models: &[&str]) -> Tables {
     }
 }
 
-/// Rows of a table: key, and what its fields point to.
-type Given<'a> = (&'a str, &'a [(&'a str, &'a [(&'a str, &'a str)])]);
+/// A row: its key, and what its fields point to.
+type GivenRow<'a> = (&'a str, &'a [(&'a str, &'a str)]);
+/// Rows of a table.
+type Given<'a> = (&'a str, &'a [GivenRow<'a>]);
 
 fn rows(given: &[Given<'_>]) -> Rows {
     let mut found = Rows::default();
     for (table, rows) in given {
-        let one = |(line, (key, points)): (u64, &(&str, &[(&str, &str)]))| {
+        let one = |(line, (key, points)): (u64, &GivenRow<'_>)| {
             let points = points.iter().map(|(field, value)| ((*field).to_owned(), None, (*value).to_owned())).collect();
             let row = Found { file: format!("{table}.py"), line, key: String::new(), points };
             ((*key).to_owned(), row)

@@ -86,13 +86,8 @@ fn texts(values: &[Value<'_>]) -> Option<Vec<String>> {
 mod tests {
     use super::*;
 
-    fn said(text: &str) -> (Vec<(String, Vec<String>)>, Option<String>, bool) {
-        let said = Said::read(text);
-        (said.messages.into_iter().collect(), said.object, said.validation)
-    }
-
-    fn one(field: &str, text: &str) -> Vec<(String, Vec<String>)> {
-        vec![(field.to_owned(), vec![text.to_owned()])]
+    fn one(field: &str, text: &str) -> BTreeMap<String, Vec<String>> {
+        BTreeMap::from([(field.to_owned(), vec![text.to_owned()])])
     }
 
     #[test]
@@ -109,7 +104,8 @@ mod tests {
             ("", one("", ""), None, false),
         ];
         for (text, messages, object, validation) in cases {
-            assert_eq!(said(text), (messages, object.map(str::to_owned), validation), "{text}");
+            let expected = Said { messages, object: object.map(str::to_owned), validation };
+            assert_eq!(Said::read(text), expected, "{text}");
         }
     }
 }

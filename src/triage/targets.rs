@@ -33,14 +33,14 @@ impl Targets {
             let own = tables.models.get(table).map_or("", String::as_str);
             let complaining: Vec<&Failure> =
                 rows.iter().copied().filter(|row| row.messages.contains_key(field)).collect();
-            let called: BTreeSet<String> = complaining.iter().filter_map(|row| called(row, field)).collect();
-            let named = |name: &str| names.nearest(name, own, |model| refused.contains_key(model));
-            let model = called
+            let said: BTreeSet<String> = complaining.iter().filter_map(|row| called(row, field)).collect();
+            let nearest = |name: &str| names.nearest(name, own, |model| refused.contains_key(model));
+            let model = said
                 .iter()
-                .find_map(|name| named(name))
-                .or_else(|| named(&field.replace('_', "")))
+                .find_map(|name| nearest(name))
+                .or_else(|| nearest(&field.replace('_', "")))
                 .or_else(|| by_values(&complaining, field, &refused, tables.depends_on.get(own)))
-                .or_else(|| named(field.rsplit('_').next().unwrap_or(field)));
+                .or_else(|| nearest(field.rsplit('_').next().unwrap_or(field)));
             if let Some(model) = model {
                 found.insert((table.to_owned(), field.to_owned()), model.to_owned());
             }

@@ -118,7 +118,7 @@ fn what_is_no_log_of_this_snapshot_is_told_and_why() {
     };
     assert_eq!(wrong(b"", &shop), "/restore.log is empty.");
     assert_eq!(wrong(b"hello\nworld\n", &shop), "Nothing in /restore.log was printed by a restore.");
-    assert_eq!(wrong(&[0xff; 100_000], &shop), "Nothing in /restore.log was printed by a restore.");
+    assert_eq!(wrong(&vec![0xff; 100_000], &shop), "Nothing in /restore.log was printed by a restore.");
     let other = "/restore.log is not the log of a restore of this snapshot: ";
     let unknown = LOG.replace("table shop_sale", "table tickets_ticket");
     assert_eq!(
