@@ -11,6 +11,7 @@ mod matrix;
 mod noi;
 mod noi_site;
 mod rehearse;
+mod restore;
 mod retry;
 mod runner;
 mod servers;
