@@ -1,6 +1,7 @@
 """Loads a snapshot with the code in place into a scratch database, and reports every row that is refused.
 
-    python rehearse.py SCRIPT OUT    runs the dump script SCRIPT, writes OUT, one JSON object in each line
+    python rehearse.py SCRIPT OUT            runs the dump script SCRIPT, writes OUT, one JSON object in each line
+    python rehearse.py SCRIPT OUT --retry    loads only what the last rehearsal refused, if that tells the same
 
 Run it with the site's own Python, in the directory that holds `manage.py`.
 Lino's own loader does the work, with its migrators and its order, but where it
@@ -14,11 +15,17 @@ scratch database OUT.sqlite3, which has all tables as the code wants them.
 Outside of OUT's directory nothing is written; directories and links that a row
 wants are said to be made.
 
-Works on Lino 20 to 26 (Python 3.7 and up); `facts.py` and `simulate.py` must lie
-beside it.
+The scratch database is kept, with OUT.state.json, which says what belongs to it,
+and OUT.loaded.sqlite3, where handlers of a migrator have changed it afterwards.
+A retry begins with them, and loads everything again when it cannot be sure that
+the result is that of a whole rehearsal; it says why.
+
+Works on Lino 20 to 26 (Python 3.7 and up); `again.py`, `facts.py` and
+`simulate.py` must lie beside it.
 """
 
 import argparse
+import ast
 import errno
 import importlib.util
 import inspect
@@ -34,6 +41,8 @@ import traceback
 FORMAT = 1
 LONGEST = 2000  # characters of a message; values of rows may be in it
 TRACEBACK = 20000  # characters of a traceback
+# Before Lino adds to it, and before the dump script goes to another directory.
+ENVIRONMENT, DIRECTORY = dict(os.environ), os.getcwd()
 
 # What Lino's dumps import that newer packages do not have any more, with what serves as well.
 REPAIRS = (
@@ -66,6 +75,7 @@ class Report:
     """Writes one JSON object in each line, as soon as it is known."""
 
     def __init__(self, path):
+        self.path = path
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self.stream = io.open(descriptor, "w", encoding="utf-8")
 
@@ -143,7 +153,7 @@ def messages_of(cause):
 class Row:
     """A row of the snapshot: where it lies."""
 
-    __slots__ = ("table", "file", "line", "key", "gone", "lacks", "failure", "waits", "stored", "blocked")
+    __slots__ = ("table", "file", "line", "key", "gone", "lacks", "failure", "waits", "stored", "blocked", "unique")
 
     def __init__(self, table, file, line, key):
         self.table = table
@@ -156,6 +166,7 @@ class Row:
         self.waits = False  # Whether Lino still holds it, to try it again.
         self.stored = False  # Whether Lino has saved it without what it points to, after it was refused.
         self.blocked = None  # What is said when that stands in its own way.
+        self.unique = False  # Whether it was refused because another row is like it.
 
     def is_refused(self):
         """Tells whether it is refused at last, and not only for the fields that it was loaded without."""
@@ -179,7 +190,7 @@ def unknown_names(cause, named):
 
 
 class Rehearsal:
-    def __init__(self, script, report):
+    def __init__(self, script, report, last=None):
         self.script = os.path.abspath(script)
         self.folder = os.path.dirname(self.script)
         self.report = report
@@ -192,6 +203,19 @@ class Rehearsal:
         self.loader = None
         self.keys = {}
         self.tables = {}
+        self.rows = {}  # By row file: how many were read.
+        self.refused = []  # What is to be known of each row for a retry.
+        self.lacking = False  # Whether rows were loaded without fields that are gone.
+        self.broken = False  # Whether something was not loaded for another reason.
+        self.handlers = False
+        self.remembers = False
+        self.grown = {}  # By table: rows that were added, as far as is known.
+        self.text = ""
+        # What the last rehearsal left, in a retry: then only what it refused is loaded.
+        self.last = last
+        self.only = {}
+        for name, line in refused_rows(last):
+            self.only.setdefault(name, []).append(line)
 
     # The row files
 
@@ -207,6 +231,7 @@ class Rehearsal:
             key = values[place] if place is not None and place < len(values) else None
             self.row = Row(table, os.path.basename(frame.f_code.co_filename), frame.f_lineno, key)
             self.tables.setdefault(table, [0, 0])[0] += 1
+            self.rows[self.row.file] = self.rows.get(self.row.file, 0) + 1
             self.depth += 1
             row = self.row
             try:
@@ -295,6 +320,7 @@ class Rehearsal:
             "key": str(obj.pk if obj is not None and obj.pk is not None else row.key),
             "points": points_of(obj) if obj is not None else [],
         }
+        row.unique = is_double(inner)
         if printable(str, inner).startswith("lino-upgrade:"):
             # The rehearsal forbade something; the restore would not.
             failure["forbidden"] = True
@@ -306,12 +332,21 @@ class Rehearsal:
     def execute(self, name, *spaces):
         """Runs a row file; what is wrong with the file itself is told, and the others are still loaded."""
         path = os.path.join(self.folder, name)
+        if self.last is not None and name not in self.only:
+            return
         began = time.monotonic()
         try:
-            with open(path, "rb") as stream:
-                code = compile(stream.read(), name, "exec")
-            exec(code, *spaces)
+            if self.last is None:
+                with open(path, "rb") as stream:
+                    code = compile(stream.read(), name, "exec")
+                exec(code, *spaces)
+            else:
+                for number, line in again.some_rows(path, self.only[name]):
+                    tree = ast.increment_lineno(ast.parse(line), number - 1)
+                    exec(compile(tree, name, "exec"), *spaces)
+                self.loader.flush_deferred_objects()
         except Exception as cause:
+            self.broken = True
             line = getattr(cause, "lineno", None)
             if line is None:
                 frames = traceback.extract_tb(cause.__traceback__)
@@ -331,8 +366,10 @@ class Rehearsal:
             """Lino's loader, which notes what it would give up."""
 
             def __init__(self, globals_dict, *args, **options):
+                own = dict(globals_dict)
                 super().__init__(globals_dict, *args, **options)
                 rehearsal.loader = self
+                rehearsal.look_at_migrator(self, own)
                 for name, function in list(globals_dict.items()):
                     if name.startswith("create_") and name != "create_mti_child" and callable(function):
                         globals_dict[name] = rehearsal.guarded(name, function)
@@ -353,6 +390,11 @@ class Rehearsal:
                 super().register_success()
                 rehearsal.loaded += 1
 
+            def initialize(self):
+                # In a retry they were run.
+                if rehearsal.last is None:
+                    super().initialize()
+
             def register_failure(self, wrapped, cause):
                 row = getattr(wrapped, "lino_upgrade_row", None)
                 if row is not None:
@@ -363,6 +405,7 @@ class Rehearsal:
 
             def finalize(self):
                 self.flush_deferred_objects()
+                rehearsal.before_handlers(self)
                 for handler in self.AFTER_LOAD_HANDLERS:
                     try:
                         handler(self)
@@ -386,7 +429,12 @@ class Rehearsal:
         def try_save(wrapped, *args, **options):
             row = getattr(wrapped, "lino_upgrade_row", None)
             try:
-                return original(wrapped, *args, **options)
+                loaded = self.loaded
+                found = original(wrapped, *args, **options)
+                if self.last is not None and self.loaded > loaded:
+                    for table, _, _ in left_by(wrapped.object):
+                        self.grown[table] = self.grown.get(table, 0) + 1
+                return found
             except Exception as cause:
                 if row is None:
                     raise
@@ -413,14 +461,20 @@ class Rehearsal:
         A row that lacks fields and is refused besides is told twice: these are two things to decide.
         """
         rows = {(row.file, row.line): row for row in self.not_created}
+        left = {}
         for groups in (self.loader.save_later if self.loader else {}).values():
             for wrapped in (wrapped for group in groups.values() for wrapped in group):
                 row = getattr(wrapped, "lino_upgrade_row", None)
                 if row is not None and row.failure is not None:
                     rows[row.file, row.line] = row
                     row.waits = True
+                    left.setdefault((row.file, row.line), []).extend(left_by(wrapped.object))
         refused = {(row.failure["model"], row.failure["key"]) for row in rows.values() if row.is_refused()}
-        for _, row in sorted(rows.items()):
+        for place, row in sorted(rows.items()):
+            if row.is_refused():
+                self.refused.append([row.file, row.line, row.failure["messages"], left.get(place, [])])
+            if row.lacks is not None:
+                self.lacking = True
             self.failed += 1
             self.tables[row.table][1] += 1
             if row.is_refused() and row.blocked is not None and not points_to_refused(row.failure, refused):
@@ -436,6 +490,71 @@ class Rehearsal:
         self.not_created = []
         if self.loader:
             self.loader.save_later = {}
+
+    # For a retry
+
+    def look_at_migrator(self, loader, own):
+        """Notes what of the migrator matters to a retry."""
+        functions = [
+            function for name, function in loader.globals_dict.items()
+            if name.startswith("create_") and own.get(name) is not function
+        ]
+        before = getattr(loader, "before_load_handlers", []) or getattr(loader, "BEFORE_LOAD_HANDLERS", [])
+        self.remembers = bool(before) or again.remembers(loader, functions + list(loader.AFTER_LOAD_HANDLERS))
+
+    def before_handlers(self, loader):
+        """Judges a retry, and keeps the scratch database as it is before handlers change it."""
+        from django.db import connection
+
+        if self.last is not None:
+            self.judge(loader, connection)
+        self.handlers = bool(loader.AFTER_LOAD_HANDLERS)
+        if self.handlers:
+            again.copy_database(connection, self.report.path + ".loaded.sqlite3")
+
+    def judge(self, loader, connection):
+        """Makes sure that a whole rehearsal would have come to the same end."""
+        table = again.dangling(connection)
+        if table is not None:
+            raise again.Reason("Rows of %s point to a row that is refused now in another way." % table)
+        former = {(name, line): messages for name, line, messages, _ in self.last["refused"]}
+        waiting = [
+            wrapped for groups in loader.save_later.values() for group in groups.values() for wrapped in group
+        ]
+        for row in self.not_created + [getattr(wrapped, "lino_upgrade_row", None) for wrapped in waiting]:
+            if row is None or not row.unique:
+                continue
+            place = (row.file, row.line)
+            if place in self.last["changed"] or former.get(place) != row.failure["messages"]:
+                raise again.Reason("%s:%d may be like a row that is loaded later." % place)
+        for wrapped in waiting:
+            for table, _, _ in left_by(wrapped.object):
+                self.grown[table] = self.grown.get(table, 0) + 1
+        now = again.count_rows(connection)
+        loads, tables = self.last["loads"], again.Script(self.text).functions
+        places = {again.table_of(name, tables): place for place, name in enumerate(loads)}
+        first = min([loads.index(name) for name in self.only], default=0)
+        for table, count in sorted(now.items()):
+            more = count - self.last["counts"].get(table, 0) - self.grown.get(table, 0)
+            if more and places.get(table, -1) > first:
+                raise again.Reason("Saving the rows changed %s, which is loaded after them." % table)
+
+    def keep(self, folder, environment):
+        """Keeps what a retry needs to know."""
+        from django.db import connection
+
+        if self.broken:
+            return
+        former = self.last or {"rows": {}, "loaded": 0}
+        rows = dict(former["rows"])
+        if self.last is None:
+            rows = self.rows
+        again.write(
+            self.report.path + ".state.json", folder=folder, text=self.text, environment=environment,
+            files=again.stamps(folder, self.text), loads=again.Script(self.text).loads, rows=rows,
+            refused=self.refused, lacking=self.lacking, loaded=former["loaded"] + self.loaded, handlers=self.handlers, remembers=self.remembers,
+            scratch=again.stamp(connection.settings_dict["NAME"]),
+        )
 
     # The script
 
@@ -453,16 +572,11 @@ class Rehearsal:
         self.patch_making(Model)
 
         with io.open(self.script, encoding="utf-8", errors="surrogateescape") as stream:
-            text = stream.read()
-        for pattern, instead, why in REPAIRS:
-            text, times = pattern.subn(instead, text)
-            if times:
-                self.report.say(repaired=why)
+            self.text = text = stream.read()
+        text, repaired = repair(text)
+        for why in repaired:
+            self.report.say(repaired=why)
         space = {"__name__": "restore", "__file__": self.script, "__builtins__": __builtins__}
-        if importlib.util.find_spec("six") is None:
-            # Dumps of before 2026 need it for one function, which ours replaces.
-            sys.modules["six"] = type(sys)("six")
-            self.report.say(repaired="the package six is not installed")
         exec(compile(text, self.script, "exec"), space)
         import django.core.management
 
@@ -500,6 +614,59 @@ def points_to_refused(failure, refused):
     return False
 
 
+def repair(text):
+    """Replaces what newer packages do not have any more; returns what was done, too."""
+    done = []
+    for pattern, instead, why in REPAIRS:
+        text, times = pattern.subn(instead, text)
+        if times:
+            done.append(why)
+    return text, done
+
+
+def stand_in_for_six(report):
+    if importlib.util.find_spec("six") is None:
+        # Dumps of before 2026 need it for one function, which ours replaces.
+        sys.modules["six"] = type(sys)("six")
+        report.say(repaired="the package six is not installed")
+
+
+def refused_rows(last):
+    """Returns the rows that the last rehearsal refused: file and line."""
+    return [(name, line) for name, line, _, _ in (last or {}).get("refused", ())]
+
+
+def is_double(cause):
+    """Tells whether a row was refused because there is one like it."""
+    from django.core.exceptions import ValidationError
+    from django.db import IntegrityError
+
+    if isinstance(cause, IntegrityError):
+        return "UNIQUE" in printable(str, cause)
+    if not isinstance(cause, ValidationError):
+        return False
+    errors = [error for group in cause.error_dict.values() for error in group] if hasattr(cause, "error_dict") else []
+    return any(str(error.code).startswith("unique") for error in errors or getattr(cause, "error_list", ()))
+
+
+def left_by(obj):
+    """Returns the rows of an object that are in the database: table, column and value of each key."""
+    from django.db import connection
+
+    if obj._state.adding or obj.pk is None:
+        return []
+    # The children that a dump script makes are saved without their parents.
+    own_save = "save" in vars(obj)
+    models = [type(obj)] + ([] if own_save else list(obj._meta.get_parent_list()))
+    found = []
+    for model in models:
+        if not model._meta.proxy:
+            key = model._meta.pk
+            value = key.get_db_prep_value(obj.pk, connection)
+            found.append([model._meta.db_table, key.column, value])
+    return found
+
+
 def points_of(obj):
     """Returns what a row points to: field, model and key of each that is set."""
     found = []
@@ -519,6 +686,15 @@ def points_of(obj):
 # The scratch database
 
 
+def quickly():
+    """Waives what only a power cut would need: a rehearsal can be repeated."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA journal_mode = MEMORY")
+        cursor.execute("PRAGMA synchronous = OFF")
+
+
 def create_tables(report):
     """Creates the table of every model as the code wants it.
 
@@ -528,10 +704,7 @@ def create_tables(report):
     from django.apps import apps
     from django.db import connection
 
-    with connection.cursor() as cursor:
-        # The rehearsal can be repeated, so no row needs to survive a power cut.
-        cursor.execute("PRAGMA journal_mode = MEMORY")
-        cursor.execute("PRAGMA synchronous = OFF")
+    quickly()
     models = [m for m in apps.get_models() if m._meta.managed and not m._meta.proxy]
     with connection.schema_editor() as editor:
         for model in models:
@@ -576,38 +749,112 @@ def initialize_plugins(report):
                 )
 
 
-def main(script, out):
+def anew(script, out, reason):
+    """Begins as a whole rehearsal, in a process that knows nothing of this one."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.chdir(DIRECTORY)
+    own = os.path.abspath(__file__)
+    os.execve(sys.executable, [sys.executable, "-u", own, script, out, "--because", str(reason)], ENVIRONMENT)
+
+
+def remove(*paths):
+    for path in paths:
+        if os.path.exists(path):
+            os.remove(path)
+
+
+def before_loading(script, out):
+    """Looks whether a retry is possible, as far as files tell; returns what the last rehearsal left."""
+    last = again.read(out + ".state.json")
+    scratch = out + ".sqlite3"
+    if not os.path.exists(scratch) or again.stamp(scratch) != last["scratch"]:
+        raise again.Reason("The scratch database is not as the last rehearsal left it.")
+    if last["lacking"]:
+        raise again.Reason("Rows were loaded without fields that the new version does not have.")
+    if last["remembers"]:
+        raise again.Reason("The migrator may remember rows that were loaded.")
+    if last["handlers"] and not os.path.exists(out + ".loaded.sqlite3"):
+        raise again.Reason("The scratch database is not as it was before the handlers of the migrator.")
+    folder = os.path.dirname(script)
+    with io.open(script, encoding="utf-8", errors="surrogateescape") as stream:
+        text = stream.read()
+    again.check_files(last, folder, text)
+    refused = {}
+    for name, line in refused_rows(last):
+        refused.setdefault(name, []).append(line)
+    scripts = [again.Script(last["text"]), again.Script(text)]
+    again.check_loads(last, scripts[0], scripts[1], refused)
+    for name in refused:
+        again.check_rows(os.path.join(folder, name), name)
+    tables = again.changed_tables(*scripts)
+    return last, (tables, [repair(last["text"])[0], repair(text)[0]], scripts, folder, refused)
+
+
+def take_again(last, out):
+    """Brings the scratch database to where the refused rows are loaded into it."""
+    from django.db import connection
+
+    if last["handlers"]:
+        connection.close()
+        os.replace(out + ".loaded.sqlite3", out + ".sqlite3")
+    quickly()
+    again.remove_rows(connection, [row for _, _, _, left in last["refused"] for row in left])
+    last["counts"] = again.count_rows(connection)
+
+
+def main(script, out, retry=False, because=None):
     out = os.path.abspath(out)
     folder = os.path.dirname(out)
     scratch = out + ".sqlite3"
-    for path in (scratch, scratch + "-journal"):
-        if os.path.exists(path):
-            os.remove(path)
     sys.dont_write_bytecode = True
     os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
     os.environ["TMPDIR"] = tempfile.tempdir = folder
     script = os.path.abspath(script)
+    last = check = None
+    if retry:
+        try:
+            last, check = before_loading(script, out)
+        except again.Reason as cause:
+            because = str(cause)
+    # Whoever is killed from here on leaves nothing that is believed.
+    remove(out + ".state.json")
+    if last is None:
+        remove(scratch, scratch + "-journal", out + ".loaded.sqlite3")
     simulate = beside("simulate")
     simulate.watch_writes(folder)
     pretend_to_make(folder)
     report = Report(out)
     began = time.monotonic()
     status = 0
-    rehearsal = Rehearsal(script, report)
+    rehearsal = Rehearsal(script, report, last)
     try:
         simulate.load_site(scratch)
         import django
         import lino
         from django.conf import settings
 
+        environment = again.environment()
+        if last is not None and last["environment"] != environment:
+            raise again.Reason("The new version or its settings were changed since the last rehearsal.")
         report.say(
             format=FORMAT, script=script, lino=lino.__version__, django=django.get_version(),
             version=printable(str, settings.SITE.version), python="%d.%d.%d" % sys.version_info[:3],
         )
-        create_tables(report)
-        initialize_plugins(report)
+        if because:
+            report.say(anew=because)
+        stand_in_for_six(report)
+        if last is None:
+            create_tables(report)
+            initialize_plugins(report)
+        else:
+            last["changed"] = again.check_results(*check)
+            take_again(last, out)
         report.say(prepared=round(time.monotonic() - began, 3))
         rehearsal.run()
+        rehearsal.keep(os.path.dirname(script), environment)
+    except again.Reason as cause:
+        anew(script, out, cause)
     except BaseException as cause:
         status = 1
         report.say(
@@ -620,14 +867,20 @@ def main(script, out):
         # What was refused before it had to stop.
         rehearsal.tell()
         report.say(
-            ended=status == 0, loaded=rehearsal.loaded, refused=rehearsal.failed,
+            ended=status == 0, loaded=rehearsal.loaded, kept=last["loaded"] if last else 0, refused=rehearsal.failed,
             tables={name: counts for name, counts in sorted(rehearsal.tables.items())},
             seconds=round(time.monotonic() - began, 3),
         )
     return status
 
 
+again = beside("again")
+
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: rehearse.py SCRIPT OUT")
-    sys.exit(main(*sys.argv[1:]))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("script")
+    parser.add_argument("out")
+    parser.add_argument("--retry", action="store_true")
+    parser.add_argument("--because")
+    options = parser.parse_args()
+    sys.exit(main(options.script, options.out, options.retry, options.because))

@@ -18,6 +18,7 @@ mod lookup;
 mod memory;
 mod place;
 mod processes;
+mod restore;
 mod share;
 mod table;
 mod terminal;
@@ -26,7 +27,7 @@ mod verify;
 /// A measurement: its name on the command line, and what runs it.
 type Bench = (&'static str, fn());
 
-const ALL: [Bench; 8] = [
+const ALL: [Bench; 9] = [
     ("first-frame", first_frame::run),
     ("lines", lines::run),
     ("memory", memory::run),
@@ -35,6 +36,7 @@ const ALL: [Bench; 8] = [
     ("compare", compare::run),
     ("account", account::run),
     ("lookup", lookup::run),
+    ("restore", restore::run),
 ];
 
 /// How many rounds are measured: what `--rounds=N` says, else as many as usual.

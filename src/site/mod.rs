@@ -18,6 +18,7 @@ pub mod facts;
 mod find;
 mod process;
 pub mod rehearse;
+pub mod restore;
 pub mod services;
 pub mod simulate;
 mod state_dir;

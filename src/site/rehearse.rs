@@ -17,8 +17,9 @@ use super::state_dir;
 use crate::messages::line::plain;
 
 /// The scripts, for every Lino from 20 to 26; the first is run and needs the others beside it.
-const SCRIPTS: [(&str, &str); 3] = [
+const SCRIPTS: [(&str, &str); 4] = [
     ("rehearse.py", include_str!("../../assets/python/rehearse.py")),
+    ("again.py", include_str!("../../assets/python/again.py")),
     ("simulate.py", include_str!("../../assets/python/simulate.py")),
     ("facts.py", include_str!("../../assets/python/facts.py")),
 ];
@@ -97,8 +98,32 @@ pub(super) fn command(site: &Site, (within, python): (&[String], &Path)) -> io::
 /// What the system says when a file cannot be written or Python cannot be started.
 pub async fn run(
     site: &Site,
+    new: (&[String], &Path),
+    script: &Path,
+    printed: impl FnMut(&str),
+) -> io::Result<ExitStatus> {
+    load(site, new, script, &[], printed).await
+}
+
+/// Does the same, but loads only the rows that the last rehearsal refused, into its scratch database, where that comes
+/// to the same end. Where it does not, it tells why and loads all rows.
+///
+/// # Errors
+/// What the system says when a file cannot be written or Python cannot be started.
+pub async fn retry(
+    site: &Site,
+    new: (&[String], &Path),
+    script: &Path,
+    printed: impl FnMut(&str),
+) -> io::Result<ExitStatus> {
+    load(site, new, script, &["--retry"], printed).await
+}
+
+async fn load(
+    site: &Site,
     (within, python): (&[String], &Path),
     script: &Path,
+    options: &[&str],
     mut printed: impl FnMut(&str),
 ) -> io::Result<ExitStatus> {
     let places = places(site);
@@ -107,7 +132,12 @@ pub async fn run(
     write(&places.log, b"")?;
     let log: File = OpenOptions::new().append(true).open(&places.log)?;
     let mut command = command(site, (within, python))?;
-    command.arg(places.dir.join("rehearse.py")).arg(script).arg(&places.told).env("LINO_LOGLEVEL", "INFO");
+    command
+        .arg(places.dir.join("rehearse.py"))
+        .arg(script)
+        .arg(&places.told)
+        .args(options)
+        .env("LINO_LOGLEVEL", "INFO");
     // One pipe for both, so that the log has their lines in the order in which they were printed.
     let (reader, writer) = io::pipe()?;
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);

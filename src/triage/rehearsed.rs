@@ -16,6 +16,8 @@ pub enum Told {
     Begun(Begun),
     /// The tables were made, after so many seconds.
     Prepared(f64),
+    /// Why a retry loads all rows again, a sentence.
+    Anew(String),
     /// Something in the dump script was too old for the packages in place, and was replaced.
     Repaired(String),
     /// A row was refused.
@@ -83,9 +85,12 @@ pub struct Ended {
     pub ended: bool,
     /// Objects that were saved.
     pub loaded: u64,
+    /// Objects that were saved by former rehearsals, which a retry takes over.
+    #[serde(default)]
+    pub kept: u64,
     /// Rows that were refused.
     pub refused: u64,
-    /// By table: rows that were read, and how many of them were refused.
+    /// By table: rows that were read, in a retry only those that had been refused, and how many of them were refused.
     pub tables: BTreeMap<String, (u64, u64)>,
     /// How long it took.
     pub seconds: f64,
@@ -94,6 +99,11 @@ pub struct Ended {
 #[derive(Deserialize)]
 struct Prepared {
     prepared: f64,
+}
+
+#[derive(Deserialize)]
+struct Anew {
+    anew: String,
 }
 
 #[derive(Deserialize)]
@@ -130,6 +140,8 @@ impl Told {
             serde_json::from_value(whole).map(Self::Begun)
         } else if has("prepared") {
             serde_json::from_value(whole).map(|Prepared { prepared }| Self::Prepared(prepared))
+        } else if has("anew") {
+            serde_json::from_value(whole).map(|Anew { anew }| Self::Anew(anew))
         } else if has("repaired") {
             serde_json::from_value(whole).map(|Repaired { repaired }| Self::Repaired(repaired))
         } else if has("stopped") {
@@ -154,6 +166,8 @@ impl Told {
 pub struct Rehearsed {
     /// What was loaded, and with what; none when the site could not be loaded.
     pub begun: Option<Begun>,
+    /// Why a retry loaded all rows again; none when it did not, and in a whole rehearsal.
+    pub anew: Option<String>,
     /// What was replaced in the dump script.
     pub repaired: Vec<String>,
     /// Rows that were refused, by file and line.
@@ -177,6 +191,7 @@ impl Rehearsed {
         match Told::read(line)? {
             Told::Begun(begun) => self.begun = Some(begun),
             Told::Prepared(_) => {}
+            Told::Anew(why) => self.anew = Some(why),
             Told::Repaired(what) => self.repaired.push(what),
             Told::Row(failure) => self.failures.push(*failure),
             Told::Done(file, seconds) => drop(self.seconds.insert(file, seconds)),
@@ -200,8 +215,9 @@ mod tests {
     use super::super::failure::{Phase, Point};
     use super::*;
 
-    const LINES: [&str; 7] = [
+    const LINES: [&str; 8] = [
         r#"{"format": 1, "script": "/s/restore.py", "lino": "26.10.8", "django": "5.2.19", "version": "2.0", "python": "3.11.2"}"#,
+        r#"{"anew": "The snapshot is another one."}"#,
         r#"{"prepared": 0.5}"#,
         r#"{"repaired": "the package six is not installed"}"#,
         r#"{"file": "shop_note.py", "line": 3, "exception": "SyntaxError", "message": "invalid", "traceback": null}"#,
@@ -209,7 +225,7 @@ mod tests {
         r#"{"row": {"model": "shop.Sale", "phase": "save", "exception": "E", "messages": {"partner": ["gone"]},
             "object": "Sale 7", "key": "7", "points": [["partner", "shop.Partner", "3"]], "table": "shop_sale",
             "file": "shop_sale.py", "line": 9}}"#,
-        r#"{"ended": true, "loaded": 10, "refused": 1, "tables": {"shop_sale": [11, 1]}, "seconds": 2.5}"#,
+        r#"{"ended": true, "loaded": 10, "kept": 4, "refused": 1, "tables": {"shop_sale": [11, 1]}, "seconds": 2.5}"#,
     ];
 
     #[test]
@@ -240,6 +256,7 @@ mod tests {
                 django: "5.2.19".into(),
                 python: "3.11.2".into(),
             }),
+            anew: Some("The snapshot is another one.".into()),
             repaired: vec!["the package six is not installed".into()],
             failures: vec![failure],
             broken: vec![Broken {
@@ -254,6 +271,7 @@ mod tests {
             ended: Some(Ended {
                 ended: true,
                 loaded: 10,
+                kept: 4,
                 refused: 1,
                 tables: BTreeMap::from([("shop_sale".into(), (11, 1))]),
                 seconds: 2.5,

@@ -14,6 +14,8 @@ mod noi_jump;
 mod noi_site;
 mod rehearsal_by_wish;
 mod rehearse;
+mod restore;
+mod retry;
 mod runner;
 mod servers;
 mod shop;
