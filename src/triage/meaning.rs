@@ -6,11 +6,12 @@ impl Cause {
     /// Says what its message means and what can be decided, in full sentences; none where the message says it itself.
     #[must_use]
     pub fn meaning(&self) -> Option<String> {
-        self.messages.iter().find_map(|(_, text)| meaning(text))
+        let own = super::decision::canonical(&self.model);
+        self.messages.iter().find_map(|(_, text)| meaning(text, &own))
     }
 }
 
-fn meaning(text: &str) -> Option<String> {
+fn meaning(text: &str, own: &str) -> Option<String> {
     if let Some((_, names)) =
         text.split_once("got unexpected keyword argument").or(text.split_once("got an unexpected keyword argument"))
     {
@@ -35,6 +36,20 @@ fn meaning(text: &str) -> Option<String> {
         let (_, list) = rest.split_once(" for ")?;
         let list = list.split_once(' ').map_or(list, |(list, _)| list);
         return Some(format!("{list} has no choice {value} any more. Set another one, or empty the field."));
+    }
+    let taken = text.strip_prefix("UNIQUE constraint failed: ").and_then(|place| place.strip_suffix(".id"));
+    if let Some(table) = taken.filter(|table| *table != own) {
+        return Some(format!(
+            "While this row is saved, Lino makes a row of {table} itself, whose number a row of the snapshot has. Leave \
+             all rows of {table} out, since Lino makes them again, or ask the developer."
+        ));
+    }
+    if let Some((_, path)) = text.split_once("] File exists: ") {
+        return Some(format!(
+            "The new version makes {} itself, but it is there already, perhaps from an earlier restore. Remove it where \
+             nobody needs it.",
+            path.trim_matches('\'')
+        ));
     }
     if let Some(place) = text.strip_prefix("NOT NULL constraint failed: ") {
         let field = place.rsplit('.').next()?;
@@ -79,10 +94,23 @@ mod tests {
                 "NOT NULL constraint failed: notify_message.user_id",
                 Some("The field user must have a value in the new version."),
             ),
+            (
+                "UNIQUE constraint failed: memo_mention.id",
+                Some(
+                    "While this row is saved, Lino makes a row of memo_mention itself, whose number a row of the snapshot has. Leave all rows of memo_mention out, since Lino makes them again, or ask the developer.",
+                ),
+            ),
+            ("UNIQUE constraint failed: tickets_ticket.id", None),
+            (
+                "[Errno 17] File exists: '/site/media/volumes/inbox'",
+                Some(
+                    "The new version makes /site/media/volumes/inbox itself, but it is there already, perhaps from an earlier restore. Remove it where nobody needs it.",
+                ),
+            ),
             ("VAT identification number is greater than 19999999", None),
         ];
         for (text, expected) in cases {
-            assert_eq!(meaning(text).as_deref(), expected);
+            assert_eq!(meaning(text, "tickets_ticket").as_deref(), expected);
         }
     }
 }

@@ -121,7 +121,9 @@ fn counted(snapshot: &Path) -> BTreeMap<String, u64> {
     tables.map(count).filter(|(_, rows)| *rows > 0).collect()
 }
 
-fn goes_all_the_way(engine: &'static str) {
+/// Goes the whole way with more decisions than those of the file, and more causes: tables whose rows Lino makes itself.
+fn goes_all_the_way(engine: &'static str, more: (&str, &[(&str, &str, u64)], &[(&str, u64)])) {
+    let (more_decisions, more_causes, made_by_lino) = more;
     let noi = Shop::of_noi_on(engine);
     let env = sites("make_env").arg("noi-26.9.2").stderr(Stdio::inherit()).output().unwrap();
     let new = PathBuf::from(String::from_utf8(env.stdout).unwrap().trim()).join("bin/python");
