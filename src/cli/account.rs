@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::args;
 use super::paint::{Colours, Role, harmless};
 use super::unprintable;
 use crate::dump::account::{Account, Known, Origin, Pk, Sample, Side, State, TableAccount};
+use crate::engine::decisions;
 use crate::error::{Report, Tell};
 use crate::site::{self, Site};
 use crate::snapshot;
+use crate::triage::{Decision, Explained, accounted};
 
 /// Rows of each state that are named for a table.
 const NAMED: usize = 5;
@@ -28,11 +32,13 @@ pub async fn run(args: &args::Account, site: Option<&Site>, out: &mut dyn Write)
         known = snapshot::known(&facts);
     }
     let found = snapshot::account_knowing(&args.before, &args.after, &known).map_err(|error| error.tell())?;
+    let held = args.decisions.as_deref().map(|path| Held::against(path, &args.before, &found)).transpose()?;
     let mut out = BufWriter::new(out);
     let written = if args.json {
-        serde_json::to_writer(&mut out, &found).map_err(io::Error::from).and_then(|()| writeln!(out))
+        let whole = Whole { found: &found, held: held.as_ref() };
+        serde_json::to_writer(&mut out, &whole).map_err(io::Error::from).and_then(|()| writeln!(out))
     } else {
-        let page = Page { found: &found, colours: Colours::of_output(args.no_color) };
+        let page = Page { found: &found, held: held.as_ref(), colours: Colours::of_output(args.no_color) };
         page.write(&mut out, [&args.before, &args.after], args.all)
     };
     match written.and_then(|()| out.flush()) {
@@ -43,9 +49,60 @@ pub async fn run(args: &args::Account, site: Option<&Site>, out: &mut dyn Write)
     Ok(u8::from(!found.is_equal()))
 }
 
+/// Missing rows held against decisions.
+#[derive(Serialize)]
+struct Held {
+    /// Missing rows that no decision explains.
+    unexplained: u64,
+    /// By table, why rows are missing.
+    explained: BTreeMap<String, Vec<Explained>>,
+    /// The decisions of the file, in its order.
+    decisions: Vec<Decided>,
+}
+
+#[derive(Serialize)]
+struct Decided {
+    decision: usize,
+    model: String,
+    choice: &'static str,
+    count: u64,
+    because: String,
+}
+
+impl Held {
+    fn against(path: &Path, before: &Path, found: &Account) -> Result<Self, Report> {
+        let decisions = decisions::read(path)?.decisions;
+        let script = snapshot::read_script(before).map_err(|error| error.tell())?.script;
+        let (held, _) = accounted(found, &decisions, &script);
+        let tables = held.tables.into_iter().filter(|table| !table.explained.is_empty());
+        let decided = |(number, decision): (usize, &Decision)| Decided {
+            decision: number,
+            model: decision.model.clone(),
+            choice: decision.choice.kind(),
+            count: decision.rows.count(),
+            because: decision.because.clone(),
+        };
+        Ok(Self {
+            unexplained: held.missing,
+            explained: tables.map(|table| (table.table, table.explained)).collect(),
+            decisions: (1..).zip(decisions.iter()).map(decided).collect(),
+        })
+    }
+}
+
+/// The account as JSON, with what decisions explain.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    found: &'a Account,
+    #[serde(flatten)]
+    held: Option<&'a Held>,
+}
+
 /// The account as text.
 struct Page<'a> {
     found: &'a Account,
+    held: Option<&'a Held>,
     colours: Colours,
 }
 
@@ -135,6 +192,14 @@ impl Page<'_> {
         if let Some(why) = &table.explained {
             writeln!(out, "  Why rows are missing: {why}")?;
         }
+        let decided = self.held.and_then(|held| held.explained.get(&table.table)).into_iter().flatten();
+        for (explained, number) in decided.filter_map(|explained| Some((explained, explained.decision?))) {
+            let because = match explained.because.as_str() {
+                "" => String::from("."),
+                because => format!(": {}", harmless(because)),
+            };
+            writeln!(out, "  Left out by decision {number}: {}{because}", plural(explained.rows, "row"))?;
+        }
         Ok(())
     }
 
@@ -218,7 +283,13 @@ impl Page<'_> {
                 )?,
             }
         }
-        if found.missing > 0 {
+        if let Some(held) = self.held.filter(|_| found.missing > 0) {
+            let explained = found.missing.saturating_sub(held.unexplained);
+            let text = format!("{} of the missing rows explained, {} not.", count(explained), count(held.unexplained));
+            self.colours.write(out, if held.unexplained > 0 { Role::Old } else { Role::Text }, &text)?;
+            writeln!(out)?;
+        }
+        if found.missing > 0 && self.held.is_none_or(|held| held.unexplained > 0) {
             writeln!(out, "Keep the first dump, and look for the missing rows in the log of the restore.")?;
         }
         if found.by_lino > 0 {

@@ -110,7 +110,8 @@ pub struct Run {
     /// Answer every question whose answer is recommended with that answer.
     #[arg(long, requires = "headless")]
     pub yes: bool,
-    /// Decisions made before: a TOML file with [answers], question = "key".
+    /// Decisions made before: a TOML file with [answers], question = "key", and with decisions for rows that the new
+    /// version does not take, which become decisions of the site.
     #[arg(long, value_name = "FILE", requires = "headless")]
     pub decisions: Option<PathBuf>,
     /// Where events go: `-` is standard output (the default).
@@ -151,6 +152,9 @@ pub struct Account {
     pub before: PathBuf,
     /// The dump made after it was restored.
     pub after: PathBuf,
+    /// Say of missing rows which decision of this file left them out, and which rows no decision explains.
+    #[arg(long, value_name = "FILE")]
+    pub decisions: Option<PathBuf>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -192,6 +196,18 @@ pub struct Rehearse {
     /// The snapshot: the directory that `dump2py` wrote, or its restore.py (else `snapshot` in the site).
     #[arg(long, value_name = "DIR")]
     pub snapshot: Option<PathBuf>,
+    /// First dump the running site into a private directory of the site's own, and rehearse that. The dump stays for
+    /// --retry until the next one is whole. Implies --own-decisions.
+    #[arg(long, conflicts_with_all = ["snapshot", "retry", "decisions"])]
+    pub dump: bool,
+    /// Rehearse again what the last rehearsal refused, with the decisions taken since: the dump of --dump, or --snapshot.
+    /// Implies --own-decisions.
+    #[arg(long, conflicts_with = "decisions")]
+    pub retry: bool,
+    /// Rehearse with the decisions of the site, `.lino-upgrade/decisions.toml`, if there are any. Those that do not fit
+    /// are told and not applied. Everything that Lino prints is shown.
+    #[arg(long, conflicts_with = "decisions")]
+    pub own_decisions: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,

@@ -7,18 +7,21 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value as Json, json};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::{self, Format};
-use super::run::{read_decisions, tell_mistake};
 use super::unprintable;
 use crate::dump::{Row, Rows, Script, Value};
 use crate::engine::decided::{self, Undecided};
-use crate::engine::rehearse::{Rehearsal, environment, script};
+use crate::engine::decisions;
+use crate::engine::rehearse::{self, ROWS, Rehearsal, Setting, dumped, environment, script};
 use crate::error::{Kind, Report};
 use crate::messages::line::plain;
-use crate::site::{Site, facts, is_executable, rehearse};
+use crate::site::{Site, facts, is_executable, rehearse as site_rehearse};
 use crate::snapshot::fetch;
-use crate::triage::{Cause, Causes, Choice, DecisionsFile, Failure, Phase, Rehearsed, Scope, Why, bulk, write};
+use crate::triage::{
+    Cause, Causes, Choice, Decisions, DecisionsFile, Failure, Phase, Rehearsed, Scope, Why, bulk, write,
+};
 use crate::ui::text::duration;
 
 /// Keys that are named of each cause.
@@ -28,17 +31,48 @@ const SHOWN: usize = 300;
 
 /// Rehearses and prints the result; exit status 1 when a row is refused.
 pub async fn run(args: &args::Rehearse, site: &Site, format: Format, out: &mut dyn Write) -> Result<u8, Report> {
-    let snapshot = args.snapshot.clone().unwrap_or_else(|| site.dir.join("snapshot"));
-    let script = script(&snapshot)?;
-    let (python, within) = match &args.python {
-        Some(python) if is_executable(python) => (python.clone(), Vec::new()),
-        Some(python) => {
-            return Err(Report::new(Kind::Environment, format!("{} is no program that can be run.", python.display()))
-                .unchanged("Nothing was changed.")
-                .next("Name the Python of an environment with the new version: --python ENV/bin/python."));
-        }
-        None => environment(site, args.fresh, building).await?,
+    // What was started must not stay behind: it has a group of its own.
+    let status = tokio::select! {
+        status = rehearse(args, site, format, out) => status,
+        () = stopped() => Err(Report::new(Kind::Interrupted, "The rehearsal was stopped before its end.")
+            .unchanged("The site was not touched.")),
     };
+    if let (true, Err(report)) = (is_live(args), &status) {
+        // Nothing is lost when this cannot be written: the log has it, too.
+        let _ = rehearse::keep_problem(site, report);
+    }
+    status
+}
+
+/// Waits until somebody wants this to end.
+async fn stopped() {
+    let signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = signals else { return std::future::pending().await };
+    tokio::select! {
+        _ = interrupt.recv() => {},
+        _ = terminate.recv() => {},
+        _ = hangup.recv() => {},
+    }
+}
+
+/// Tells whether the decisions are those of the site, and everything that Lino prints is shown.
+const fn is_live(args: &args::Rehearse) -> bool {
+    args.dump || args.retry || args.own_decisions
+}
+
+async fn rehearse(args: &args::Rehearse, site: &Site, format: Format, out: &mut dyn Write) -> Result<u8, Report> {
+    let live = is_live(args);
+    let mut script = match (args.dump, args.retry, &args.snapshot) {
+        (true, ..) => None,
+        (_, _, Some(snapshot)) => Some(script(snapshot)?),
+        (_, true, None) => Some(script(&dumped(site))?),
+        (_, false, None) => Some(script(&site.dir.join("snapshot"))?),
+    };
+    if let Some(python) = args.python.as_ref().filter(|python| !is_executable(python)) {
+        return Err(Report::new(Kind::Environment, format!("{} is no program that can be run.", python.display()))
+            .unchanged("Nothing was changed.")
+            .next("Name the Python of an environment with the new version: --python ENV/bin/python."));
+    }
     if let Some(path) =
         args.write_decisions.as_ref().filter(|path| path.exists() && args.decisions.as_ref() != Some(path))
     {
@@ -47,16 +81,35 @@ pub async fn run(args: &args::Rehearse, site: &Site, format: Format, out: &mut d
             .next("Name a new file for the decisions, or the one that you give with --decisions."));
     }
     let decided = match &args.decisions {
-        Some(path) => Some((path.as_path(), read_decisions(path)?)),
+        Some(path) => Some((path.clone(), decisions::read(path)?)),
+        None if live => decisions::of_site(site)?.map(|(file, _)| (decisions::path(site), file)),
         None => None,
     };
-    let script = match &decided {
-        Some((path, file)) => with_decisions(site, (&within, &python), &script, (path, file)).await?,
-        None => script,
+    let _lock = rehearse::lock(site)?;
+    if args.dump {
+        script = Some(rehearse::dump(site, shown_whole).await?);
+    }
+    let script = script.unwrap_or_default();
+    let (python, within) = match &args.python {
+        Some(python) => (python.clone(), Vec::new()),
+        None => environment(site, args.fresh, building).await?,
     };
-    let rehearsal = Rehearsal { python, within, script: script.clone() };
-    let told = rehearsal.run(site, progress).await?;
-    if io::stderr().is_terminal() {
+    let mut setting = setting(&script, decided.as_ref().map(|(_, file)| file))?;
+    let loaded = match &decided {
+        _ if live => with_own_decisions(args, site, (&within, &python), &mut setting, decided.as_ref()).await?,
+        Some((path, file)) => with_decisions(site, (&within, &python), &script, (path, file)).await?,
+        None => script.clone(),
+    };
+    setting.keep(site).map_err(|error| {
+        Report::new(Kind::Environment, format!("The rehearsal cannot be prepared: {error}."))
+            .unchanged("The site was not touched.")
+    })?;
+    if live {
+        shown_whole(&format!("{ROWS}{}.", setting.rows));
+    }
+    let rehearsal = Rehearsal { python, within, script: loaded };
+    let told = rehearsal.run(site, if live { shown_whole } else { progress }).await?;
+    if !live && io::stderr().is_terminal() {
         let _ = write!(io::stderr(), "\r\u{1b}[K");
     }
     let causes = Causes::of(told.failures.clone());
@@ -71,6 +124,49 @@ pub async fn run(args: &args::Rehearse, site: &Site, format: Format, out: &mut d
     Ok(u8::from(!told.is_clean()))
 }
 
+/// Says what is going to be rehearsed.
+fn setting(script: &Path, decided: Option<&DecisionsFile>) -> Result<Setting, Report> {
+    let unreadable = |error: io::Error| {
+        Report::new(Kind::Environment, format!("{} cannot be read: {error}.", script.display()))
+            .unchanged("The site was not touched.")
+    };
+    let read = Script::read(&String::from_utf8_lossy(&std::fs::read(script).map_err(unreadable)?));
+    let decisions = decided.map(|file| file.decisions.clone()).unwrap_or_default();
+    Setting::new(script, read.source_version, rehearse::announced(script), &decisions).map_err(unreadable)
+}
+
+/// Writes the copy of the dump script with the site's own decisions, as far as they fit, and returns what is to be
+/// loaded. The models of both versions are kept for the copies that the wizard writes.
+async fn with_own_decisions(
+    args: &args::Rehearse,
+    site: &Site,
+    new: (&[String], &Path),
+    setting: &mut Setting,
+    decided: Option<&(PathBuf, DecisionsFile)>,
+) -> Result<PathBuf, Report> {
+    let mut models = rehearse::models::read(site);
+    if !(args.retry && models.iter().all(Option::is_some)) {
+        // With a Python of its own the site may have its new version already.
+        if args.python.is_none() {
+            models[0] = facts::ask(site).await.ok().map(|facts| facts.described());
+        }
+        models[1] = site_rehearse::facts(site, new).await.ok().map(|facts| facts.described());
+        let _ = rehearse::models::keep(site, &models);
+    }
+    let none = Decisions::default();
+    let decisions = decided.map_or(&none, |(_, file)| &file.decisions);
+    if !decided::is_wanted(site, decisions) {
+        return Ok(setting.script.clone());
+    }
+    let [before, after] = &models;
+    let copied = decided::copy_fitting(site, &setting.script, decisions, (before.as_ref(), after.as_ref()))?;
+    for sentence in &copied.unfit {
+        shown_whole(&format!("A decision does not fit this snapshot and is not applied. {sentence}"));
+    }
+    setting.unfit = copied.unfit;
+    Ok(copied.path)
+}
+
 /// Writes the copy of the dump script with the decisions of a file, and returns where it lies.
 async fn with_decisions(
     site: &Site,
@@ -80,7 +176,7 @@ async fn with_decisions(
 ) -> Result<PathBuf, Report> {
     // Without one of them, less is known of what a field takes.
     let before = facts::ask(site).await.ok().map(|facts| facts.described());
-    let after = rehearse::facts(site, new).await.ok().map(|facts| facts.described());
+    let after = site_rehearse::facts(site, new).await.ok().map(|facts| facts.described());
     let copied = decided::copy(site, script, &file.decisions, (before.as_ref(), after.as_ref()));
     copied.map_err(|error| match error {
         Undecided::Report(report) => *report,
@@ -88,7 +184,7 @@ async fn with_decisions(
             let text = std::fs::read_to_string(path).unwrap_or_default();
             let first = fit.unfit.first();
             let report = match first.and_then(|unfit| file.mistake(unfit)) {
-                Some(mistake) => tell_mistake(path, &text, &mistake),
+                Some(mistake) => decisions::tell_mistake(path, &text, &mistake),
                 None => Report::new(Kind::Environment, "A decision does not fit this snapshot."),
             };
             match fit.unfit.len() {
@@ -134,6 +230,11 @@ fn all_of_table(told: &Rehearsed, causes: &Causes, cause: &Cause) -> Option<u64>
 /// Shows what is done to bring the new version; pip is slow, and silence looks like a fault.
 fn building(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Shows a line of a program as it is: the wizard follows the rehearsal by it.
+fn shown_whole(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", plain(line.as_bytes()));
 }
 
 /// Shows which table is being loaded, on a terminal only.
@@ -182,9 +283,9 @@ fn text(told: &Rehearsed, causes: &Causes, site: &Site, out: &mut dyn Write) -> 
     }
     match (told.is_clean(), causes.failures.is_empty()) {
         (true, _) => writeln!(out, "The new version takes every row."),
-        (false, true) => writeln!(out, "The log is {}.", rehearse::places(site).log.display()),
+        (false, true) => writeln!(out, "The log is {}.", site_rehearse::places(site).log.display()),
         (false, false) => {
-            writeln!(out, "{}. The log is {}.", causes.summary(), rehearse::places(site).log.display())?;
+            writeln!(out, "{}. The log is {}.", causes.summary(), site_rehearse::places(site).log.display())?;
             writeln!(
                 out,
                 "To decide what becomes of these rows: --write-decisions FILE, edit FILE, then rehearse with --decisions FILE."

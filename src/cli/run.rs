@@ -8,36 +8,15 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::args::Run;
-use crate::engine::{Cancel, Event, Handle, Keys, Outcome, Wish, steps};
+use crate::engine::{Cancel, Deciding, Event, Handle, Keys, Outcome, Wish, decisions, steps};
 use crate::error::{Kind, Report};
 use crate::messages::prompts;
 use crate::procedure::Level;
-use crate::site::excerpt::locate;
-use crate::triage::{DecisionsFile, Mistake};
-
-/// Reads a decisions file; errors name line and column.
-pub fn read_decisions(path: &Path) -> Result<DecisionsFile, Report> {
-    let text = fs::read_to_string(path).map_err(|error| {
-        Report::new(Kind::Environment, format!("The decisions file {} cannot be read: {error}.", path.display()))
-            .unchanged("Nothing was started.")
-    })?;
-    DecisionsFile::read(&text).map_err(|mistake| tell_mistake(path, &text, &mistake))
-}
-
-/// Tells a mistake in a decisions file with its line and a caret; also one that is found later, against a snapshot.
-#[must_use]
-pub fn tell_mistake(path: &Path, text: &str, mistake: &Mistake) -> Report {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let (.., excerpt) = locate(text, &mistake.span, &name, &mistake.message);
-    Report::new(Kind::Environment, format!("The decisions file {} has a mistake.", path.display()))
-        .excerpt(excerpt)
-        .unchanged("Nothing was started.")
-        .next("Correct the line shown and start again.")
-}
+use crate::triage::{Decision, DecisionsFile};
 
 /// Drives the engine until it rests; returns the exit status.
 pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
-    let decisions = args.decisions.as_deref().map(read_decisions).transpose()?.unwrap_or_default();
+    let decisions = args.decisions.as_deref().map(decisions::read).transpose()?.unwrap_or_default();
     let mut sink = open_sink(&args.events)?;
     let mut driver = Driver {
         yes: args.yes,
@@ -57,6 +36,10 @@ pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
         })?;
         if matches!(event, Event::PlanMade { .. }) && !sent {
             sent = true;
+            let rows: Vec<Decision> = driver.decisions.decisions.iter().cloned().collect();
+            if !rows.is_empty() {
+                handle.wish(Wish::Decide(Deciding::Take(rows)));
+            }
             handle.wish(Wish::Continue);
         }
         if let Some(status) = driver.react(&event) {
@@ -234,20 +217,6 @@ mod tests {
         let event = prompt("Do you have a snapshot of all Lino sites ? [yN] ", false, true);
         assert_eq!(wishes(std::slice::from_ref(&event), true, &[]), (vec![Wish::Type(Keys::new(*b"y"))], None));
         assert_eq!(wishes(&[event], false, &[]), (vec![Wish::Cancel(Cancel::Interrupt)], None));
-    }
-
-    #[test]
-    fn a_mistake_in_the_decisions_is_told_with_line_and_caret() {
-        let home = assert_fs::TempDir::new().unwrap();
-        let path = home.path().join("decisions.toml");
-        let text =
-            "[answers]\n\"sign-in.confirm\" = \"y\"\n\n[[decision]]\nmodel = \"a.B\"\nrows = []\nleave_out = true\n";
-        fs::write(&path, text).unwrap();
-        let report = read_decisions(&path).unwrap_err();
-        let excerpt = " --> decisions.toml:6:8\n  |\n6 | rows = []\n  |        ^^ The list of rows is empty.";
-        assert_eq!(report.excerpt.as_deref(), Some(excerpt));
-        fs::write(&path, text.replace("[]", "[\"1\"]")).unwrap();
-        assert_eq!(read_decisions(&path).unwrap().answers.len(), 1);
     }
 
     #[test]

@@ -13,6 +13,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::now;
+use super::deciding::Worked;
+use super::rehearse::Former;
 use super::tail::Tail;
 use super::{Ask, Event};
 use crate::error::{Kind, Report, Tell};
@@ -21,6 +23,7 @@ use crate::messages::{CommandKind, Reader, Reading};
 use crate::procedure::{Knowledge, StepId};
 use crate::runner::{Client, CommandSpec, CommandState, Ended};
 use crate::site::Site;
+use crate::triage::Decision;
 
 /// How often the output of a running command is read for its facts.
 const LOOK: Duration = Duration::from_millis(300);
@@ -126,6 +129,10 @@ pub struct Context {
     pub(super) step: StepId,
     pub(super) attempt: i64,
     pub(super) log: PathBuf,
+    /// This program, for commands that are parts of itself.
+    pub(super) program: PathBuf,
+    /// What the dispatcher is to take over.
+    pub(super) work: mpsc::UnboundedSender<Worked>,
 }
 
 impl Context {
@@ -174,6 +181,30 @@ impl Context {
     /// Tells whether this attempt has begun a command already: it lost its wizard and is taken up again.
     pub async fn has_commands(&self) -> Result<bool, Report> {
         self.journal.commands(self.attempt).await.map(|rows| !rows.is_empty()).map_err(|error| error.tell())
+    }
+
+    /// Tells whether this attempt has begun the command of this name.
+    pub async fn has_command(&self, name: &str) -> Result<bool, Report> {
+        let rows = self.journal.commands(self.attempt).await.map_err(|error| error.tell())?;
+        Ok(rows.iter().any(|row| row.name == name))
+    }
+
+    /// Counts the commands that this attempt has begun.
+    pub async fn count_commands(&self) -> Result<usize, Report> {
+        self.journal.commands(self.attempt).await.map(|rows| rows.len()).map_err(|error| error.tell())
+    }
+
+    /// Has decisions taken, and waits until they are written.
+    pub async fn decide(&self, decisions: Vec<Decision>) -> Result<(), Report> {
+        let (taken, answer) = oneshot::channel();
+        let gone = || Report::new(Kind::Failed, "The decisions were not taken.");
+        self.work.send(Worked::Decided(decisions, taken)).map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+
+    /// Hands the result of a rehearsal over, which this step has made.
+    pub fn tell_rehearsed(&self, former: Result<Option<Former>, Report>) {
+        let _ = self.work.send(Worked::Read(Box::new(former)));
     }
 
     /// Runs a command in the runner's terminal, or picks up the one that already runs or ran in this attempt.

@@ -18,8 +18,10 @@ use tokio::task::{JoinError, JoinHandle};
 
 use super::clock::now;
 use super::context::{Asks, Attendance, Context, Ends, append_line, command_environment, lock};
+use super::deciding::{Triaging, Worked};
 use super::evidence::Overruling;
 use super::record::Records;
+use super::rehearsing::Rehearsal;
 use super::start::Seat;
 use super::{Cancel, Event, NoticeLevel, Outcome, Wish, learning, steps};
 use crate::error::{Kind, Report, Tell};
@@ -66,6 +68,14 @@ pub(super) struct Dispatcher {
     pub running: Option<RunningStep>,
     /// The command number of the open shell.
     pub shell: Option<i64>,
+    pub rehearsal: Option<Rehearsal>,
+    pub triaging: Triaging,
+    /// This program, for commands that are parts of itself.
+    pub program: PathBuf,
+    /// What is done in the background is told here,
+    pub work: mpsc::UnboundedSender<Worked>,
+    /// and comes out here.
+    pub worked: mpsc::UnboundedReceiver<Worked>,
     pub over: bool,
 }
 
@@ -75,6 +85,7 @@ enum Wake {
     Runner(Option<RunnerEvent>),
     Facts(Option<Box<Result<Facts, Report>>>),
     Ended(Result<Result<StepEnd, Report>, JoinError>),
+    Worked(Option<Worked>),
 }
 
 impl Dispatcher {
@@ -89,6 +100,7 @@ impl Dispatcher {
                 event = self.runner_events.recv(), if runner_open => Wake::Runner(event),
                 facts = self.facts.recv(), if facts_open => Wake::Facts(facts.map(Box::new)),
                 ended = ended(&mut self.running) => Wake::Ended(ended),
+                worked = self.worked.recv() => Wake::Worked(worked),
             };
             let result = match wake {
                 Wake::Wish(None | Some(Wish::Leave)) => break None,
@@ -100,7 +112,10 @@ impl Dispatcher {
                     runner_open = false;
                     self.ends.wake_all();
                     self.notice(NoticeLevel::Error, "The runner is gone. What it ran is inspected.");
-                    Ok(())
+                    match self.rehearsal.as_ref().map(Rehearsal::command) {
+                        Some(command) => self.rehearsal_ended(command).await,
+                        None => Ok(()),
+                    }
                 }
                 Wake::Runner(Some(event)) => self.runner_event(event).await,
                 Wake::Facts(None) => {
@@ -109,6 +124,9 @@ impl Dispatcher {
                 }
                 Wake::Facts(Some(facts)) => self.learn(*facts).await,
                 Wake::Ended(ended) => self.settle(ended).await,
+                Wake::Worked(Some(worked)) => self.worked(worked).await,
+                // It holds a sender itself.
+                Wake::Worked(None) => Ok(()),
             };
             if let Err(report) = result {
                 self.tell(Event::Troubled { report });
@@ -120,6 +138,11 @@ impl Dispatcher {
             running.task.abort();
         }
         taken_over.map(|driver| Seat { runner: self.runner, runner_events: self.runner_events, driver: Some(driver) })
+    }
+
+    /// Tells whether the restore runs.
+    pub(super) fn is_restoring(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.step == StepId::Restore)
     }
 
     pub(super) fn tell(&self, event: Event) {
@@ -136,7 +159,7 @@ impl Dispatcher {
         self.tell(Event::PlanMade { steps });
     }
 
-    fn rest(&mut self, outcome: Outcome, summary: impl Into<String>) {
+    pub(super) fn rest(&mut self, outcome: Outcome, summary: impl Into<String>) {
         self.going = false;
         self.tell(Event::Rested { outcome, summary: summary.into() });
     }
@@ -144,6 +167,9 @@ impl Dispatcher {
     async fn wish(&mut self, wish: Wish) -> Result<(), Report> {
         match wish {
             Wish::Continue => {
+                if self.refuse_beside_rehearsal() {
+                    return Ok(());
+                }
                 self.going = true;
                 if self.running.is_none() { self.advance().await } else { Ok(()) }
             }
@@ -182,10 +208,8 @@ impl Dispatcher {
             Wish::OpenShell => self.open_shell().await,
             Wish::Resize { rows, columns } => self.runner.resize(rows, columns).await.map_err(|error| error.tell()),
             Wish::Renamed { index, renamed } => self.renamed(index, renamed).await,
-            Wish::Rehearse(_) | Wish::Decide(_) => {
-                self.notice(NoticeLevel::Warning, "The wizard cannot rehearse yet; use `lino-upgrade rehearse`.");
-                Ok(())
-            }
+            Wish::Rehearse(what) => self.rehearse(what).await,
+            Wish::Decide(what) => self.decide(what).await,
             // This wizard drives already, and leaving ends the loop.
             Wish::TakeOver | Wish::Leave => Ok(()),
         }
@@ -203,6 +227,9 @@ impl Dispatcher {
         match event {
             RunnerEvent::Ended { id, .. } => {
                 self.ends.wake(id);
+                if self.is_rehearsal(id) {
+                    self.rehearsal_ended(id).await?;
+                }
                 if self.shell == Some(id) {
                     self.shell = None;
                     self.end_shell(id).await?;
@@ -287,6 +314,9 @@ impl Dispatcher {
     }
 
     async fn run_now(&mut self, step: StepId) -> Result<(), Report> {
+        if self.refuse_beside_rehearsal() {
+            return Ok(());
+        }
         if self.running.is_some() {
             self.notice(NoticeLevel::Warning, "A step is running; wait for its end or cancel it.");
             return Ok(());
@@ -378,6 +408,8 @@ impl Dispatcher {
             step,
             attempt,
             log: log.clone(),
+            program: self.program.clone(),
+            work: self.work.clone(),
         };
         self.tell(Event::StepStarted { step, attempt: number, log, at: now() });
         let task = tokio::spawn(async move { steps::execute(&context).await });
@@ -415,8 +447,10 @@ impl Dispatcher {
         if let Some(report) = report {
             self.tell(Event::Troubled { report });
         }
-        if step == StepId::Triage {
-            self.records.after_triage();
+        self.records.after(step);
+        if step == StepId::Restore {
+            // What was decided while it ran.
+            self.copy_in_background();
         }
         self.plan();
         match state {
@@ -441,7 +475,7 @@ impl Dispatcher {
     }
 
     async fn open_shell(&mut self) -> Result<(), Report> {
-        if self.running.is_some() || self.shell.is_some() {
+        if self.running.is_some() || self.shell.is_some() || self.rehearsal.is_some() {
             self.notice(NoticeLevel::Warning, "The terminal is in use; a shell can be opened between two steps.");
             return Ok(());
         }
@@ -487,7 +521,7 @@ async fn ended(running: &mut Option<RunningStep>) -> Result<Result<StepEnd, Repo
     }
 }
 
-fn log_unwritable(error: &std::io::Error, log: &std::path::Path) -> Report {
+pub(super) fn log_unwritable(error: &std::io::Error, log: &std::path::Path) -> Report {
     Report::new(Kind::Environment, format!("The log of the step cannot be written: {error}."))
         .unchanged("The step was not started.")
         .next("Free some disk space, then try again.")

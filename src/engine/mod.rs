@@ -6,6 +6,8 @@
 mod clock;
 mod context;
 pub mod decided;
+mod deciding;
+pub mod decisions;
 mod dispatcher;
 mod event;
 mod evidence;
@@ -14,6 +16,7 @@ mod lines;
 mod packages;
 mod record;
 pub mod rehearse;
+mod rehearsing;
 mod start;
 pub mod steps;
 mod tail;

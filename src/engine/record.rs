@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::PlannedStep;
 use crate::journal::AttemptRow;
-use crate::procedure::{Finding, Knowledge, RESTORE_AGAIN, StepId, StepState};
+use crate::procedure::{Finding, Knowledge, RESTORE_AGAIN, StepId, StepState, TRIAGE_AGAIN};
 
 /// What is remembered of a step.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,18 +52,21 @@ impl Records {
             record.seconds = attempt.seconds;
             record.log = Some(attempt.log.clone());
             record.findings.clone_from(&attempt.findings);
-            if attempt.step == StepId::Triage {
-                records.after_triage();
-            }
+            records.after(attempt.step);
         }
         records
     }
 
-    /// Makes the restore pending again when triage ended so.
-    pub fn after_triage(&mut self) {
-        if matches!(self.state(StepId::Triage), StepState::Interrupted { because } if because == RESTORE_AGAIN) {
-            self.of_mut(StepId::Restore).state = StepState::Pending;
-            self.of_mut(StepId::Triage).state = StepState::Pending;
+    /// Makes steps pending again when one has ended so: triage that restores again, a start of services that goes back
+    /// to triage. What comes between was done on rows that are replaced.
+    pub fn after(&mut self, step: StepId) {
+        let first = match (step, self.state(step)) {
+            (StepId::Triage, StepState::Interrupted { because }) if because == RESTORE_AGAIN => StepId::Restore,
+            (StepId::StartServices, StepState::Interrupted { because }) if because == TRIAGE_AGAIN => StepId::Triage,
+            _ => return,
+        };
+        for again in StepId::ALL.into_iter().filter(|again| *again >= first && *again <= StepId::StartServices) {
+            self.of_mut(again).state = StepState::Pending;
         }
     }
 
@@ -98,7 +101,11 @@ impl Records {
         StepId::ALL
             .into_iter()
             .map(|step| {
-                let record = self.of(step);
+                let mut record = self.of(step);
+                if record.forecast.is_none() {
+                    record.forecast =
+                        knowledge.forecast(step).map(|seconds| (seconds, "from the rehearsal".to_owned()));
+                }
                 let state = match (&record.state, knowledge.skip(step, &|step| self.state(step))) {
                     (StepState::Pending, Some(because)) if expected(step) => StepState::Skipped { because },
                     (StepState::Pending, _) => match failed {
@@ -112,7 +119,7 @@ impl Records {
                 PlannedStep {
                     step,
                     title: step.title().into(),
-                    purpose: step.purpose().into(),
+                    purpose: format!("{} {}", step.purpose(), knowledge.rehearsed(step)).trim_end().to_owned(),
                     commands: knowledge.commands(step),
                     forecast: record.forecast.as_ref().map(|(seconds, _)| *seconds),
                     forecast_from: record.forecast.map(|(_, from)| from),
@@ -177,6 +184,21 @@ mod tests {
         ]);
         assert_eq!(records.state(StepId::Restore), StepState::Pending);
         assert_eq!(records.state(StepId::Triage), StepState::Pending);
+    }
+
+    #[test]
+    fn a_start_that_goes_back_to_triage_makes_what_came_between_pending() {
+        let done = StepState::Done { summary: "ok".into() };
+        let again = StepState::Interrupted { because: TRIAGE_AGAIN.into() };
+        let records = Records::from_attempts(&[
+            attempt(1, StepId::Restore, 1, Some(done.clone())),
+            attempt(2, StepId::Triage, 1, Some(done.clone())),
+            attempt(3, StepId::CheckData, 1, Some(done.clone())),
+            attempt(4, StepId::StartServices, 1, Some(again)),
+        ]);
+        let pending = [StepId::Triage, StepId::CheckData, StepId::StartServices].map(|step| records.state(step));
+        assert_eq!(pending, [StepState::Pending, StepState::Pending, StepState::Pending]);
+        assert_eq!(records.state(StepId::Restore), done);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The rehearsal: the snapshot is loaded by the new version into a scratch database, while the site still runs.
 //! Nothing of the site is changed, so no run and no journal is needed.
 
+mod dump;
+mod former;
+
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +13,12 @@ use crate::site::Site;
 use crate::site::beside::{self, BesideError};
 use crate::site::rehearse::{self, Places};
 use crate::triage::{Rehearsed, Stopped};
+
+pub use dump::{announced, dump, place as dumped};
+pub use former::{Former, Setting, former, keep_problem, lock, models, problem};
+
+/// What the rehearsal says of the snapshot before it loads it, in the log: then the number of its rows.
+pub const ROWS: &str = "Rows of the snapshot: ";
 
 /// What to rehearse, and with what.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::clock::now;
 use super::context::{Asks, Attendance, Ends, lock};
+use super::deciding::Triaging;
 use super::dispatcher::Dispatcher;
 use super::record::Records;
 use super::{Event, NoticeLevel, Outcome, Wish, lines, watch};
@@ -97,7 +98,9 @@ async fn drive(
         }
         Err(error) => return Err(error.tell()),
     };
-    let place = Place { site: Arc::new(site), journal, runner_dir, me, attendance: options.attendance, wishes, events };
+    let program = options.exe.map_or_else(std::env::current_exe, Ok).unwrap_or_else(|_| PathBuf::from("lino-upgrade"));
+    let (site, attendance) = (Arc::new(site), options.attendance);
+    let place = Place { site, journal, runner_dir, me, attendance, program, wishes, events };
     place.sit(seat).await
 }
 
@@ -115,6 +118,7 @@ struct Place {
     runner_dir: PathBuf,
     me: Operator,
     attendance: Attendance,
+    program: PathBuf,
     wishes: mpsc::UnboundedReceiver<Wish>,
     events: mpsc::UnboundedSender<Event>,
 }
@@ -151,6 +155,7 @@ impl Place {
         let _ = self.events.send(Event::DownSince { at: lock(&dispatcher.knowledge).down_since });
         dispatcher.tell_evidence().await?;
         take_up(&mut dispatcher, &opened.attempts).await?;
+        dispatcher.open_triage().await?;
         dispatcher.plan();
         ask_in_background(Arc::clone(&self.site), facts_out);
         Ok(dispatcher.run(&mut self.wishes).await)
@@ -162,6 +167,7 @@ impl Place {
         seat: Seat,
         facts: mpsc::UnboundedReceiver<Result<Facts, Report>>,
     ) -> Dispatcher {
+        let (work, worked) = mpsc::unbounded_channel();
         Dispatcher {
             knowledge: Arc::new(Mutex::new(opened.knowledge(&self.site))),
             records: opened.records(),
@@ -180,6 +186,11 @@ impl Place {
             going: false,
             running: None,
             shell: None,
+            rehearsal: None,
+            triaging: Triaging::default(),
+            program: self.program.clone(),
+            work,
+            worked,
             over: false,
         }
     }

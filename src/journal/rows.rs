@@ -126,6 +126,16 @@ impl Journal {
         rows.iter().map(command_row).collect::<Result<_, _>>().map_err(|error| self.unusable(error))
     }
 
+    /// Returns the last command of this name that belongs to no attempt.
+    pub async fn last_command(&self, name: &str) -> Result<Option<CommandRow>, JournalError> {
+        let row = sqlx::query("select * from commands where attempt is null and name = ? order by id desc limit 1")
+            .bind(name)
+            .fetch_optional(&mut *self.connection.lock().await)
+            .await
+            .map_err(|error| self.unusable(error))?;
+        row.as_ref().map(command_row).transpose().map_err(|error| self.unusable(error))
+    }
+
     /// Returns the fact of this name, when it was recorded in this run.
     pub async fn fact<T: DeserializeOwned>(&self, run: i64, name: &str) -> Result<Option<T>, JournalError> {
         let row = sqlx::query("select value from facts where run = ? and name = ?")

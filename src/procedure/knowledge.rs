@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{StepId, StepState};
+use super::{StepId, StepState, with_copy};
+use crate::triage::Accounted;
 
 /// Command lines as the site's configuration or its files give them; shown and run as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +89,20 @@ pub struct Protection {
     pub environment_back: Option<String>,
 }
 
+/// The last rehearsal, as far as the plan is concerned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LastRehearsal {
+    /// How long loading took.
+    pub seconds: u32,
+    /// How many rows its snapshot had.
+    pub rows: u64,
+    /// The new version of the application.
+    pub version: String,
+    /// Whether every row was loaded with the decisions that are in force now.
+    pub clean: bool,
+}
+
 /// What is known of a run so far. Everything is optional: unknown never means "not needed".
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -132,6 +147,16 @@ pub struct Knowledge {
     pub down_since: Option<i64>,
     /// The copies for the way back.
     pub protection: Protection,
+    /// The last rehearsal; none when there was none, or nothing is known of it.
+    pub rehearsal: Option<LastRehearsal>,
+    /// How many decisions for refused rows are in force.
+    pub decided: u64,
+    /// Whether somebody has changed the copy of the dump script by hand.
+    pub decided_by_hand: bool,
+    /// Where the rows of the snapshot went; none before the restore, and when no second dump could be made.
+    pub account: Option<Accounted>,
+    /// Whether the operator wants the services started although rows are missing without a decision.
+    pub start_anyway: bool,
     /// Steps that the configuration leaves out or insists on.
     pub configured: BTreeMap<StepId, Configured>,
 }
@@ -170,7 +195,11 @@ impl Knowledge {
                 None if unchanged => Some("no package changed".into()),
                 Some(Verdict::Restore { .. }) | None => None,
             },
+            StepId::Triage if self.lost() > 0 => None,
             StepId::Triage => match self.unsaved {
+                Some(0) if self.account.as_ref().is_some_and(|account| account.explained > 0) => {
+                    Some("every row was saved, or left out by a decision".into())
+                }
                 Some(0) => Some("every row was saved".into()),
                 Some(_) => None,
                 None if restored => None,
@@ -217,7 +246,7 @@ impl Knowledge {
                 vec![lines.install.replace("{missing}", &missing).trim_end().to_owned()]
             }
             StepId::Compare => vec![lines.simulate.clone()],
-            StepId::Restore => vec![lines.restore.clone()],
+            StepId::Restore => vec![self.restore_line().unwrap_or_else(|| lines.restore.clone())],
             StepId::Triage => vec!["(shows the rows that were not saved)".into()],
             StepId::BuildIndexes => {
                 vec![lines.buildindexes.clone().unwrap_or_else(|| "(no index command is known)".into())]
@@ -228,6 +257,51 @@ impl Knowledge {
             StepId::StartServices => lines.start.clone(),
             StepId::SignIn => vec!["(asks the site for a page)".into()],
         }
+    }
+
+    /// Returns the line that restores: with the copy of the dump script when something is decided. None when it should
+    /// be and the line does not name the script.
+    #[must_use]
+    pub fn restore_line(&self) -> Option<String> {
+        if self.decided == 0 && !self.decided_by_hand {
+            return Some(self.lines.restore.clone());
+        }
+        with_copy(&self.lines.restore)
+    }
+
+    /// Counts the rows of the snapshot that are missing without a decision.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.account.as_ref().map_or(0, |account| account.missing)
+    }
+
+    /// Says what the last rehearsal means for a step: a sentence, empty when nothing.
+    #[must_use]
+    pub fn rehearsed(&self, step: StepId) -> String {
+        let Some(rehearsal) = self.rehearsal.as_ref().filter(|_| step == StepId::Restore) else { return String::new() };
+        let same = self.new_version.as_ref().is_none_or(|version| *version == rehearsal.version);
+        if !rehearsal.clean || !same {
+            return String::new();
+        }
+        let version = if rehearsal.version.is_empty() { "the new version" } else { &rehearsal.version };
+        match self.decided {
+            0 => format!("In the last rehearsal, {version} took every row."),
+            _ => format!("In the last rehearsal, {version} took every row with these decisions."),
+        }
+    }
+
+    /// Foretells from the last rehearsal how many seconds a step takes.
+    #[must_use]
+    pub fn forecast(&self, step: StepId) -> Option<u32> {
+        let rehearsal = self.rehearsal.as_ref().filter(|_| step == StepId::Restore)?;
+        let rows: u64 = self.snapshot_rows.values().sum();
+        let seconds = u64::from(rehearsal.seconds);
+        let scaled = if rows == 0 || rehearsal.rows == 0 {
+            seconds
+        } else {
+            seconds.saturating_mul(rows).div_ceil(rehearsal.rows)
+        };
+        u32::try_from(scaled).ok()
     }
 
     /// Returns what brings the old site back if the operator stops now, as one to three sentences.
@@ -341,6 +415,39 @@ mod tests {
         assert_eq!(knowledge.skip(StepId::Triage, &restored), None);
         knowledge.unsaved = None;
         assert_eq!(knowledge.skip(StepId::Triage, &restored), None);
+    }
+
+    #[test]
+    fn rows_that_are_lost_without_a_word_are_for_triage() {
+        let mut knowledge = Knowledge { unsaved: Some(0), ..Knowledge::default() };
+        knowledge.account = Some(Accounted { missing: 1, ..Accounted::default() });
+        assert_eq!(knowledge.skip(StepId::Triage, &restored), None);
+        knowledge.account = Some(Accounted { explained: 1, ..Accounted::default() });
+        let because = "every row was saved, or left out by a decision";
+        assert_eq!(knowledge.skip(StepId::Triage, &restored), Some(because.into()));
+    }
+
+    #[test]
+    fn decisions_change_the_line_of_the_restore() {
+        let mut knowledge = Knowledge::default();
+        knowledge.lines.restore = "python manage.py run snapshot/restore.py".into();
+        assert_eq!(knowledge.commands(StepId::Restore), ["python manage.py run snapshot/restore.py"]);
+        knowledge.decided = 1;
+        assert_eq!(knowledge.commands(StepId::Restore), ["python manage.py run snapshot/restore_decided.py"]);
+        knowledge.lines.restore = "./restore.sh".into();
+        assert_eq!(knowledge.restore_line(), None);
+    }
+
+    #[test]
+    fn a_rehearsal_foretells_the_restore_by_its_rows_and_says_whether_it_was_clean() {
+        let rehearsal = LastRehearsal { seconds: 10, rows: 100, version: "2.0".into(), clean: true };
+        let mut knowledge = Knowledge { rehearsal: Some(rehearsal), ..Knowledge::default() };
+        assert_eq!((knowledge.forecast(StepId::Restore), knowledge.forecast(StepId::Pull)), (Some(10), None));
+        knowledge.snapshot_rows.insert("a".into(), 151);
+        assert_eq!(knowledge.forecast(StepId::Restore), Some(16));
+        assert_eq!(knowledge.rehearsed(StepId::Restore), "In the last rehearsal, 2.0 took every row.");
+        knowledge.new_version = Some("2.1".into());
+        assert_eq!(knowledge.rehearsed(StepId::Restore), "");
     }
 
     #[test]

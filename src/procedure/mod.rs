@@ -2,13 +2,20 @@
 //!
 //! Pure: it knows no clock, file or process. What a step does to the machine lives in `engine`.
 
+mod decided;
 mod knowledge;
 mod state;
 mod step;
 
-pub use knowledge::{Configured, DumpScripts, Knowledge, Lines, OVERRULED, PackageChange, Protection, Verdict};
+pub use decided::{COPY, with_copy};
+pub use knowledge::{
+    Configured, DumpScripts, Knowledge, LastRehearsal, Lines, OVERRULED, PackageChange, Protection, Verdict,
+};
 pub use state::{Finding, Level, StepState};
 pub use step::StepId;
+
+/// The reason of an end of the start of services that goes back to triage.
+pub const TRIAGE_AGAIN: &str = "back to triage, before anything is started";
 
 /// The reason of a triage that ends in a new attempt of the restore.
 pub const RESTORE_AGAIN: &str = "the snapshot is restored again";

@@ -12,6 +12,7 @@ mod command;
 pub mod config;
 pub mod connection;
 pub mod database;
+pub mod dump;
 pub mod excerpt;
 pub mod facts;
 mod find;

@@ -74,7 +74,7 @@ pub async fn facts(site: &Site, (within, python): (&[String], &Path)) -> io::Res
 }
 
 /// Prepares Python, behind the words of `within`, in the site's directory and environment variables.
-fn command(site: &Site, (within, python): (&[String], &Path)) -> io::Result<Command> {
+pub(super) fn command(site: &Site, (within, python): (&[String], &Path)) -> io::Result<Command> {
     let python = python.to_string_lossy();
     let mut words = within.iter().map(String::as_str).chain([&*python]);
     let mut command = Command::new(words.next().ok_or_else(|| io::Error::other("there is no program"))?);

@@ -84,6 +84,22 @@ impl Scope {
 }
 
 impl Choice {
+    /// Returns the name of its kind in a decisions file.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Set(_) => "set",
+            Self::Empty(_) => "empty",
+            Self::Point(_) => "point",
+            Self::Copy(_) => "copy",
+            Self::Drop(_) => "drop",
+            Self::LeaveOut => "leave_out",
+            Self::Rename(_) => "rename",
+            Self::Undecided => "undecided",
+            Self::Ask(_) => "ask",
+        }
+    }
+
     /// Returns the fields whose values it changes.
     #[must_use]
     pub fn values(&self) -> Vec<&str> {

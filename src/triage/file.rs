@@ -20,7 +20,7 @@ mod write;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
-use super::decision::{Choice, Decision, Decisions, Scope};
+use super::decision::{Decision, Decisions, Scope};
 use super::fit::{At, Unfit};
 
 pub use write::write;
@@ -114,19 +114,4 @@ fn sentence(message: &str) -> String {
     let capital: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
     let end = if first.ends_with(['.', '!', '?']) { "" } else { "." };
     format!("{capital}{}{end}", letters.as_str())
-}
-
-/// Returns the name of a kind in the file.
-const fn kind(choice: &Choice) -> &'static str {
-    match choice {
-        Choice::Set(_) => "set",
-        Choice::Empty(_) => "empty",
-        Choice::Point(_) => "point",
-        Choice::Copy(_) => "copy",
-        Choice::Drop(_) => "drop",
-        Choice::LeaveOut => "leave_out",
-        Choice::Rename(_) => "rename",
-        Choice::Undecided => "undecided",
-        Choice::Ask(_) => "ask",
-    }
 }

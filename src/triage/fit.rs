@@ -98,13 +98,7 @@ type Missing = Vec<(At, String)>;
 
 impl<'a> Fitting<'a> {
     fn new(decision: &'a Decision, all: &'a Decisions, known: &'a Known<'a>) -> Result<Self, String> {
-        // Rows that are made under the new name of a model are reported under it.
-        let old_name = all.iter().find_map(|other| match &other.choice {
-            Choice::Rename(name) if *name == decision.model => Some(other.model.as_str()),
-            _ => None,
-        });
-        let function = function_of(known.script, &decision.model)
-            .or_else(|| function_of(known.script, old_name?))
+        let function = function_for(known.script, all, &decision.model)
             .ok_or_else(|| format!("The snapshot has no table of {}.", python::harmless(&decision.model)))?;
         Ok(Self { decision, all, known, function })
     }
@@ -300,6 +294,21 @@ fn shown(keys: &[String]) -> String {
 
 fn kept<T>(at: At, found: Result<T, String>, missing: &mut Missing) -> Option<T> {
     found.map_err(|sentence| missing.push((at, sentence))).ok()
+}
+
+/// Returns the table of a model of which a decision speaks.
+pub(super) fn table_of(script: &Script, decisions: &Decisions, model: &str) -> Option<String> {
+    function_for(script, decisions, model).map(|function| function.table.clone())
+}
+
+/// Returns the create function of a model of which a decision speaks.
+fn function_for<'a>(script: &'a Script, all: &Decisions, model: &str) -> Option<&'a Function> {
+    // Rows that are made under the new name of a model are reported under it.
+    let old_name = all.iter().find_map(|other| match &other.choice {
+        Choice::Rename(name) if name == model => Some(other.model.as_str()),
+        _ => None,
+    });
+    function_of(script, model).or_else(|| function_of(script, old_name?))
 }
 
 /// Returns the create function of a model or table.

@@ -2,6 +2,7 @@
 //!
 //! Pure: a rehearsal or a log is read by somebody else, rows of the snapshot are fetched by somebody else.
 
+mod accounted;
 mod cause;
 #[cfg(test)]
 mod cause_tests;
@@ -16,6 +17,7 @@ mod row;
 mod triage;
 mod wording;
 
+pub use accounted::{Accounted, AccountedTable, Explained, Lost, accounted};
 pub use cause::{Cause, Causes, Why};
 pub use decision::{Bulk, Choice, Decision, Decisions, Given, Refused, Scope, Standing, bulk};
 pub use failure::{Failure, Phase, Point};

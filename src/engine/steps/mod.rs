@@ -3,6 +3,7 @@
 //! A step is a plain async function over [`Context`]. It may be executed again after it lost its wizard: commands
 //! that already ran in this attempt are not run twice, everything else in a step may be repeated without harm.
 
+mod account;
 mod check;
 mod code;
 mod compare;
@@ -10,6 +11,7 @@ mod finish;
 mod restore;
 mod services;
 mod snapshot;
+mod triage;
 
 pub use check::{line as checklist_line, look};
 
@@ -31,7 +33,7 @@ pub(super) async fn execute(context: &Context) -> Result<StepEnd, Report> {
         StepId::Install => code::install(context).await,
         StepId::Compare => compare::compare(context).await,
         StepId::Restore => restore::restore(context).await,
-        StepId::Triage => restore::triage(context).await,
+        StepId::Triage => triage::triage(context).await,
         StepId::BuildIndexes => finish::build_indexes(context).await,
         StepId::CollectStatic => finish::collect_static(context).await,
         StepId::CheckData => finish::check_data(context).await,

@@ -1,16 +1,18 @@
-//! `restore` and `triage`: loading the snapshot, and the rows that the new version did not accept.
+//! `restore`: loading the snapshot, as it is or with the decisions for rows that the new version does not take.
 //!
-//! Success rests on what Lino printed and on counting the rows of every table, never on the exit status alone.
+//! Success rests on what Lino printed and on the account of every row, never on the exit status alone.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::super::context::{Command, Context};
-use super::super::{Ask, Attendance, StepEnd};
-use super::{advice, done, failed, interrupted, skipped, unfinished};
+use super::super::context::{Command, CommandEnd, Context};
+use super::super::{Ask, Attendance, StepEnd, decided, decisions, rehearse};
+use super::compare::DESCRIBED;
+use super::{account, advice, blocking, done, failed, interrupted, unfinished};
+use crate::compare::judge::Described;
 use crate::error::{Report, Tell};
-use crate::messages::{CommandKind, DatabaseState, FailureCause, Judgement};
-use crate::procedure::{Finding, Level, RESTORE_AGAIN};
+use crate::messages::{CommandKind, DatabaseState, FailureCause, Judgement, Reading};
+use crate::procedure::{Finding, Knowledge, Level};
 use crate::site::{self, Db};
 use crate::snapshot::MARK;
 
@@ -42,8 +44,18 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
             return Ok(failed("somebody still has the database open, so nothing was dropped").with(findings));
         }
     }
-    context.learn(|knowledge| knowledge.database_changed = true).await?;
-    let mut line = known.lines.restore.clone();
+    let mut line = match prepare(context).await? {
+        Ok(line) => line,
+        Err(end) => return Ok(end),
+    };
+    context
+        .learn(|knowledge| {
+            knowledge.database_changed = true;
+            if knowledge.account.take().is_some() {
+                knowledge.start_anyway = false;
+            }
+        })
+        .await?;
     if context.attendance == Attendance::Headless {
         line.push_str(" --noinput");
     }
@@ -62,43 +74,187 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
             knowledge.unsaved = Some(unsaved);
         })
         .await?;
-    if let Judgement::Failed { because, cause } = &reading.judgement {
-        if unsaved > 0 {
-            let mut findings = vec![Finding::warn(
-                "rows",
-                format!("{unsaved} rows were not saved."),
-                "The next step shows them; the snapshot still has them.",
-            )];
-            findings.extend(ignored.map(|finding| Finding { level: Level::Warn, ..finding }));
-            return Ok(done(format!("{because} See Triage.")).with(findings));
-        }
-        let mut findings: Vec<Finding> = ignored.into_iter().collect();
-        if *cause == FailureCause::OutOfMemory {
-            context.learn(|knowledge| knowledge.max_row_count = Some(SMALL_FILES)).await?;
-            findings.push(Finding::warn(
-                "memory",
-                "The restore died for lack of memory.",
-                format!(
-                    "Stop what eats memory (web servers of other sites, for example), then retry. If that does not \
-                     help, go back to the old version and make the snapshot again: it will be written with at most \
-                     {SMALL_FILES} rows per file (--max-row-count)."
-                ),
-            ));
-        }
-        if findings.is_empty() {
-            findings.extend(advice(reading));
-        }
-        return Ok(failed(because.clone()).with(findings));
+    let ended = matches!(reading.judgement, Judgement::Finished { .. }) || gave_up(reading);
+    if !ended {
+        return failed_to_load(context, &end, ignored).await;
     }
-    if let Some(end) = unfinished(&end) {
-        return Ok(end);
+    let said = ignored.into_iter().collect();
+    conclude(context, &known, &end, said).await
+}
+
+/// Tells whether a restore came to its end, and left rows out.
+fn gave_up(reading: &Reading) -> bool {
+    match &reading.judgement {
+        Judgement::Failed { cause, .. } => {
+            reading.unsaved > 0 || *cause == FailureCause::RowsLost && reading.loaded.is_some()
+        }
+        _ => false,
     }
-    let findings = count_rows(context, &known.snapshot_rows).await?;
+}
+
+/// Ends a restore that broke off.
+async fn failed_to_load(context: &Context, end: &CommandEnd, ignored: Option<Finding>) -> Result<StepEnd, Report> {
+    let reading = &end.reading;
+    let Judgement::Failed { because, cause } = &reading.judgement else {
+        return Ok(unfinished(end).unwrap_or_else(|| failed("nobody knows how the restore ended")));
+    };
+    let mut findings: Vec<Finding> = ignored.into_iter().collect();
+    if *cause == FailureCause::OutOfMemory {
+        context.learn(|knowledge| knowledge.max_row_count = Some(SMALL_FILES)).await?;
+        findings.push(Finding::warn(
+            "memory",
+            "The restore died for lack of memory.",
+            format!(
+                "Stop what eats memory (web servers of other sites, for example), then retry. If that does not \
+                 help, go back to the old version and make the snapshot again: it will be written with at most \
+                 {SMALL_FILES} rows per file (--max-row-count)."
+            ),
+        ));
+    }
+    if findings.is_empty() {
+        findings.extend(advice(reading));
+    }
+    Ok(failed(because.clone()).with(findings))
+}
+
+/// Judges a restore that came to its end, by the account of every row.
+async fn conclude(
+    context: &Context,
+    known: &Knowledge,
+    end: &CommandEnd,
+    mut findings: Vec<Finding>,
+) -> Result<StepEnd, Report> {
+    let reading = &end.reading;
+    let because = match &reading.judgement {
+        Judgement::Failed { because, .. } => Some(because),
+        _ => None,
+    };
+    if reading.unsaved > 0 {
+        findings.iter_mut().for_each(|finding| finding.level = Level::Warn);
+        findings.push(Finding::warn(
+            "rows",
+            format!("{} rows were not saved.", reading.unsaved),
+            "The next step shows them; the snapshot still has them.",
+        ));
+    }
     if findings.iter().any(|finding| finding.level == Level::Fail) {
-        return Ok(failed("the database has fewer rows than the snapshot").with(findings));
+        return Ok(failed("rows were left out").with(findings));
+    }
+    match account::account(context).await? {
+        Ok(found) => findings.extend(found),
+        Err(account::NoAccount(why)) => {
+            findings.push(Finding::warn(
+                "account",
+                format!("There is no account of every row: {why} The rows of each table were counted instead."),
+                "Compare by hand: make a dump of the new site, then `lino-upgrade account SNAPSHOT DUMP`.",
+            ));
+            if let (Some(because), 0) = (because, reading.unsaved) {
+                findings.extend(advice(reading));
+                return Ok(failed(because.clone()).with(findings));
+            }
+            if reading.unsaved == 0 {
+                findings.extend(count_rows(context, &known.snapshot_rows).await?);
+                if findings.iter().any(|finding| finding.level == Level::Fail) {
+                    return Ok(failed("the database has fewer rows than the snapshot").with(findings));
+                }
+            }
+        }
+    }
+    let account = context.known().account.unwrap_or_default();
+    if account.missing > 0 || reading.unsaved > 0 {
+        let because = because.map_or_else(|| format!("{} rows are missing.", account.missing), Clone::clone);
+        return Ok(done(format!("{because} See Triage.")).with(findings));
     }
     let rows: u64 = known.snapshot_rows.values().sum();
-    Ok(done(format!("{rows} rows of the snapshot are in the database")).with(findings))
+    Ok(match account.explained {
+        0 => done(format!("{rows} rows of the snapshot are in the database")),
+        left => {
+            done(format!("{} rows of the snapshot are in the database, {left} are left out", rows.saturating_sub(left)))
+        }
+    }
+    .with(findings))
+}
+
+/// Writes the copy of the dump script with the decisions, where there are any, and returns the line that restores; or
+/// the end of the step.
+async fn prepare(context: &Context) -> Result<Result<String, StepEnd>, Report> {
+    let site = &context.site;
+    let file = decisions::of_site(site)?.map(|(file, _)| file).unwrap_or_default();
+    let wanted = decided::is_wanted(site, &file.decisions);
+    let decided = file.decisions.iter().filter(|decision| !decision.choice.is_open()).count() as u64;
+    let by_hand = wanted && decided::is_edited(site);
+    context
+        .learn(|knowledge| {
+            knowledge.decided = decided;
+            knowledge.decided_by_hand = by_hand;
+        })
+        .await?;
+    let known = context.known();
+    let Some(line) = known.restore_line() else {
+        return Ok(Err(failed("the restore cannot use the decisions").with(vec![Finding::fail(
+            "decisions",
+            format!("The command that restores does not name restore.py as one word: {}", known.lines.restore),
+            "Let [commands] restore in lino-upgrade.toml name snapshot/restore.py, so that the copy with the decisions \
+             can take its place.",
+        )])));
+    };
+    // The copy is what the command reads that this attempt has begun.
+    if context.has_commands().await? {
+        return Ok(Ok(line));
+    }
+    account::keep_decisions(site, &file)?;
+    if !wanted {
+        return Ok(Ok(line));
+    }
+    context.progress(0, None, "writing the copy of restore.py with the decisions");
+    let before: Option<Described> = context.journal.fact(context.run, DESCRIBED).await.map_err(|error| error.tell())?;
+    let after = site::facts::ask(site).await.ok().map(|facts| facts.described());
+    let place = std::sync::Arc::clone(site);
+    let copied = blocking(move || {
+        let kept = rehearse::models::read(&place);
+        let [old, new] = &kept;
+        let before = before.as_ref().map(|before| &before.models).or(old.as_ref());
+        let script = place.dir.join(&place.config.snapshot.directory).join("restore.py");
+        decided::copy_fitting(&place, &script, &file.decisions, (before, after.as_ref().or(new.as_ref())))
+    })
+    .await??;
+    context.note(&format!("The decisions are in {}.", copied.path.display()))?;
+    if copied.unfit.is_empty() {
+        return Ok(Ok(line));
+    }
+    for sentence in &copied.unfit {
+        context.note(&format!("A decision does not fit this snapshot. {sentence}"))?;
+    }
+    let ask = unfit(context, &copied.unfit);
+    if context.ask(ask).await == Some('r') {
+        return Ok(Ok(line));
+    }
+    let findings = copied.unfit.iter().map(|sentence| {
+        Finding::warn("decision", sentence, "Take this decision back, or another one that fits, then restore.")
+    });
+    Ok(Err(interrupted("not decided yet").with(findings.collect())))
+}
+
+fn unfit(context: &Context, sentences: &[String]) -> Ask {
+    let shown: Vec<&str> = sentences.iter().take(5).map(String::as_str).collect();
+    let more = match sentences.len().saturating_sub(shown.len()) {
+        0 => String::new(),
+        more => format!("\n… and {more} more; the log of this step has them all."),
+    };
+    Ask {
+        question: "restore.unfit".into(),
+        step: context.step,
+        title: "Decisions do not fit this snapshot".into(),
+        text: format!(
+            "The data has changed since they were taken. Nothing was changed yet.\n{}{more}",
+            shown.join("\n")
+        ),
+        choices: vec![
+            ('r', "restore without what does not fit".into()),
+            ('w', "wait, and decide these rows again".into()),
+        ],
+        recommended: None,
+    }
 }
 
 /// Returns the directory of a simulated dump that this command line names, for example by its `restore.py`.
@@ -163,58 +319,6 @@ fn compare_counts(expected: &BTreeMap<String, u64>, found: &BTreeMap<String, u64
         findings.push(Finding::pass("rows", "Every table has exactly the rows of the snapshot."));
     }
     findings
-}
-
-/// Shows the rows that were not saved and asks what to do about them.
-pub async fn triage(context: &Context) -> Result<StepEnd, Report> {
-    let known = context.known();
-    let unsaved = known.unsaved.unwrap_or(0);
-    if unsaved == 0 {
-        return Ok(skipped("every row was saved"));
-    }
-    let findings: Vec<Finding> = known
-        .abandoned
-        .iter()
-        .map(|group| {
-            Finding::warn("not saved", group, "Ask the application developer what is to become of these rows.")
-        })
-        .collect();
-    if !context.has_commands().await? {
-        for group in &known.abandoned {
-            context.note(group)?;
-        }
-        let answer = context
-            .ask(Ask {
-                question: "triage.unsaved".into(),
-                step: context.step,
-                title: format!("{unsaved} rows were not saved"),
-                text: "The new version did not accept them. They are still in the snapshot, and nothing is lost while \
-                       you keep it. The list is in the log of this step. You can edit snapshot/restore.py in another \
-                       window (or in a shell, !) and restore again."
-                    .into(),
-                choices: vec![
-                    ('r', "restore again, after restore.py was edited".into()),
-                    ('x', format!("leave these {unsaved} rows out of the new site")),
-                    ('w', "wait, decide later".into()),
-                ],
-                recommended: None,
-            })
-            .await;
-        match answer {
-            Some('r') => return Ok(interrupted(RESTORE_AGAIN).with(findings)),
-            Some('x') => {}
-            _ => return Ok(interrupted("not decided yet").with(findings)),
-        }
-    }
-    // Lino 25.8 and newer break off before the sequences of the database are set.
-    if known.engine != "sqlite" {
-        let line = "python manage.py resetsequences";
-        let end = context.command(Command::new("sequences", CommandKind::Other, line)).await?;
-        if let Some(end) = unfinished(&end) {
-            return Ok(end.with(findings));
-        }
-    }
-    Ok(done(format!("{unsaved} rows were left out by the operator")).with(findings))
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use super::super::{Ask, StepEnd};
 use super::{done, failed, interrupted, skipped};
 use crate::error::{Report, Tell};
 use crate::messages::CommandKind;
-use crate::procedure::{Finding, Level};
+use crate::procedure::{Finding, Level, TRIAGE_AGAIN};
 use crate::site::services::{Service, ServiceState, ask};
 use crate::site::{Db, Engine, Role, Surroundings, detect, writers};
+use crate::triage::AccountedTable;
 
 /// How long a service may take until its state is what was asked for.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -94,6 +95,9 @@ pub async fn stop(context: &Context) -> Result<StepEnd, Report> {
 
 /// Starts the services again.
 pub async fn start(context: &Context) -> Result<StepEnd, Report> {
+    if let Some(end) = missing(context).await? {
+        return Ok(end);
+    }
     let all = detect(&context.site, &Surroundings::of_this_process()).services;
     if all.is_empty() {
         context.learn(|knowledge| knowledge.down_since = None).await?;
@@ -127,6 +131,50 @@ pub async fn start(context: &Context) -> Result<StepEnd, Report> {
     }
     context.learn(|knowledge| knowledge.down_since = None).await?;
     Ok(done(format!("{} running", all.len())).with(findings))
+}
+
+/// Starts nothing while rows of the snapshot are missing without a decision, unless the operator wants it.
+async fn missing(context: &Context) -> Result<Option<StepEnd>, Report> {
+    let known = context.known();
+    let Some(account) = known.account.filter(|account| account.missing > 0 && !known.start_anyway) else {
+        return Ok(None);
+    };
+    if context.has_commands().await? {
+        return Ok(None);
+    }
+    let tables: Vec<&AccountedTable> = account.tables.iter().filter(|table| table.missing > 0).collect();
+    let named: Vec<String> =
+        tables.iter().take(8).map(|table| format!("{} of {}", table.missing, table.table)).collect();
+    let more = tables.len().saturating_sub(named.len());
+    let more = if more == 0 { String::new() } else { format!(" and of {more} more tables") };
+    let title = match account.missing {
+        1 => String::from("1 row of the snapshot is missing"),
+        count => format!("{count} rows of the snapshot are missing"),
+    };
+    let ask = Ask {
+        question: "start-services.missing".into(),
+        step: context.step,
+        title,
+        text: format!(
+            "No decision explains it: {}{more}. The snapshot still has them. Once users work with the new site, they \
+             can be brought back only by hand.",
+            named.join(", ")
+        ),
+        choices: vec![
+            ('t', "triage: decide what becomes of them, and restore again".into()),
+            ('s', "start the services anyway; this is recorded as your decision".into()),
+            ('w', "wait, decide later".into()),
+        ],
+        recommended: None,
+    };
+    match context.ask(ask).await {
+        Some('s') => {
+            context.learn(|knowledge| knowledge.start_anyway = true).await?;
+            Ok(None)
+        }
+        Some('t') => Ok(Some(interrupted(TRIAGE_AGAIN))),
+        _ => Ok(Some(interrupted("rows are missing, and nothing is decided yet"))),
+    }
 }
 
 /// Waits until the service is as wished and says so, or says how it is instead.

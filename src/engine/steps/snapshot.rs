@@ -28,9 +28,8 @@ pub async fn make(context: &Context) -> Result<StepEnd, Report> {
     keep_old_archive(context)?;
     let mut command = Command::new("snapshot", CommandKind::Snapshot, known.lines.snapshot);
     if known.engine == "postgresql" {
-        // Without it dump2py loses rows of large tables: it reads in slices without an order.
-        let options = std::env::var("PGOPTIONS").unwrap_or_default();
-        command = command.env("PGOPTIONS", format!("{options} -c synchronize_seqscans=off").trim());
+        let (name, value) = site::dump::postgres_options();
+        command = command.env(name, &value);
     }
     let end = context.command(command).await?;
     Ok(unfinished(&end).unwrap_or_else(|| done("made; the next step proves it")))

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use toml::{Spanned, Value};
 
 use super::super::decision::{Choice, Decision, Given, Scope};
-use super::{Mistake, Place, kind};
+use super::{Mistake, Place};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -137,11 +137,11 @@ impl Raw {
             return Err(mistake(model, format!("The decision says nothing; it needs one of {kinds}.")));
         };
         if let Some((other, span, _)) = chosen.next() {
-            let message = format!("A decision has one kind, but this one has {} and {}.", kind(&choice), kind(&other));
+            let message = format!("A decision has one kind, but this one has {} and {}.", choice.kind(), other.kind());
             return Err(mistake(span, message));
         }
         if choice.is_for_all() && !matches!(scope, Scope::All(_)) {
-            let message = format!("“{}” is for all rows of a model: rows = \"all\".", kind(&choice));
+            let message = format!("“{}” is for all rows of a model: rows = \"all\".", choice.kind());
             return Err(mistake(rows_span, message));
         }
         let decision = Decision { model: name, rows: scope, choice, because };
@@ -169,7 +169,7 @@ impl Raw {
         for (flag, choice) in [(self.leave_out, Choice::LeaveOut), (self.undecided, Choice::Undecided)] {
             if let Some(flag) = flag {
                 if !flag.get_ref() {
-                    let message = format!("“{}” is true, or it is not there.", kind(&choice));
+                    let message = format!("“{}” is true, or it is not there.", choice.kind());
                     return Err(mistake(flag.span(), message));
                 }
                 found.push((choice, flag.span(), Vec::new()));

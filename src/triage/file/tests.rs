@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::super::decision::Choice;
 use super::super::decision::Given;
 use super::*;
 

@@ -1,0 +1,183 @@
+//! What the last rehearsal was about, kept beside what it told: a wizard that is opened later reads both.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::super::decided::write_private;
+use crate::compare::Models;
+use crate::error::{Kind, Report};
+use crate::site::rehearse::places;
+use crate::site::{Site, prepare_private};
+use crate::triage::{Causes, Decisions, DecisionsFile, Rehearsed, write};
+
+/// What a rehearsal is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Setting {
+    /// The dump script of the snapshot.
+    pub script: PathBuf,
+    /// Its length and modification time: another dump in its place has other rows.
+    pub stamp: (u64, i64),
+    /// The version that made it.
+    pub source_version: Option<String>,
+    /// How many rows it has.
+    pub rows: u64,
+    /// The decisions that were rehearsed, as a decisions file has them.
+    pub decisions: String,
+    /// Decisions that did not fit and were not rehearsed: one sentence each.
+    pub unfit: Vec<String>,
+}
+
+/// The result of the last rehearsal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Former {
+    /// What it was about.
+    pub setting: Setting,
+    /// The decisions that were rehearsed.
+    pub decisions: Decisions,
+    /// What it told; the failures are in `causes`.
+    pub rehearsed: Rehearsed,
+    /// The rows that were refused, by cause.
+    pub causes: Causes,
+}
+
+fn file(site: &Site) -> PathBuf {
+    places(site).dir.join("rehearsed.json")
+}
+
+fn stamp(script: &Path) -> io::Result<(u64, i64)> {
+    std::fs::metadata(script).map(|data| (data.len(), data.mtime()))
+}
+
+impl Setting {
+    /// Says what is going to be rehearsed.
+    ///
+    /// # Errors
+    /// What the system says when the script cannot be looked at.
+    pub fn new(script: &Path, source_version: Option<String>, rows: u64, decisions: &Decisions) -> io::Result<Self> {
+        Ok(Self {
+            script: script.to_owned(),
+            stamp: stamp(script)?,
+            source_version,
+            rows,
+            decisions: write(&std::collections::BTreeMap::new(), decisions),
+            unfit: Vec::new(),
+        })
+    }
+
+    /// Writes it beside what the rehearsal is going to tell.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn keep(&self, site: &Site) -> io::Result<()> {
+        prepare_private(&places(site).dir)?;
+        write_private(&file(site), &serde_json::to_string(self).map_err(io::Error::other)?)
+    }
+}
+
+/// Forgets the last rehearsal, because its dump is replaced.
+pub(super) fn forget(site: &Site) -> io::Result<()> {
+    match std::fs::remove_file(file(site)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Reads the result of the last rehearsal; none when there was none, it was broken off, or its dump is gone.
+///
+/// # Errors
+/// A report when the result is there and cannot be read.
+pub fn former(site: &Site) -> Result<Option<Former>, Report> {
+    let Ok(text) = std::fs::read_to_string(file(site)) else { return Ok(None) };
+    let Ok(setting) = serde_json::from_str::<Setting>(&text) else { return Ok(None) };
+    if stamp(&setting.script).ok() != Some(setting.stamp) {
+        return Ok(None);
+    }
+    let mut rehearsed = super::read(&places(site))?;
+    if rehearsed.ended.is_none() {
+        return Ok(None);
+    }
+    let decisions = DecisionsFile::read(&setting.decisions).map(|file| file.decisions).unwrap_or_default();
+    let causes = Causes::of(std::mem::take(&mut rehearsed.failures));
+    Ok(Some(Former { setting, decisions, rehearsed, causes }))
+}
+
+impl Former {
+    /// Tells whether every row was loaded.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.causes.failures.is_empty() && self.rehearsed.is_clean()
+    }
+}
+
+/// Keeps why a rehearsal has no result, for the wizard that started it.
+///
+/// # Errors
+/// What the system says.
+pub fn keep_problem(site: &Site, report: &Report) -> io::Result<()> {
+    prepare_private(&places(site).dir)?;
+    write_private(&places(site).dir.join("problem"), &report.what)
+}
+
+/// Returns why the last rehearsal had no result, as far as it could tell.
+#[must_use]
+pub fn problem(site: &Site) -> Option<String> {
+    let text = std::fs::read(places(site).dir.join("problem")).ok()?;
+    Some(crate::messages::line::plain(&text).into_owned()).filter(|text| !text.is_empty())
+}
+
+/// What is known of the models of both versions: it is asked once, and kept for the copies that decisions need.
+pub mod models {
+    use super::{Models, Path, PathBuf, Site, io, places, prepare_private, write_private};
+
+    fn file(site: &Site) -> PathBuf {
+        places(site).dir.join("models.json")
+    }
+
+    /// Reads the models of the version in use and of the new one.
+    #[must_use]
+    pub fn read(site: &Site) -> [Option<Models>; 2] {
+        let text = std::fs::read(file(site)).unwrap_or_default();
+        serde_json::from_slice(&text).unwrap_or_default()
+    }
+
+    /// Writes them.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn keep(site: &Site, models: &[Option<Models>; 2]) -> io::Result<()> {
+        let dir: &Path = &places(site).dir;
+        prepare_private(dir)?;
+        write_private(&file(site), &serde_json::to_string(models).map_err(io::Error::other)?)
+    }
+}
+
+/// Keeps others from rehearsing the same site at the same time, until it is dropped.
+///
+/// # Errors
+/// A report when somebody does, or when the directory cannot be made.
+pub fn lock(site: &Site) -> Result<File, Report> {
+    let dir = places(site).dir;
+    let io = |error: io::Error| {
+        Report::new(Kind::Environment, format!("{} cannot be written: {error}.", dir.display()))
+            .unchanged("Nothing was started.")
+    };
+    site.prepare_state_dir().map_err(|error| io(io::Error::other(error)))?;
+    prepare_private(&dir).map_err(io)?;
+    let options =
+        OpenOptions::new().create(true).read(true).write(true).truncate(false).mode(0o600).open(dir.join("lock"));
+    let file = options.map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(Report::new(Kind::Environment, "Another rehearsal of this site runs already.")
+                .unchanged("Nothing was started; the other rehearsal goes on.")
+                .next("Wait for its end; the wizard shows it when it was started there."))
+        }
+        Err(TryLockError::Error(error)) => Err(io(error)),
+    }
+}
