@@ -201,6 +201,7 @@ class Rehearsal:
         self.not_created = []
         self.tracebacks = {}  # Of the first failure of each kind.
         self.loader = None
+        self.engine = ""  # That of the site's own database.
         self.keys = {}
         self.tables = {}
         self.rows = {}  # By row file: how many were read.
@@ -279,6 +280,33 @@ class Rehearsal:
                     named = {name: value for name, value in named.items() if name not in more}
 
         kind.__init__ = __init__
+
+    def patch_numbers(self, kind):
+        """Gives new rows the numbers that they would get in PostgreSQL.
+
+        There a row that is loaded with its number does not advance the sequence
+        of its table, so that a row which Lino makes itself while it loads may
+        get a number that is taken.
+        """
+        from django.db.models import AutoField, BigAutoField
+
+        original = kind.save_base
+        given = {}
+
+        def save_base(obj, *args, **options):
+            key = obj._meta.pk
+            if obj.pk is not None or args or obj._meta.parents or not isinstance(key, (AutoField, BigAutoField)):
+                return original(obj, *args, **options)
+            table = obj._meta.db_table
+            obj.pk = given[table] = given.get(table, 0) + 1
+            options["force_insert"] = True
+            try:
+                return original(obj, **options)
+            except Exception:
+                obj.pk = None
+                raise
+
+        kind.save_base = save_base
 
     @staticmethod
     def all_unknown(cause, names):
@@ -570,6 +598,8 @@ class Rehearsal:
                 self.keys[name] = model._meta.pk.attname
         self.patch_saving(dpy.FakeDeserializedObject)
         self.patch_making(Model)
+        if "postg" in self.engine:  # Also that of PostGIS.
+            self.patch_numbers(Model)
 
         with io.open(self.script, encoding="utf-8", errors="surrogateescape") as stream:
             self.text = text = stream.read()
@@ -830,6 +860,7 @@ def main(script, out, retry=False, because=None):
     rehearsal = Rehearsal(script, report, last)
     try:
         simulate.load_site(scratch)
+        rehearsal.engine = simulate.OWN["engine"]
         import django
         import lino
         from django.conf import settings

@@ -104,6 +104,9 @@ def watch_writes(*folders):
 
 # The settings
 
+# What the site's own settings say of its database: the engine.
+OWN = {"engine": ""}
+
 
 def replacements(found, database):
     """Returns the settings that take the place of the site's own."""
@@ -150,6 +153,8 @@ def replace_settings(database):
         def __init__(self, name):
             super().__init__(name)
             module = vars(sys.modules[name])
+            default = (module.get("DATABASES") or {}).get("default") or {}
+            OWN["engine"] = str(default.get("ENGINE") or "")
             replaced = replacements(module, database)
             module.update(replaced)
             for key, value in replaced.items():

@@ -67,8 +67,8 @@ fn tell_one(cause: &Cause, causes: &Causes, out: &mut dyn Write) -> io::Result<(
         let message = first.map_or_else(|| message.clone(), |failure| saying(failure, message));
         paragraph(out, "  ", &format!("{field}{}", shown(&message)))?;
     }
-    if let Some(remedy) = cause.messages.iter().find_map(|(_, message)| remedy(message)) {
-        paragraph(out, "  ", remedy)?;
+    if let Some(remedy) = first.and_then(|row| cause.messages.iter().find_map(|(_, message)| remedy(row, message))) {
+        paragraph(out, "  ", &remedy)?;
     }
     let named: Vec<&Failure> = cause.rows.iter().filter_map(of).take(NAMED).collect();
     let more = cause.rows.len().saturating_sub(named.len());

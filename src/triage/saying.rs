@@ -22,24 +22,54 @@ pub fn saying(failure: &Failure, message: &str) -> String {
             all => format!("The new version has no fields {}.", all.join(", ")),
         };
     }
-    let known = choice(message).or_else(|| constraint(message)).or_else(|| missing(message));
+    let known = choice(message)
+        .or_else(|| made_by_lino(failure, message))
+        .or_else(|| constraint(message))
+        .or_else(|| missing(message));
     known.or_else(|| forbidden(message)).unwrap_or_else(|| message.to_owned())
 }
 
 /// Says what can be decided where the message itself does not tell.
 #[must_use]
-pub fn remedy(message: &str) -> Option<&'static str> {
+pub fn remedy(failure: &Failure, message: &str) -> Option<String> {
     if message.contains("'UnresolvedModel' object") {
-        return Some("Leave all its rows out, or give the model its new name.");
+        return Some("Leave all its rows out, or give the model its new name.".into());
     }
     match unknown_fields(message) {
         Some(fields) if fields.len() == 1 => {
-            return Some("Copy it to the field that takes its place, or drop it.");
+            return Some("Copy it to the field that takes its place, or drop it.".into());
         }
-        Some(_) => return Some("Copy each to the field that takes its place, or drop it."),
+        Some(_) => return Some("Copy each to the field that takes its place, or drop it.".into()),
         None => {}
     }
-    choice(message).map(|_| "Set another one, or empty the field.")
+    if let Some(table) = other_table(failure, message) {
+        return Some(format!("Leave all rows of {table} out, since Lino makes them again, or ask the developer."));
+    }
+    if there_already(message).is_some() {
+        return Some("Perhaps it is from an earlier restore: remove it where nobody needs it.".into());
+    }
+    choice(message).map(|_| "Set another one, or empty the field.".into())
+}
+
+/// Returns the table of another model in which the number of a row is taken.
+fn other_table<'a>(failure: &Failure, message: &'a str) -> Option<&'a str> {
+    let table = message.strip_prefix("UNIQUE constraint failed: ")?.strip_suffix(".id")?;
+    let own = super::decision::canonical(failure.model_or_table());
+    (table != failure.table && table != own).then_some(table)
+}
+
+/// Returns the file that the new version makes and cannot, because it is there.
+fn there_already(message: &str) -> Option<&str> {
+    message.split_once("] File exists: ").map(|(_, path)| path.trim_matches('\''))
+}
+
+fn made_by_lino(failure: &Failure, message: &str) -> Option<String> {
+    if let Some(table) = other_table(failure, message) {
+        return Some(format!(
+            "While this row is saved, Lino makes a row of {table} itself, whose number a row of the snapshot has."
+        ));
+    }
+    there_already(message).map(|path| format!("The new version makes {path} itself, but it is there already."))
 }
 
 /// Returns the fields that the new version does not know, where a message says that.
@@ -196,10 +226,18 @@ mod tests {
                 "Unresolved value '10' (<class 'str'>) for products.DeliveryUnits (set Site.strict to False)",
                 Some("Set another one, or empty the field."),
             ),
+            (
+                "UNIQUE constraint failed: memo_mention.id",
+                Some("Leave all rows of memo_mention out, since Lino makes them again, or ask the developer."),
+            ),
+            (
+                "[Errno 17] File exists: '/site/media/volumes/inbox'",
+                Some("Perhaps it is from an earlier restore: remove it where nobody needs it."),
+            ),
             ("VAT identification number is greater than 19999999", None),
         ];
         for (message, expected) in cases {
-            assert_eq!(remedy(message), expected, "{message}");
+            assert_eq!(remedy(&failure(None, "", message), message).as_deref(), expected, "{message}");
         }
     }
 
@@ -219,6 +257,15 @@ mod tests {
                 "The new version has no choice '20' in shop.States.",
             ),
             ("UNIQUE constraint failed: a_b.ref, a_b.c", "Another row has the same ref and c already."),
+            ("UNIQUE constraint failed: cal_event.id", "Another row has the same id already."),
+            (
+                "UNIQUE constraint failed: memo_mention.id",
+                "While this row is saved, Lino makes a row of memo_mention itself, whose number a row of the snapshot has.",
+            ),
+            (
+                "[Errno 17] File exists: '/site/media/volumes/inbox'",
+                "The new version makes /site/media/volumes/inbox itself, but it is there already.",
+            ),
             ("NOT NULL constraint failed: notify_message.user_id", "The field user_id must have a value."),
             ("FOREIGN KEY constraint failed", "It points to a row that is not there."),
             ("Company matching query does not exist.", "It points to a Company that is not there."),

@@ -121,6 +121,15 @@ fn counted(snapshot: &Path) -> BTreeMap<String, u64> {
     tables.map(count).filter(|(_, rows)| *rows > 0).collect()
 }
 
+/// Where rows that Lino makes itself are in its way, they are left out, too.
+const MENTIONS: &str = "
+[[decision]]
+model = \"memo.Mention\"
+rows = \"all\"
+because = \"Lino finds mentions itself\"
+leave_out = true
+";
+
 fn goes_all_the_way(engine: &'static str) {
     let noi = Shop::of_noi_on(engine);
     let env = sites("make_env").arg("noi-26.9.2").stderr(Stdio::inherit()).output().unwrap();
@@ -155,35 +164,46 @@ fn goes_all_the_way(engine: &'static str) {
     assert_eq!((&found["unsaved"], &found["loaded"]), (&json!(refused), &json!(all - refused)));
 
     // With the decisions nothing is refused.
-    let output = rehearse(&noi, &new, &["--decisions", DECISIONS]);
+    let decisions = noi.dir.join("decisions.toml");
+    let name = decisions.to_str().unwrap();
+    std::fs::copy(DECISIONS, &decisions).unwrap();
+    let mut left_out: BTreeMap<&str, u64> = BTreeMap::from(LEFT_OUT);
+    if engine == "postgresql" {
+        // The restore itself would abandon this ticket: Lino gives a new mention a number that is taken.
+        let found = said(&rehearse(&noi, &new, &["--decisions", name]));
+        let group = &found["groups"][0];
+        assert_eq!(
+            (&found["unsaved"], text(group, "model"), text(group, "message"), text(&group["rows"][0], "pk")),
+            (&json!(1), "tickets.Ticket", "UNIQUE constraint failed: memo_mention.id", "13")
+        );
+        std::fs::write(&decisions, std::fs::read_to_string(DECISIONS).unwrap() + MENTIONS).unwrap();
+        left_out.insert("memo_mention", rows["memo_mention"]);
+    }
+    let output = rehearse(&noi, &new, &["--decisions", name]);
     let found = said(&output);
-    let left_out: u64 = LEFT_OUT.iter().map(|(_, rows)| rows).sum();
+    let loaded = all - left_out.values().sum::<u64>();
     let told = (output.status.code(), text(&found, "outcome"), &found["loaded"], &found["groups"]);
-    assert_eq!(told, (Some(0), "loaded", &json!(all - left_out), &json!([])));
+    assert_eq!(told, (Some(0), "loaded", &json!(loaded), &json!([])));
 
     // The real restore takes the decided copy.
     let printed = manage(&noi, &new, &["run", "snapshot/restore_decided.py", "--noinput"]);
-    assert!(printed.contains(&format!("\nLoaded {} objects\n", all - left_out)), "{printed}");
+    assert!(printed.contains(&format!("\nLoaded {loaded} objects\n")), "{printed}");
     manage(&noi, &new, &["dump2py", "after"]);
-    accounted(&snapshot, &noi.dir.join("after"), all);
+    accounted([&snapshot, &noi.dir.join("after"), &decisions], all);
 }
 
 /// Every row of the snapshot is there, changed, left out by a decision, or one that Lino makes itself.
-fn accounted(before: &Path, after: &Path, all: u64) {
-    let output = Command::new(PROGRAM).arg("account").args([before, after]).arg("--json").output().unwrap();
-    let account = said(&output);
-    assert_eq!(output.status.code(), Some(1));
+fn accounted([before, after, decisions]: [&Path; 3], all: u64) {
+    let mut command = Command::new(PROGRAM);
+    command.arg("account").args([before, after]).arg("--json").arg("--decisions").arg(decisions);
+    let account = said(&command.output().unwrap());
     let rows = |name: &str| account[name].as_u64().unwrap();
     assert_eq!((rows("equal") + rows("changed") + rows("missing"), &account["problems"]), (all, &json!([])));
-    let tables = account["tables"].as_array().unwrap();
+    // Mentions are found by Lino itself.
+    let tables = account["tables"].as_array().unwrap().iter().filter(|table| table["table"] != "memo_mention");
     let by_table = |name: &str| -> Vec<(&str, u64)> {
-        let explained = |table: &&Value| !table["explained"].is_null();
-        let mut found: Vec<(&str, u64)> = tables
-            .iter()
-            .filter(|table| !explained(table))
-            .map(|table| (text(table, "table"), table[name].as_u64().unwrap()))
-            .filter(|(_, rows)| *rows > 0)
-            .collect();
+        let rows = tables.clone().map(|table| (text(table, "table"), table[name].as_u64().unwrap()));
+        let mut found: Vec<(&str, u64)> = rows.filter(|(_, rows)| *rows > 0).collect();
         found.sort_unstable();
         found
     };
@@ -191,9 +211,16 @@ fn accounted(before: &Path, after: &Path, all: u64) {
     // By decisions, and the tickets by Noi itself: those of a private group are private now.
     assert_eq!(by_table("changed"), [("contacts_partner", 3), ("products_product", 10), ("tickets_ticket", 19)]);
     assert_eq!(by_table("new"), []);
-    let explained: Vec<&str> =
-        tables.iter().filter(|table| !table["explained"].is_null()).map(|table| text(table, "table")).collect();
-    assert_eq!(explained, ["memo_mention"]);
+    assert_eq!(account["unexplained"], json!(0));
+    let explained: Vec<(&str, u64, bool)> = account["explained"]
+        .as_object()
+        .unwrap()
+        .iter()
+        .flat_map(|(table, reasons)| reasons.as_array().unwrap().iter().map(move |reason| (table, reason)))
+        .filter(|(table, _)| *table != "memo_mention")
+        .map(|(table, reason)| (table.as_str(), reason["rows"].as_u64().unwrap(), reason["decision"].is_number()))
+        .collect();
+    assert_eq!(explained, LEFT_OUT.map(|(table, rows)| (table, rows, true)));
 }
 
 #[test]
@@ -202,7 +229,7 @@ fn noi_is_rehearsed_decided_restored_and_accounted_for_on_the_command_line() {
 }
 
 #[test]
-#[ignore = "takes two minutes; tests/run --full asks for it"]
+#[ignore = "takes three minutes; tests/run --full asks for it"]
 fn matrix_noi_is_rehearsed_decided_restored_and_accounted_for_on_postgresql() {
     goes_all_the_way("postgresql");
 }
