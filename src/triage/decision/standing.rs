@@ -154,7 +154,11 @@ fn speaks_to(decision: &Decision, failure: &Failure) -> bool {
     if let Choice::Copy(names) = &decision.choice {
         fields.extend(names.keys().map(String::as_str));
     }
+    let unknown: Vec<&str> = unknown(failure).collect();
     fields.iter().any(|field| {
+        if unknown.contains(&plain(field)) {
+            return true;
+        }
         failure.messages.iter().any(|(of, texts)| {
             of == field || of == plain(field) || of.is_empty() && texts.iter().any(|text| has_word(text, field))
         })

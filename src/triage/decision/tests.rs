@@ -181,10 +181,16 @@ fn a_row_with_unknown_fields_stands_open_until_each_of_them_is_decided() {
     let causes = Causes::of(vec![row]);
     let standing = |decisions: Vec<Decision>| taken(decisions).standings(&causes)[0];
     let ticket = |choice: Choice| all("shop.Ticket", choice);
+    assert_eq!(standing(vec![ticket(dropped("kind"))]), Standing::Undecided);
     let mut list = vec![ticket(copied("title", "summary"))];
     assert_eq!(standing(list.clone()), Standing::Undecided);
     list.extend([ticket(dropped("kind")), ticket(copied("label", "name"))]);
     assert_eq!(standing(list), Standing::Changed);
+    let mut only = failure("shop.Ticket", "1", "", &[]);
+    only.messages =
+        BTreeMap::from([(String::new(), vec!["Ticket() got unexpected keyword arguments: 'kind_id'".into()])]);
+    let alone = taken(vec![ticket(dropped("kind"))]).standings(&Causes::of(vec![only]));
+    assert_eq!(alone, [Standing::Changed]);
     assert_eq!(standing(vec![these("shop.Ticket", &["1"], empty(&["summary"]))]), Standing::Undecided);
     assert_eq!(standing(vec![ticket(Choice::Rename("shop.Task".into()))]), Standing::Changed);
     assert_eq!(standing(vec![these("shop.Ticket", &["1"], Choice::LeaveOut)]), Standing::LeftOut);
