@@ -184,6 +184,7 @@ pub struct Verify {
 
 /// Options of `rehearse`.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
 pub struct Rehearse {
     /// The Python of an environment that has the new version (else `pull` brings it into a copy of the site's own
     /// environment, which is kept for the next rehearsal).

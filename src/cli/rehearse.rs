@@ -1,25 +1,26 @@
 //! `rehearse`: loads the snapshot with the new version into a scratch database and tells which rows it refuses.
 
+mod copies;
+
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value as Json, json};
 use tokio::signal::unix::{SignalKind, signal};
 
+use self::copies::{setting, with_decisions, with_own_decisions};
 use super::args::{self, Format};
 use super::triaged::{self, shown};
 use super::unprintable;
-use crate::dump::Script;
-use crate::engine::decided::{self, Undecided};
 use crate::engine::decisions;
-use crate::engine::rehearse::{self, ROWS, Rehearsal, Setting, dumped, environment, script};
+use crate::engine::rehearse::{self, ROWS, Rehearsal, dumped, environment, script};
 use crate::error::{Kind, Report};
 use crate::messages::line::plain;
-use crate::site::{Site, facts, is_executable, rehearse as site_rehearse};
-use crate::triage::{Cause, Causes, Choice, Decisions, DecisionsFile, Phase, Rehearsed, Scope, bulk, write};
+use crate::site::{Site, is_executable, rehearse as site_rehearse};
+use crate::triage::{Cause, Causes, Choice, DecisionsFile, Phase, Rehearsed, Scope, bulk, write};
 use crate::ui::text::duration;
 
 /// Rehearses and prints the result; exit status 1 when a row is refused.
@@ -66,9 +67,7 @@ async fn rehearse(args: &args::Rehearse, site: &Site, format: Format, out: &mut 
             .unchanged("Nothing was changed.")
             .next("Name the Python of an environment with the new version: --python ENV/bin/python."));
     }
-    if let Some(path) =
-        args.write_decisions.as_ref().filter(|path| path.exists() && args.decisions.as_ref() != Some(path))
-    {
+    if let Some(path) = args.write_decisions.as_ref().filter(|path| path.exists() && !is_given(args, site, path)) {
         return Err(Report::new(Kind::Environment, format!("{} exists.", path.display()))
             .unchanged("Nothing was changed.")
             .next("Name a new file for the decisions, or the one that you give with --decisions."));
@@ -117,75 +116,11 @@ async fn rehearse(args: &args::Rehearse, site: &Site, format: Format, out: &mut 
     Ok(u8::from(!told.is_clean()))
 }
 
-/// Says what is going to be rehearsed.
-fn setting(script: &Path, decided: Option<&DecisionsFile>) -> Result<Setting, Report> {
-    let unreadable = |error: io::Error| {
-        Report::new(Kind::Environment, format!("{} cannot be read: {error}.", script.display()))
-            .unchanged("The site was not touched.")
-    };
-    let read = Script::read(&String::from_utf8_lossy(&std::fs::read(script).map_err(unreadable)?));
-    let decisions = decided.map(|file| file.decisions.clone()).unwrap_or_default();
-    Setting::new(script, read.source_version, rehearse::announced(script), &decisions).map_err(unreadable)
-}
-
-/// Writes the copy of the dump script with the site's own decisions, as far as they fit, and returns what is to be
-/// loaded. The models of both versions are kept for the copies that the wizard writes.
-async fn with_own_decisions(
-    args: &args::Rehearse,
-    site: &Site,
-    new: (&[String], &Path),
-    setting: &mut Setting,
-    decided: Option<&(PathBuf, DecisionsFile)>,
-) -> Result<PathBuf, Report> {
-    let mut models = rehearse::models::read(site);
-    if !(args.retry && models.iter().all(Option::is_some)) {
-        // With a Python of its own the site may have its new version already.
-        if args.python.is_none() {
-            models[0] = facts::ask(site).await.ok().map(|facts| facts.described());
-        }
-        models[1] = site_rehearse::facts(site, new).await.ok().map(|facts| facts.described());
-        let _ = rehearse::models::keep(site, &models);
-    }
-    let none = Decisions::default();
-    let decisions = decided.map_or(&none, |(_, file)| &file.decisions);
-    if !decided::is_wanted(site, decisions) {
-        return Ok(setting.script.clone());
-    }
-    let [before, after] = &models;
-    let copied = decided::copy_fitting(site, &setting.script, decisions, (before.as_ref(), after.as_ref()))?;
-    for sentence in &copied.unfit {
-        shown_whole(&format!("A decision does not fit this snapshot and is not applied. {sentence}"));
-    }
-    setting.unfit = copied.unfit;
-    Ok(copied.path)
-}
-
-/// Writes the copy of the dump script with the decisions of a file, and returns where it lies.
-async fn with_decisions(
-    site: &Site,
-    new: (&[String], &Path),
-    script: &Path,
-    (path, file): (&Path, &DecisionsFile),
-) -> Result<PathBuf, Report> {
-    // Without one of them, less is known of what a field takes.
-    let before = facts::ask(site).await.ok().map(|facts| facts.described());
-    let after = site_rehearse::facts(site, new).await.ok().map(|facts| facts.described());
-    let copied = decided::copy(site, script, &file.decisions, (before.as_ref(), after.as_ref()));
-    copied.map_err(|error| match error {
-        Undecided::Report(report) => *report,
-        Undecided::Unfit(fit) => {
-            let text = std::fs::read_to_string(path).unwrap_or_default();
-            let first = fit.unfit.first();
-            let report = match first.and_then(|unfit| file.mistake(unfit)) {
-                Some(mistake) => decisions::tell_mistake(path, &text, &mistake),
-                None => Report::new(Kind::Environment, "A decision does not fit this snapshot."),
-            };
-            match fit.unfit.len() {
-                0 | 1 => report,
-                more => report.next(format!("{} more do not fit this snapshot.", more - 1)),
-            }
-        }
-    })
+/// Tells whether a file is the one whose decisions are rehearsed.
+fn is_given(args: &args::Rehearse, site: &Site, path: &Path) -> bool {
+    let own = decisions::path(site);
+    args.decisions.as_deref() == Some(path)
+        || is_live(args) && path.canonicalize().ok().is_some_and(|path| own.canonicalize().is_ok_and(|own| own == path))
 }
 
 /// Writes the decisions of a file together with the rows that are still refused.

@@ -122,6 +122,20 @@ pub fn keep(site: &Site) -> io::Result<()> {
     write_private(&place_of_last(site), &kept.to_string_lossy())
 }
 
+/// Forgets the last copy: the next one has nothing to do with it.
+///
+/// # Errors
+/// What the system says.
+pub fn forget(site: &Site) -> io::Result<()> {
+    for path in [places(site).dir.join(COPY), place_of_last(site)] {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 fn place_of_last(site: &Site) -> PathBuf {
     places(site).dir.join("restore_decided.place")
 }

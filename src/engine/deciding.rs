@@ -11,7 +11,7 @@ use super::dispatcher::Dispatcher;
 use super::rehearse::{self, Former};
 use super::rehearsing::RehearsalEnd;
 use super::{Deciding, Event, NoticeLevel, decisions};
-use crate::error::{Report, Tell};
+use crate::error::{Kind, Report, Tell};
 use crate::procedure::LastRehearsal;
 use tokio::sync::oneshot;
 
@@ -113,8 +113,10 @@ impl Dispatcher {
                 }
             }
             Worked::Decided(decisions, taken) => {
-                self.decide(Deciding::Take(decisions)).await?;
-                let _ = taken.send(());
+                // Without an answer the step knows that they were not taken.
+                if self.decide(Deciding::Take(decisions)).await? {
+                    let _ = taken.send(());
+                }
             }
             Worked::Copied(of, copied) => {
                 self.triaging.copying = false;
@@ -154,10 +156,10 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Changes the decisions, writes them, and tells how every row stands now.
-    pub(super) async fn decide(&mut self, what: Deciding) -> Result<(), Report> {
+    /// Changes the decisions, writes them, and tells how every row stands now; false when they are refused.
+    pub(super) async fn decide(&mut self, what: Deciding) -> Result<bool, Report> {
         if !self.read_by_hand() {
-            return Ok(());
+            return Ok(false);
         }
         let before = self.triaging.file.decisions.clone();
         let decisions = &mut self.triaging.file.decisions;
@@ -168,10 +170,10 @@ impl Dispatcher {
         };
         if let Some(why) = refused {
             self.notice(NoticeLevel::Warning, why);
-            return Ok(());
+            return Ok(false);
         }
         if *decisions == before {
-            return Ok(());
+            return Ok(true);
         }
         match decisions::keep(&self.site, &self.triaging.file) {
             Ok(text) => self.triaging.text = Some(text),
@@ -184,7 +186,17 @@ impl Dispatcher {
         self.tell_triage();
         self.copy_in_background();
         self.plan();
-        Ok(())
+        Ok(true)
+    }
+
+    /// Puts the decisions of a run that is over aside: they speak of its rows, and of no later upgrade.
+    pub(super) fn close_triage(&mut self) -> Result<(), Report> {
+        self.triaging = Triaging::default();
+        decisions::put_aside(&self.site, self.run)?;
+        decided::forget(&self.site).and_then(|()| rehearse::forget(&self.site)).map_err(|error| {
+            Report::new(Kind::Environment, format!("The last rehearsal cannot be put aside: {error}."))
+                .unchanged("The upgrade is complete.")
+        })
     }
 
     /// Takes over what somebody has changed in the decisions file meanwhile; false when it has a mistake.

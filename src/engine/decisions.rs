@@ -55,6 +55,23 @@ pub fn keep(site: &Site, file: &DecisionsFile) -> Result<String, Report> {
     Ok(text)
 }
 
+/// Puts the decisions of a run that is over aside, as `decisions/run-NNNN.toml`.
+///
+/// # Errors
+/// A report when the file cannot be moved.
+pub fn put_aside(site: &Site, run: i64) -> Result<(), Report> {
+    let (from, dir) = (path(site), site.state_dir.join("decisions"));
+    if !from.exists() {
+        return Ok(());
+    }
+    let to = dir.join(format!("run-{run:04}.toml"));
+    prepare_private(&dir).and_then(|()| std::fs::rename(&from, &to)).map_err(|error| {
+        Report::new(Kind::Environment, format!("{} cannot be moved to {}: {error}.", from.display(), to.display()))
+            .unchanged("The upgrade is complete.")
+            .next("Move the file away by hand: the next upgrade would use its decisions.")
+    })
+}
+
 fn unreadable(path: &Path, error: &io::Error) -> Report {
     Report::new(Kind::Environment, format!("The decisions file {} cannot be read: {error}.", path.display()))
         .unchanged("Nothing was started.")

@@ -209,7 +209,7 @@ impl Dispatcher {
             Wish::Resize { rows, columns } => self.runner.resize(rows, columns).await.map_err(|error| error.tell()),
             Wish::Renamed { index, renamed } => self.renamed(index, renamed).await,
             Wish::Rehearse(what) => self.rehearse(what).await,
-            Wish::Decide(what) => self.decide(what).await,
+            Wish::Decide(what) => self.decide(what).await.map(drop),
             // This wizard drives already, and leaving ends the loop.
             Wish::TakeOver | Wish::Leave => Ok(()),
         }
@@ -309,8 +309,9 @@ impl Dispatcher {
         self.over = true;
         let summary = lock(&self.knowledge).summary();
         self.journal.end_run(self.run, "done", &summary, now()).await.map_err(|error| error.tell())?;
+        let aside = self.close_triage();
         self.tell(Event::RunEnded { outcome: Outcome::Done, summary });
-        Ok(())
+        aside
     }
 
     async fn run_now(&mut self, step: StepId) -> Result<(), Report> {

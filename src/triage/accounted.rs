@@ -228,7 +228,7 @@ def main(args):
         Scope::These(keys.iter().map(|key| (*key).to_owned()).collect())
     }
 
-    fn told(account: TableAccount, list: &[(&str, Scope, Choice)]) -> (Accounted, Lost) {
+    fn held(account: TableAccount, list: &[(&str, Scope, Choice)]) -> (Accounted, Lost) {
         accounted(&Account::of(vec![account]), &decisions(list), &Script::read(SCRIPT))
     }
 
@@ -238,12 +238,12 @@ def main(args):
 
     #[test]
     fn rows_that_were_left_out_are_explained_and_others_are_named() {
-        let list = [
+        let taken = [
             ("shop.Note", these(&["3"]), Choice::LeaveOut),
             ("shop.Partner", these(&["1", "9"]), Choice::LeaveOut),
             ("shop.Partner", these(&["2"]), Choice::Empty(vec!["vat_id".into()])),
         ];
-        let (found, lost) = told(missing("my_partner", &[1, 2, 3]), &list);
+        let (found, lost) = held(missing("my_partner", &[1, 2, 3]), &taken);
         let table = AccountedTable {
             table: "my_partner".into(),
             explained: vec![why(2, 1)],
@@ -258,15 +258,15 @@ def main(args):
     #[test]
     fn a_table_that_was_left_out_renamed_or_is_explained_lacks_nothing() {
         let all = Scope::All(2);
-        let left_out = told(missing("shop_note", &[1, 2]), &[("shop_note", all.clone(), Choice::LeaveOut)]);
+        let left_out = held(missing("shop_note", &[1, 2]), &[("shop_note", all.clone(), Choice::LeaveOut)]);
         let moved = TableAccount { same_keys_as: Some("shop_option".into()), ..missing("shop_setting", &[1, 2]) };
-        let renamed = told(moved.clone(), &[("shop.Setting", all.clone(), Choice::Rename("shop.Option".into()))]);
-        let guessed = told(moved, &[]);
+        let renamed = held(moved.clone(), &[("shop.Setting", all.clone(), Choice::Rename("shop.Option".into()))]);
+        let guessed = held(moved, &[]);
         let known =
             TableAccount { explained: Some("Lino dumps them no more.".into()), ..missing("shop_note", &[1, 2]) };
-        let known = told(known, &[]);
+        let known = held(known, &[]);
         // A model that is called otherwise, and whose rows are nowhere.
-        let nowhere = told(missing("shop_setting", &[1, 2]), &[("shop.Setting", all, Choice::Rename("a.B".into()))]);
+        let nowhere = held(missing("shop_setting", &[1, 2]), &[("shop.Setting", all, Choice::Rename("a.B".into()))]);
         let other = |because: &str| Explained { decision: None, rows: 2, because: because.into() };
         let reasons = |(found, lost): (Accounted, Lost)| (found.missing, lost.len(), found.tables[0].explained.clone());
         assert_eq!(reasons(left_out), (0, 0, vec![why(1, 2)]));
@@ -290,7 +290,7 @@ def main(args):
             ("shop.Partner", these(&["2"]), Choice::Empty(vec!["vat_id".into()])),
             ("shop.Partner", Scope::All(7), Choice::Drop(vec!["email".into()])),
         ];
-        let (found, _) = told(table, &list);
+        let (found, _) = held(table, &list);
         let expected = AccountedTable {
             table: "my_partner".into(),
             changed: 2,

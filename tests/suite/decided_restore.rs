@@ -5,11 +5,12 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use lino_upgrade::engine::{Event, Keys, Wish};
-use lino_upgrade::procedure::{StepId, StepState};
+use lino_upgrade::engine::{Deciding, Event, Keys, Wish};
+use lino_upgrade::procedure::{RESTORE_AGAIN, StepId, StepState};
+use lino_upgrade::triage::Origin;
 use serde_json::{Value, json};
 
-use crate::rehearsal_by_wish::{opened, planned};
+use crate::rehearsal_by_wish::{opened, planned, set_name};
 use crate::shop::{PROGRAM, Shop, WHOLE, all, ended, without_pip_settings};
 
 /// How the steps end: no package is missing, since Lino stays as it is.
@@ -92,7 +93,9 @@ fn a_site_is_upgraded_with_decisions_and_every_missing_row_is_explained() {
     let run = events.iter().find(|event| event["event"] == "command_started" && event["step"] == "restore").unwrap();
     assert_eq!(run["line"], "python manage.py run snapshot/restore_decided.py --noinput");
     assert_eq!(shop.rows().iter().find(|(table, _)| table == "shop_sale").unwrap().1, 199);
-    let kept = std::fs::read_to_string(state.join("decisions.toml")).unwrap();
+    // The decisions are those of this upgrade, and of no later one.
+    assert!(!state.join("decisions.toml").exists());
+    let kept = std::fs::read_to_string(state.join("decisions/run-0001.toml")).unwrap();
     assert_eq!(kept.matches("[[decision]]").count(), 2, "{kept}");
 
     // The command line says the same of the two dumps.
@@ -101,7 +104,7 @@ fn a_site_is_upgraded_with_decisions_and_every_missing_row_is_explained() {
         command.arg("account").arg(shop.dir.join("snapshot")).arg(state.join("account/after")).args(decisions);
         command.stdin(Stdio::null()).output().unwrap().stdout
     };
-    let file = state.join("decisions.toml");
+    let file = state.join("decisions/run-0001.toml");
     let found: Value = serde_json::from_slice(&account(&["--decisions", file.to_str().unwrap(), "--json"])).unwrap();
     assert_eq!((&found["missing"], &found["unexplained"]), (&json!(1), &json!(0)));
     let because = json!({"shop_sale": [{"decision": 2, "rows": 1, "because": "wrong"}]});
@@ -132,7 +135,7 @@ fn rows_without_a_decision_stop_the_upgrade_until_they_are_left_out() {
     let (status, events, said) = upgrade(&shop, &format!("{RESTORE}\"triage.unsaved\" = \"x\"\n"));
     assert_eq!((status, said.as_str()), (Some(0), "The site was upgraded from 1.0 to 2.0.\n"));
     assert_eq!(end_of(&events, "triage")["state"]["state"], "done");
-    let kept = std::fs::read_to_string(shop.dir.join(".lino-upgrade/decisions.toml")).unwrap();
+    let kept = std::fs::read_to_string(shop.dir.join(".lino-upgrade/decisions/run-0001.toml")).unwrap();
     assert!(kept.contains("model = \"shop.Partner\"") && kept.contains("leave_out = true"), "{kept}");
 }
 
@@ -152,7 +155,9 @@ async fn drive(shop: &Shop, mut each: impl FnMut(&Event, &mut Vec<Wish>) -> bool
         }
         let mut wishes = Vec::new();
         let on = each(&event, &mut wishes);
-        wishes.into_iter().for_each(|wish| handle.wish(wish));
+        for wish in wishes {
+            handle.wish(wish);
+        }
         if !on {
             break;
         }
@@ -206,4 +211,41 @@ async fn services_do_not_start_while_an_old_lino_has_lost_rows_of_a_circle() {
     );
     assert!(matches!(states[8], StepState::Done { .. }), "{states:?}");
     assert_eq!((&states[9], &states[13]), (&StepState::Pending, &StepState::Pending));
+}
+
+#[tokio::test]
+async fn all_reasons_are_found_after_the_restore_too_and_decisions_are_restored_again() {
+    let shop = Shop::of_one_lino("short_name");
+    let mut questions = Vec::new();
+    let mut found = Vec::new();
+    let mut outcome = None;
+    drive(&shop, |event, wishes| {
+        match event {
+            Event::Asked { ask } if ask.question == "compare.verdict" => wishes.push(choose("compare.verdict", 'r')),
+            Event::Asked { ask } if ask.question == "triage.unsaved" => {
+                questions.push(ask.text.rsplit_once(". ").unwrap().1.to_owned());
+                wishes.push(choose("triage.unsaved", if questions.len() == 1 { 't' } else { 'r' }));
+            }
+            Event::Triaged { triage: Some(triage), .. } => {
+                found.push((triage.origin, triage.causes.causes.len(), triage.causes.failures.len(), triage.open()));
+                // As soon as the causes are known, before the question comes again.
+                if found.len() == 1 {
+                    wishes.push(Wish::Decide(Deciding::Take(set_name(triage, "Short"))));
+                }
+            }
+            Event::Rested { summary, .. } if summary.ends_with(RESTORE_AGAIN) => wishes.push(Wish::Continue),
+            Event::Rested { summary, .. } => panic!("{summary}"),
+            Event::RunEnded { summary, .. } => {
+                outcome = Some(summary.clone());
+                return false;
+            }
+            _ => {}
+        }
+        true
+    })
+    .await;
+    assert_eq!(found[..2], [(Origin::Restore, 1, 41, 41), (Origin::Restore, 1, 41, 0)]);
+    assert_eq!(questions.len(), 2, "{questions:?}");
+    assert_eq!(outcome.as_deref(), Some("The site was upgraded from 1.0 to 2.0."));
+    assert_eq!(shop.rows().iter().map(|(_, rows)| rows).sum::<u64>(), 402);
 }

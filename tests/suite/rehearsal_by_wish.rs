@@ -54,7 +54,7 @@ async fn leave(mut handle: Handle) {
     while handle.events.recv().await.is_some() {}
 }
 
-fn set_name(triage: &Triage, name: &str) -> Vec<Decision> {
+pub fn set_name(triage: &Triage, name: &str) -> Vec<Decision> {
     let rows = triage.causes.causes[0].rows.clone();
     bulk(&triage.causes, rows, &Choice::Set([("name".to_owned(), Given::Text(name.into()))].into()), "too long")
         .decisions

@@ -79,8 +79,11 @@ impl Setting {
     }
 }
 
-/// Forgets the last rehearsal, because its dump is replaced.
-pub(super) fn forget(site: &Site) -> io::Result<()> {
+/// Forgets the last rehearsal: its dump is replaced, or the new version is in use.
+///
+/// # Errors
+/// What the system says.
+pub fn forget(site: &Site) -> io::Result<()> {
     match std::fs::remove_file(file(site)) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -173,20 +173,12 @@ fn of_table(table: &AccountedTable, findings: &mut Vec<Finding>) {
         findings.push(Finding::fail(subject, text, remedy));
     }
     for explained in &table.explained {
-        let text = match explained.decision {
-            Some(number) => {
-                let because = if explained.because.is_empty() {
-                    String::new()
-                } else {
-                    format!(", because: {}", explained.because)
-                };
-                let left = rows(explained.rows, "was left out", "were left out");
-                format!("{left} by decision {number}{because}")
-            }
-            None => {
-                let missing = rows(explained.rows, "is not there", "are not there");
-                format!("{missing}. {}", explained.because)
-            }
+        let text = if let Some(number) = explained.decision {
+            let because =
+                if explained.because.is_empty() { String::new() } else { format!(", because: {}", explained.because) };
+            format!("{} by decision {number}{because}", rows(explained.rows, "was left out", "were left out"))
+        } else {
+            format!("{}. {}", rows(explained.rows, "is not there", "are not there"), explained.because)
         };
         findings.push(Finding::pass(subject, text));
     }

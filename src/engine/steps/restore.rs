@@ -130,7 +130,9 @@ async fn conclude(
         _ => None,
     };
     if reading.unsaved > 0 {
-        findings.iter_mut().for_each(|finding| finding.level = Level::Warn);
+        for finding in &mut findings {
+            finding.level = Level::Warn;
+        }
         findings.push(Finding::warn(
             "rows",
             format!("{} rows were not saved.", reading.unsaved),

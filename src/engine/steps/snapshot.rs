@@ -26,6 +26,12 @@ pub async fn make(context: &Context) -> Result<StepEnd, Report> {
         ));
     }
     keep_old_archive(context)?;
+    // The directory is written anew, and with it goes the last copy of its script.
+    super::super::decided::keep(&context.site).map_err(|error| {
+        Report::new(Kind::Failed, format!("Your changes of restore_decided.py cannot be kept: {error}."))
+            .unchanged("No new snapshot was made.")
+            .next("Free some disk space, then retry.")
+    })?;
     let mut command = Command::new("snapshot", CommandKind::Snapshot, known.lines.snapshot);
     if known.engine == "postgresql" {
         let (name, value) = site::dump::postgres_options();

@@ -20,14 +20,14 @@ pub struct Demand {
 
 /// Compares the free space with what will be written: in the site the dump (about the size of the database), its
 /// archive (a third of it, as measured) and the restored database beside it; in the state directory the copies of
-/// database and virtualenv; in the virtualenv the packages of the new version.
+/// database and virtualenv, and the dump that is made after the restore; in the virtualenv the packages of the new version.
 #[must_use]
 pub fn disk_space(site: &Site, demand: Demand) -> Vec<Finding> {
     let dump = demand.database;
     let zip = demand.database / 3;
     let needs = [
         (existing(&site.dir), dump.saturating_add(zip).saturating_add(demand.database)),
-        (existing(&site.state_dir), demand.database.saturating_add(demand.env)),
+        (existing(&site.state_dir), dump.saturating_add(demand.database).saturating_add(demand.env)),
         (existing(&site.env_dir), demand.env / 2),
     ];
     // Places on one file system share its space.
