@@ -19,6 +19,7 @@ mod site;
 mod tmux;
 mod ui_fake;
 mod ui_fake_evidence;
+mod ui_fake_triage;
 mod upgrade;
 mod verdict;
 mod verify;
