@@ -34,14 +34,15 @@ fn unknown_fields(message: &str) -> Option<Vec<&str>> {
     let fields = match rest {
         Some(rest) => quoted(rest),
         None => {
-            let end = message.find(" is an invalid keyword argument for ").or_else(|| {
-                let several = message.find(" are invalid keyword arguments for ");
-                several
-            })?;
+            let marks = [" is an invalid keyword argument for ", " are invalid keyword arguments for "];
+            let end = marks.iter().find_map(|mark| message.find(mark))?;
             quoted(message.get(..end)?)
         }
     };
-    (!fields.is_empty()).then_some(fields)
+    // A field in several languages is named once for each: `name`, `name_de`.
+    let is_language = |name: &&str| name.rsplit_once('_').is_some_and(|(base, _)| fields.contains(&base));
+    let named: Vec<&str> = fields.iter().copied().filter(|name| !is_language(name)).collect();
+    (!named.is_empty()).then_some(named)
 }
 
 /// Returns the texts between apostrophes.
@@ -110,21 +111,21 @@ pub fn blamed(failure: &Failure, fields: &[FieldValue]) -> Vec<(String, Blamed)>
             continue;
         }
         for text in texts {
-            let unknown = unknown_fields(text).unwrap_or_default();
-            // A field in several languages is named once for each: `name`, `name_de`.
-            let base = |name: &str| name.rsplit_once('_').map(|(base, _)| base.to_owned());
-            let is_language = |name: &&&str| base(name).is_some_and(|base| unknown.contains(&base.as_str()));
-            unknown.iter().filter(|name| !is_language(name)).for_each(|name| put(name, Blamed::Named));
+            unknown_fields(text).into_iter().flatten().for_each(|name| put(name, Blamed::Named));
             let marks = ["UNIQUE constraint failed: ", "NOT NULL constraint failed: "];
             let named = marks.iter().find_map(|mark| columns(text, mark));
             named.into_iter().flatten().for_each(|name| put(&name, Blamed::Named));
         }
     }
+    if !found.is_empty() {
+        return found;
+    }
+    let mut found = Vec::new();
     let whole: Vec<&String> = failure.messages.get("").into_iter().flatten().collect();
     let likeness = |field: &FieldValue| whole.iter().map(|text| likeness(field, text)).max().unwrap_or_default();
     let most = fields.iter().map(likeness).max().unwrap_or_default();
     for field in fields.iter().filter(|field| most > 0 && likeness(field) == most) {
-        put(&field.name, Blamed::Likely);
+        found.push((field.name.clone(), Blamed::Likely));
     }
     found
 }
@@ -182,6 +183,7 @@ mod tests {
             ("Partner() got unexpected keyword arguments: 'email'", "The new version has no field email."),
             ("create_x() got an unexpected keyword argument 'email'", "The new version has no field email."),
             ("T() got unexpected keyword arguments: 'a', 'b'", "The new version has no fields a, b."),
+            ("T() got unexpected keyword arguments: 'a', 'a_de', 'a_fr'", "The new version has no field a."),
             ("Invalid field name(s) for model Partner: 'email'.", "The new version has no field email."),
             ("'email' is an invalid keyword argument for Partner", "The new version has no field email."),
             (

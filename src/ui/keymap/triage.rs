@@ -193,7 +193,7 @@ pub const SCREEN: &[Binding] = &[
         "model",
         "Let the deciding keys apply to all rows of the model, also those that were not refused; or end that.",
         Command::WholeModel,
-        may_decide
+        |s| may_decide(s) && !lost_model(s)
     ),
     binding!(
         [c('E')],

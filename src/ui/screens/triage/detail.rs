@@ -121,6 +121,7 @@ impl Page<'_> {
 
     fn cause(&mut self, triaging: &Triaging, at: usize, cause: &Cause) {
         let causes = &triaging.triage.causes;
+        self.traceback(triaging, cause.traceback.as_deref());
         for (field, said) in triaging.messages(cause) {
             let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
             self.put("✗ ", Role::Bad, &format!("{field}{said}"), Role::Text);
@@ -148,7 +149,7 @@ impl Page<'_> {
         let messages: Vec<(String, String)> =
             cause.messages.iter().map(|(field, said)| (field.clone(), beginning(said))).collect();
         self.original(first.as_ref(), &messages);
-        self.traceback(triaging, cause.traceback.as_deref());
+        self.offer_traceback(triaging, cause.traceback.as_deref());
         if let (Some(failure), Some(detail)) = (first, triaging.detail()) {
             let refused = blamed(&failure, &detail.fields);
             let which = if cause.rows.len() == 1 { "The row" } else { "The first of them" };
@@ -166,6 +167,14 @@ impl Page<'_> {
         }
     }
 
+    /// Says that there is a traceback, while it is not shown.
+    fn offer_traceback(&mut self, triaging: &Triaging, traceback: Option<&str>) {
+        if traceback.is_some() && triaging.traceback == Folding::Folded {
+            self.put("T ", Role::Key, "shows the traceback, for a developer.", Role::Dim);
+        }
+    }
+
+    /// Adds the traceback on request: above all else, where it is seen at once.
     fn traceback(&mut self, triaging: &Triaging, traceback: Option<&str>) {
         match (traceback, triaging.traceback) {
             (Some(traceback), Folding::Unfolded) => {
@@ -178,15 +187,14 @@ impl Page<'_> {
                 });
                 self.put("", Role::Dim, &lines.collect::<Vec<_>>().join("\n"), Role::Dim);
             }
-            (Some(_), Folding::Folded) => {
-                self.put("T ", Role::Key, "shows the traceback, for a developer.", Role::Dim);
-            }
-            (None, _) => {}
+            _ => {}
         }
     }
 
     fn row(&mut self, triaging: &Triaging, row: usize, failure: &Failure, cause: &Cause) {
         let causes = &triaging.triage.causes;
+        let traceback = failure.traceback.as_deref().or(cause.traceback.as_deref());
+        self.traceback(triaging, traceback);
         let detail = triaging.detail();
         let values = detail.map_or(&[][..], |detail| &detail.fields);
         let refused = blamed(failure, values);
@@ -226,7 +234,7 @@ impl Page<'_> {
             .flat_map(|(field, texts)| texts.iter().map(move |text| (field.clone(), text.clone())))
             .collect();
         self.original(Some(failure), &messages);
-        self.traceback(triaging, failure.traceback.as_deref().or(cause.traceback.as_deref()));
+        self.offer_traceback(triaging, traceback);
     }
 
     /// Adds the fields: what was refused first, empty ones together at the end.

@@ -172,12 +172,16 @@ pub fn meaning(triaging: &Triaging, take: &[Decision], choice: &Choice, left: us
     }
     match choice {
         Choice::LeaveOut => {
-            said.push("They are not loaded; the snapshot keeps them.".to_owned());
+            let one = take.iter().map(|decision| decision.rows.count()).sum::<u64>() == 1;
+            let (they, them) = if one { ("It is", "it") } else { ("They are", "them") };
+            said.push(format!("{they} not loaded; the snapshot keeps {them}."));
             match left {
                 0 => {}
-                1 => said.push("1 row that follows them would then be refused, too.".to_owned()),
-                left => said
-                    .push(format!("{} rows that follow them would then be refused, too.", text::number(left as u64))),
+                1 => said.push(format!("1 row that follows {them} would then be refused, too.")),
+                left => {
+                    let left = text::number(left as u64);
+                    said.push(format!("{left} rows that follow {them} would then be refused, too."));
+                }
             }
         }
         Choice::Drop(_) => said.push("The values of the field are not loaded, the rows are.".to_owned()),

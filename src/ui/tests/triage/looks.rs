@@ -166,8 +166,6 @@ fn a_traceback() {
     both("traceback", |columns, rows| {
         let mut wizard = opened(columns, rows, &later());
         keys(&mut wizard, "T");
-        wizard.key(KeyCode::Tab);
-        wizard.key(KeyCode::End);
         wizard
     });
 }
