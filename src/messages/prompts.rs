@@ -20,8 +20,8 @@ const FLUSH: Known = Known {
 };
 
 const SNAPSHOTS: Known = Known {
-    meaning: "pull.sh asks: has every site of this environment a snapshot? One key answers.",
-    on_enter: "Enter means no: nothing is pulled.",
+    meaning: "One key answers: has every site here a snapshot?",
+    on_enter: "Enter pulls nothing.",
     yes: Some(b"y"),
 };
 

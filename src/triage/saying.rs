@@ -80,14 +80,15 @@ pub(super) fn unknown_fields(message: &str) -> Option<Vec<&str>> {
     let fields = match rest {
         Some(rest) => quoted(rest),
         None => {
-            let end = message.find(" is an invalid keyword argument for ").or_else(|| {
-                let several = message.find(" are invalid keyword arguments for ");
-                several
-            })?;
+            let marks = [" is an invalid keyword argument for ", " are invalid keyword arguments for "];
+            let end = marks.iter().find_map(|mark| message.find(mark))?;
             quoted(message.get(..end)?)
         }
     };
-    (!fields.is_empty()).then_some(fields)
+    // A field in several languages is named once for each: `name`, `name_de`.
+    let is_language = |name: &&str| name.rsplit_once('_').is_some_and(|(base, _)| fields.contains(&base));
+    let named: Vec<&str> = fields.iter().copied().filter(|name| !is_language(name)).collect();
+    (!named.is_empty()).then_some(named)
 }
 
 /// Returns the texts between apostrophes.
@@ -156,31 +157,44 @@ pub fn blamed(failure: &Failure, fields: &[FieldValue]) -> Vec<(String, Blamed)>
             continue;
         }
         for text in texts {
-            let unknown = unknown_fields(text).unwrap_or_default();
-            // A field in several languages is named once for each: `name`, `name_de`.
-            let base = |name: &str| name.rsplit_once('_').map(|(base, _)| base.to_owned());
-            let is_language = |name: &&&str| base(name).is_some_and(|base| unknown.contains(&base.as_str()));
-            unknown.iter().filter(|name| !is_language(name)).for_each(|name| put(name, Blamed::Named));
+            unknown_fields(text).into_iter().flatten().for_each(|name| put(name, Blamed::Named));
             let marks = ["UNIQUE constraint failed: ", "NOT NULL constraint failed: "];
             let named = marks.iter().find_map(|mark| columns(text, mark));
             named.into_iter().flatten().for_each(|name| put(&name, Blamed::Named));
         }
     }
+    if !found.is_empty() {
+        return found;
+    }
+    let mut found = Vec::new();
     let whole: Vec<&String> = failure.messages.get("").into_iter().flatten().collect();
-    for field in fields.iter().filter(|field| field.value.as_deref().is_some_and(|value| !value.is_empty())) {
-        let value = field.value.as_deref().unwrap_or_default();
-        // A short value is quoted by chance too easily.
-        let by_value = |text: &&&String| value.len() > 1 && quoted(text).contains(&value);
-        let word = field.name.split('_').next().unwrap_or_default();
-        let by_name = |text: &&&String| {
-            let mut words = text.split(|letter: char| !letter.is_alphanumeric());
-            word.len() > 2 && words.any(|known| known.eq_ignore_ascii_case(word))
-        };
-        if whole.iter().any(|text| by_value(&text) || by_name(&text)) {
-            put(&field.name, Blamed::Likely);
-        }
+    let likeness = |field: &FieldValue| whole.iter().map(|text| likeness(field, text)).max().unwrap_or_default();
+    let most = fields.iter().map(likeness).max().unwrap_or_default();
+    for field in fields.iter().filter(|field| most > 0 && likeness(field) == most) {
+        found.push((field.name.clone(), Blamed::Likely));
     }
     found
+}
+
+/// Tells how much a message seems to speak of a field: it quotes the value, or has words of the name.
+fn likeness(field: &FieldValue, text: &str) -> usize {
+    /// More than any name has words.
+    const QUOTED: usize = 100;
+    let Some(value) = field.value.as_deref().filter(|value| !value.is_empty()) else { return 0 };
+    // A short value is quoted by chance too easily.
+    if value.len() > 1 && quoted(text).contains(&value) {
+        return QUOTED;
+    }
+    let words: Vec<String> = text
+        .split(|letter: char| !letter.is_alphanumeric())
+        .map(str::to_lowercase)
+        .filter(|word| !word.is_empty())
+        .collect();
+    let mut parts = field.name.split('_').filter(|part| !part.is_empty());
+    let Some(first) = parts.next().filter(|first| first.len() > 2) else { return 0 };
+    // The first part stands in the message as it is; `id` may be the beginning of `identification`.
+    let begins = |part: &&str| words.iter().any(|word| word.starts_with(&part.to_lowercase()));
+    if words.iter().any(|word| word.eq_ignore_ascii_case(first)) { 1 + parts.filter(begins).count() } else { 0 }
 }
 
 #[cfg(test)]
@@ -249,6 +263,7 @@ mod tests {
             ("Partner() got unexpected keyword arguments: 'email'", "The new version has no field email."),
             ("create_x() got an unexpected keyword argument 'email'", "The new version has no field email."),
             ("T() got unexpected keyword arguments: 'a', 'b'", "The new version has no fields a, b."),
+            ("T() got unexpected keyword arguments: 'a', 'a_de', 'a_fr'", "The new version has no field a."),
             ("Invalid field name(s) for model Partner: 'email'.", "The new version has no field email."),
             ("'email' is an invalid keyword argument for Partner", "The new version has no field email."),
             (
@@ -291,10 +306,16 @@ mod tests {
             value: Some(value.into()),
             ..FieldValue::default()
         };
-        let fields = [field("id", "1"), field("partner_id", "104"), field("vat_id", "BE 1"), field("procedure", "x_y")];
+        let fields = [
+            field("id", "1"),
+            field("partner_id", "104"),
+            field("vat_regime", "10"),
+            field("vat_id", "BE 1"),
+            field("procedure", "x_y"),
+        ];
         let cases: [(&str, &str, &[(&str, Blamed)]); 6] = [
             ("partner", "is no choice.", &[("partner_id", Blamed::Named)]),
-            ("", "VAT number is greater than 1", &[("vat_id", Blamed::Likely)]),
+            ("", "VAT identification number is greater than 1", &[("vat_id", Blamed::Likely)]),
             ("", "Unresolved value 'x_y' (<class 'str'>)", &[("procedure", Blamed::Likely)]),
             ("", "T() got unexpected keyword arguments: 'a', 'b'", &[("a", Blamed::Named), ("b", Blamed::Named)]),
             ("", "NOT NULL constraint failed: t.partner_id", &[("partner_id", Blamed::Named)]),

@@ -125,6 +125,15 @@ pub fn tail(text: &str, columns: usize) -> String {
     format!("…{}", text.get(from..).unwrap_or_default())
 }
 
+/// Returns the first so many characters, with an ellipsis when something was cut off.
+#[must_use]
+pub fn head_of(text: &str, characters: usize) -> String {
+    match text.char_indices().nth(characters) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 /// Returns the last so many characters, with an ellipsis when something was cut off.
 #[must_use]
 pub fn tail_of(text: &str, characters: usize) -> String {

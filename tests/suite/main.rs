@@ -25,6 +25,7 @@ mod tmux;
 mod triage;
 mod ui_fake;
 mod ui_fake_evidence;
+mod ui_fake_triage;
 mod upgrade;
 mod verdict;
 mod verify;

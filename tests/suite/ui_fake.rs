@@ -2,7 +2,7 @@
 //!
 //! `cargo test --test suite -- --ignored --exact ui_fake::wizard --nocapture`, with `UI_FAKE` naming a scene: `watch`,
 //! `trouble`, `panic`, `compare` (begins with the comparison), `long` (the same with scripts of 150,000 lines), `lost`
-//! (the same with a script that is not there).
+//! (the same with a script that is not there). In all of them `h` rehearses, with rows that were refused by a real site.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::format_push_string, reason = "a test tool")]
 
@@ -11,13 +11,14 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lino_upgrade::engine::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Versions, Wish};
+use lino_upgrade::engine::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Rehearsing, Versions, Wish};
 use lino_upgrade::error::{Kind, Report};
 use lino_upgrade::procedure::{DumpScripts, Finding, StepId, StepState};
 use lino_upgrade::ui::{Options, run};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::ui_fake_evidence;
+use crate::ui_fake_triage::Refused;
 
 /// Answers wishes like an engine would, without any site.
 struct Fake {
@@ -25,6 +26,7 @@ struct Fake {
     wishes: UnboundedReceiver<Wish>,
     dir: PathBuf,
     steps: Vec<PlannedStep>,
+    refused: Option<Refused>,
 }
 
 fn planned(step: StepId) -> PlannedStep {
@@ -121,9 +123,46 @@ impl Fake {
                     findings: vec![],
                 }),
                 Wish::TakeOver => self.tell(Event::Driving),
+                Wish::Rehearse(what) => self.rehearse(what).await,
+                Wish::Decide(wish) => {
+                    if let Some(refused) = &mut self.refused {
+                        let problem = refused.decide(wish);
+                        let told = refused.told();
+                        self.tell(told);
+                        problem.into_iter().for_each(|event| self.tell(event));
+                    }
+                }
                 _ => {}
             }
         }
+    }
+
+    /// Loads rows for some seconds, and tells which were refused.
+    async fn rehearse(&mut self, what: Rehearsing) {
+        let log = self.dir.join("rehearsal.log");
+        append(&log, b"of before\n");
+        let from = std::fs::metadata(&log).unwrap().len();
+        self.tell(Event::RehearsalStarted { retry: what == Rehearsing::Retry, log: log.clone(), from, at: now() });
+        for n in 1..=40_u64 {
+            append(&log, format!("Loading {n} objects to table contacts_partner...\n").as_bytes());
+            self.tell(Event::Rehearsing { done: n * 170, total: Some(6806), text: "Loading contacts_partner".into() });
+            tokio::time::sleep(Duration::from_millis(60)).await;
+            if matches!(self.wishes.try_recv(), Ok(Wish::Cancel(_))) {
+                let problem = Some("The rehearsal was ended before it was over.".to_owned());
+                self.tell(Event::RehearsalEnded { seconds: 1.0, loaded: 0, refused: 0, clean: false, problem });
+                return;
+            }
+        }
+        match (&mut self.refused, what) {
+            (Some(refused), Rehearsing::Retry) => refused.retry(),
+            (Some(_), Rehearsing::Whole) => self.refused = Some(Refused::of(&self.dir, "noi-decided")),
+            (None, _) => self.refused = Some(Refused::of(&self.dir, "noi-first")),
+        }
+        let refused = self.refused.as_ref().map_or(0, Refused::rows);
+        let (loaded, clean) = (6806 - refused, refused == 0);
+        self.tell(Event::RehearsalEnded { seconds: 2.4, loaded, refused, clean, problem: None });
+        let told = self.refused.as_ref().map(Refused::told);
+        told.into_iter().for_each(|event| self.tell(event));
     }
 
     /// Tells evidence, and asks what is to be done.
@@ -318,8 +357,13 @@ fn wizard() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let (wish_sender, wishes) = unbounded_channel();
     let (events, event_receiver) = unbounded_channel();
-    let fake =
-        Fake { events, wishes, dir: dir.path().to_owned(), steps: StepId::ALL.into_iter().map(planned).collect() };
+    let fake = Fake {
+        events,
+        wishes,
+        dir: dir.path().to_owned(),
+        steps: StepId::ALL.into_iter().map(planned).collect(),
+        refused: None,
+    };
     runtime.spawn(fake.play());
     let end = runtime.block_on(run(wish_sender, event_receiver, Options::from_environment()));
     runtime.shutdown_background();

@@ -118,6 +118,14 @@ pub const SCREEN: &[Binding] = &[
         lost_field
     ),
     binding!(
+        [c('m')],
+        "m",
+        "whole model",
+        "Let the deciding keys apply to all rows of the model.",
+        Command::WholeModel,
+        lost_model
+    ),
+    binding!(
         [c('M')],
         "M",
         "renamed",
@@ -138,7 +146,7 @@ pub const SCREEN: &[Binding] = &[
     binding!(
         [c('p')],
         "p",
-        "point to",
+        "point",
         "Point a field to another row of the snapshot, by its key.",
         Command::PointField,
         has_values
@@ -151,6 +159,7 @@ pub const SCREEN: &[Binding] = &[
         Command::LeaveOut,
         may_decide
     ),
+    binding!([c('n')], "n", "next", "Go to the next row that is undecided.", Command::NextOpen, is_open),
     binding!(
         [c('g')],
         "g",
@@ -159,16 +168,7 @@ pub const SCREEN: &[Binding] = &[
         Command::Reach,
         may_decide
     ),
-    binding!(
-        [c('m')],
-        "m",
-        "model",
-        "Let the deciding keys apply to all rows of the model, also those that were not refused; or end that.",
-        Command::WholeModel,
-        may_decide
-    ),
     binding!([c('u')], "u", "undo", "Take the last decision back.", Command::Undo, has_decisions),
-    binding!([c('n')], "n", "next", "Go to the next row that is undecided.", Command::NextOpen, is_open),
     binding!([k(KeyCode::Esc)], "Esc", "back", "End the filter, or go back to the list.", Command::Back, may_step_back),
     binding!(
         [k(KeyCode::Esc), c('q'), c('t')],
@@ -186,6 +186,14 @@ pub const SCREEN: &[Binding] = &[
         "Show only rows with this text in their key, name, message or model. A capital letter makes case matter.",
         Command::Search,
         always
+    ),
+    binding!(
+        [c('m')],
+        "m",
+        "model",
+        "Let the deciding keys apply to all rows of the model, also those that were not refused; or end that.",
+        Command::WholeModel,
+        |s| may_decide(s) && !lost_model(s)
     ),
     binding!(
         [c('E')],

@@ -47,11 +47,13 @@ pub fn lines(state: &State, width: usize) -> Vec<Line<'static>> {
     if grave {
         page.result(step);
         page.verdict(step);
+        page.refused(step);
         page.findings(step);
         page.put("If you stop now: ", Role::Title, &step.plan.way_back, Role::Text);
         page.purpose(step);
     } else {
         page.verdict(step);
+        page.refused(step);
         page.purpose(step);
         page.result(step);
         page.findings(step);
@@ -143,6 +145,17 @@ impl<'a> Page<'a> {
         let (label, body) = verdict::words(&compared.evidence);
         self.put(&format!("{label} "), role, &body, Role::Text);
         self.put("d ", Role::Key, "opens the comparison: what differs, and what it means.", Role::Text);
+    }
+
+    /// Adds what was refused, at the steps that it matters for.
+    fn refused(&mut self, step: &Step) {
+        let Some(triaging) = self.state.triaged.as_deref() else { return };
+        if matches!(step.plan.step, StepId::Restore | StepId::Triage) && self.state.watched.is_none() {
+            let (causes, open) = (triaging.triage.causes.causes.len(), triaging.open() as u64);
+            let causes = if causes == 1 { "1 cause".to_owned() } else { format!("{causes} causes") };
+            let open = if open == 0 { "all decided".to_owned() } else { format!("{} undecided", text::number(open)) };
+            self.put("t ", Role::Key, &format!("opens the triage: {causes}, {open}."), Role::Text);
+        }
     }
 
     fn result(&mut self, step: &Step) {

@@ -94,7 +94,7 @@ fn before(state: &State, number: u8, title: &str) -> String {
             format!("{} undecided: t shows what was refused.", crate::ui::screens::triage::words::counted(open as u64))
         }
         _ if state.triaged.is_some() => format!("All is decided. Enter upgrades now: step {number}, {title}."),
-        _ => "h rehearses first (recommended: the site stays up). Enter upgrades now.".to_owned(),
+        _ => format!("h rehearses first (recommended). Press Enter to begin with step {number} now."),
     }
 }
 

@@ -10,9 +10,13 @@ use super::{Folding, Scripts};
 use crate::procedure::DumpScripts;
 use crate::triage::{Cause, Choice, Decision, Failure, RowDetail, Standing, Triage, bulk, saying};
 use crate::ui::scripts_view::ScriptsView;
+use crate::ui::text;
 
 pub use dialog::{Ask, Dialog, Field, Purpose, given, literal, words as decision_words};
 pub use tree::{Filter, Line, Node, Tally, Tree, Which, standing, to_decide};
+
+/// Characters of a message that are shown.
+const LONGEST: usize = 2_000;
 
 /// The question whose answer rests on these rows.
 pub const UNSAVED: &str = "triage.unsaved";
@@ -104,6 +108,8 @@ pub struct Triaging {
     said: HashMap<usize, String>,
     /// By cause, the models of the rows that follow, for the last cause that was chosen.
     pub kinds: Option<(usize, Vec<(String, usize)>)>,
+    /// How many rows the deciding keys touch, and for which line and reach that was counted.
+    reached: Option<((Node, Reach), u64)>,
 }
 
 impl Triaging {
@@ -128,6 +134,7 @@ impl Triaging {
             view: ScriptsView::default(),
             said: HashMap::new(),
             kinds: None,
+            reached: None,
         };
         triaging.tree.renew(&triaging.triage);
         triaging.renew_paths();
@@ -140,6 +147,7 @@ impl Triaging {
         let old = std::mem::replace(&mut self.triage, triage);
         self.said.clear();
         self.kinds = None;
+        self.reached = None;
         let new = Arc::clone(&self.triage);
         let same = old.causes == new.causes;
         let translate = |node: Node| if same { Some(node) } else { translated(&old, &new, node) };
@@ -220,6 +228,7 @@ impl Triaging {
         let chosen = self.node();
         let triage = Arc::clone(&self.triage);
         self.tree.filter(&triage, filter);
+        self.reached = None;
         let place = chosen.and_then(|node| self.tree.place(node)).unwrap_or_default();
         self.choose(place);
     }
@@ -295,10 +304,17 @@ impl Triaging {
         true
     }
 
-    /// Returns where the chosen row stands in the snapshot.
+    /// Returns the chosen failure; of a cause its first one.
+    #[must_use]
+    pub fn example(&self) -> Option<&Failure> {
+        let first = || self.triage.causes.failures.get(*self.cause()?.1.rows.first()?);
+        self.failure().or_else(first)
+    }
+
+    /// Returns where the chosen row stands in the snapshot; of a cause its first one.
     #[must_use]
     pub fn place(&self) -> Option<RowPlace> {
-        let failure = self.failure()?;
+        let failure = self.example()?;
         Some(RowPlace {
             script: self.triage.script.clone(),
             table: failure.table.clone(),
@@ -343,13 +359,41 @@ impl Triaging {
         }
     }
 
+    /// Counts the rows that the deciding keys touch now, once for each line and reach.
+    pub fn count_reached(&mut self) {
+        let Some(key) = self.node().map(|node| (node, self.reach)) else { return };
+        if self.reached.is_none_or(|(known, _)| known != key) {
+            let tally = self.cause().and_then(|(at, _)| self.tree.tallies.get(at)).copied().unwrap_or_default();
+            let count = match key {
+                (Node::Row(_), Reach::Row) => 1,
+                (Node::Cause(_), Reach::Row | Reach::Cause) => tally.own as u64,
+                (_, Reach::Shown) => self.tree.tallies.iter().map(|tally| tally.shown as u64).sum(),
+                (_, Reach::Model) => self.model().map_or(0, |(_, count)| count),
+                (Node::Row(_), Reach::Cause) => self.targets().len() as u64,
+            };
+            self.reached = Some((key, count));
+        }
+    }
+
+    /// Returns how many rows the deciding keys touch now.
+    #[must_use]
+    pub fn reached(&self) -> u64 {
+        self.reached.map_or(0, |(_, count)| count)
+    }
+
+    /// Returns the model of the chosen line.
+    #[must_use]
+    pub fn model_name(&self) -> Option<&str> {
+        match self.failure() {
+            Some(failure) => Some(failure.model_or_table()),
+            None => Some(self.cause()?.1.model.as_str()),
+        }
+    }
+
     /// Returns the model of the chosen line, and how many of its rows were refused.
     #[must_use]
     pub fn model(&self) -> Option<(String, u64)> {
-        let model = match self.failure() {
-            Some(failure) => failure.model_or_table(),
-            None => self.cause()?.1.model.as_str(),
-        };
+        let model = self.model_name()?;
         let of = |failure: &&Failure| failure.model_or_table() == model;
         Some((model.to_owned(), self.triage.causes.failures.iter().filter(of).count() as u64))
     }
@@ -444,6 +488,12 @@ impl Triaging {
         }
     }
 
+    /// Counts the rows whose words were looked for since something changed.
+    #[cfg(test)]
+    pub fn looked_at(&self) -> usize {
+        self.said.len()
+    }
+
     /// Returns what is decided for a row, in words.
     #[must_use]
     pub fn said(&self, row: usize) -> String {
@@ -454,7 +504,10 @@ impl Triaging {
     #[must_use]
     pub fn messages(&self, cause: &Cause) -> Vec<(String, String)> {
         let first = cause.rows.first().and_then(|row| self.triage.causes.failures.get(*row));
-        let said = |text: &str| first.map_or_else(|| text.to_owned(), |failure| saying(failure, text));
+        let said = |text: &str| {
+            let text = text::head_of(text, LONGEST);
+            first.map_or_else(|| text.clone(), |failure| saying(failure, &text))
+        };
         cause.messages.iter().map(|(field, text)| (field.clone(), said(text))).collect()
     }
 }
@@ -494,7 +547,7 @@ fn decided(triage: &Triage, row: usize) -> String {
                 Choice::Ask(note) => Some(note.clone()),
                 _ => None,
             });
-            format!("asked: {}", note.unwrap_or_default())
+            format!("asked: {}", text::head_of(&note.unwrap_or_default(), LONGEST))
         }
         Standing::Follows => "loads with it".to_owned(),
         Standing::LeftOut => "left out".to_owned(),

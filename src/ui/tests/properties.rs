@@ -4,6 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent,
 use proptest::prelude::*;
 
 use super::compare::random;
+use super::triage::random as refused;
 use super::{LOG, NOW, Wizard, planned, question};
 use crate::engine::{Event, NoticeLevel, Outcome};
 use crate::error::{Kind, Report};
@@ -129,6 +130,8 @@ fn msg() -> impl Strategy<Value = Msg> {
         4 => event().prop_map(Msg::Engine),
         1 => random::event().prop_map(Msg::Engine),
         1 => random::scripts(),
+        1 => refused::event().prop_map(Msg::Engine),
+        1 => refused::looked(),
         2 => news(),
         1 => (0..300_u16, 0..300_u16).prop_map(|(columns, rows)| Msg::Resize(columns, rows)),
         1 => prop::sample::select(vec![(80, 24), (120, 36)]).prop_map(|(columns, rows)| Msg::Resize(columns, rows)),

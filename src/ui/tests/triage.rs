@@ -13,8 +13,8 @@ use crate::dump::Script;
 use crate::dump::edit::edit;
 use crate::engine::Event;
 use crate::triage::{
-    Causes, Choice, Decision, Decisions, Failure, FieldValue, Known, Origin, PointedAt, Rehearsed, RowDetail, Scope,
-    Stored, Target, Triage, fit,
+    Causes, Choice, Decision, Decisions, Failure, Known, Origin, PointedAt, Rehearsed, RowDetail, Scope, Stored,
+    Target, Triage, fit,
 };
 use crate::ui::row_reader;
 use crate::ui::scripts_view::Aligned;
@@ -84,7 +84,7 @@ fn tell(wizard: &mut Wizard, triage: &Triage) -> Vec<Action> {
 fn opened(columns: u16, rows: u16, triage: &Triage) -> Wizard {
     let mut wizard = Wizard::planned(columns, rows);
     tell(&mut wizard, triage);
-    assert_eq!(wizard.keys("t"), vec![]);
+    assert_eq!(keys(&mut wizard, "t"), vec![]);
     wizard
 }
 
@@ -135,10 +135,6 @@ fn surrounded(mut row: RowDetail) -> RowDetail {
 
 fn shown(wizard: &Wizard) -> &Triaging {
     wizard.state.triaging().unwrap()
-}
-
-fn field(name: &str, value: &str) -> FieldValue {
-    FieldValue { name: name.into(), value: Some(value.into()), ..FieldValue::default() }
 }
 
 /// The dump script and its copy with the decisions, as the engine would write it.

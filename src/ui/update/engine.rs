@@ -5,9 +5,10 @@ use crate::engine::{Event, NoticeLevel, PlannedStep};
 use crate::procedure::{StepId, StepState};
 use crate::ui::emulator::Emulator;
 use crate::ui::reader::Request;
+use crate::ui::screens::triage::words as triage_words;
 use crate::ui::state::{
-    Action, Ended, Engine, Facts, Popup, Progress, Rehearsal, Run, Shell, ShellFocus, Site, State, Step, Typing,
-    TypingBy, Waiting, Watched,
+    Action, Ended, Engine, Facts, Popup, Progress, Rehearsal, Run, Screen, Shell, ShellFocus, Site, State, Step,
+    Typing, TypingBy, Waiting, Watched,
 };
 use crate::ui::text;
 
@@ -169,6 +170,20 @@ fn rehearsal_ended(state: &mut State, ended: Ended, actions: &mut Vec<Action>) {
     rehearsal.progress = None;
     if state.popup == Some(Popup::EndRehearsal) {
         state.popup = None;
+    }
+    let told = match &state.rehearsal.as_ref().and_then(|rehearsal| rehearsal.ended.clone()) {
+        _ if state.screen != Screen::Triage => None,
+        Some(Ended { problem: Some(problem), .. }) => Some((NoticeLevel::Error, text::clean(problem))),
+        Some(Ended { clean: true, .. }) => Some((NoticeLevel::Info, "The new version takes every row.".to_owned())),
+        Some(ended) => {
+            let rows = triage_words::counted(ended.refused);
+            let verb = if ended.refused == 1 { "is" } else { "are" };
+            Some((NoticeLevel::Warning, format!("The rehearsal is over: {rows} {verb} refused.")))
+        }
+        None => None,
+    };
+    if let Some((level, said)) = told {
+        notice(state, level, said);
     }
     call(state, "The rehearsal is over.", actions);
 }

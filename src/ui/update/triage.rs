@@ -49,6 +49,7 @@ pub fn on_row(state: &mut State, looked: Looked) {
     if triaging.looking.as_ref() == Some(&looked.place) {
         triaging.looking = None;
         triaging.looked = Some(looked);
+        deciding::propose(triaging);
     }
 }
 
@@ -322,6 +323,7 @@ pub fn settle(state: &mut State, actions: &mut Vec<Action>) {
     }
     if let Some(triaging) = state.triaged.as_deref_mut() {
         detail::count_kinds(triaging);
+        triaging.count_reached();
     }
     let Some(triaging) = state.triaging() else { return };
     let areas = areas(state, triaging);

@@ -15,6 +15,8 @@ use crate::ui::text;
 const LONGEST: usize = 4_000;
 /// Columns of a field's name at most.
 const NAME: usize = 24;
+/// Messages of a row that are shown.
+const FIELDS: usize = 200;
 /// Keys of a cause that are named.
 const KEYS: usize = 12;
 
@@ -61,7 +63,7 @@ pub fn count_kinds(triaging: &mut Triaging) {
 pub fn lines(state: &State, triaging: &Triaging, width: usize) -> Vec<Line<'static>> {
     let mut page = Page { state, width: width.saturating_sub(2).max(8), lines: Vec::new() };
     match (triaging.row(), triaging.failure(), triaging.cause()) {
-        (Some(row), Some(failure), Some((_, cause))) => page.row(triaging, row, failure, cause),
+        (Some(row), Some(failure), Some((_, cause))) => page.row(triaging, row, &shortened(failure), cause),
         (_, _, Some((at, cause))) => page.cause(triaging, at, cause),
         _ => {}
     }
@@ -76,9 +78,29 @@ struct Page<'a> {
 
 /// Returns the beginning of a text: a row of megabytes is not laid out for a screen.
 fn beginning(value: &str) -> String {
-    match value.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", value.get(..end).unwrap_or_default()),
-        None => value.to_owned(),
+    text::head_of(value, LONGEST)
+}
+
+/// Returns a failure with what is shown of its texts.
+fn shortened(failure: &Failure) -> Failure {
+    let messages = failure
+        .messages
+        .iter()
+        .take(FIELDS)
+        .map(|(field, texts)| (field.clone(), texts.iter().take(FIELDS).map(|text| beginning(text)).collect()));
+    Failure {
+        messages: messages.collect(),
+        traceback: failure.traceback.as_deref().map(|text| text::tail_of(text, LONGEST)),
+        model: failure.model.clone(),
+        table: failure.table.clone(),
+        key: beginning(&failure.key),
+        file: failure.file.clone(),
+        line: failure.line,
+        phase: failure.phase,
+        exception: failure.exception.clone(),
+        object: failure.object.as_deref().map(beginning),
+        points: failure.points.clone(),
+        forbidden: failure.forbidden,
     }
 }
 
@@ -99,11 +121,14 @@ impl Page<'_> {
 
     fn cause(&mut self, triaging: &Triaging, at: usize, cause: &Cause) {
         let causes = &triaging.triage.causes;
+        self.traceback(triaging, cause.traceback.as_deref());
         for (field, said) in triaging.messages(cause) {
             let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
             self.put("✗ ", Role::Bad, &format!("{field}{said}"), Role::Text);
         }
-        self.put("→ ", Role::Key, words::advice(triaging, cause), Role::Text);
+        if triaging.tree.tallies.get(at).is_some_and(|tally| tally.open > 0) {
+            self.put("→ ", Role::Key, words::advice(triaging, cause), Role::Text);
+        }
         let keys: Vec<&str> = cause
             .rows
             .iter()
@@ -120,8 +145,17 @@ impl Page<'_> {
         if cause.phase.stops() {
             self.put("! ", Role::Warning, "A restore would stop at the first of them.", Role::Warning);
         }
-        self.original(cause.rows.first().and_then(|row| causes.failures.get(*row)), &cause.messages);
-        self.traceback(triaging, cause.traceback.as_deref());
+        let first = triaging.example().map(shortened);
+        let messages: Vec<(String, String)> =
+            cause.messages.iter().map(|(field, said)| (field.clone(), beginning(said))).collect();
+        self.original(first.as_ref(), &messages);
+        self.offer_traceback(triaging, cause.traceback.as_deref());
+        if let (Some(failure), Some(detail)) = (first, triaging.detail()) {
+            let refused = blamed(&failure, &detail.fields);
+            let which = if cause.rows.len() == 1 { "The row" } else { "The first of them" };
+            self.put("", Role::Title, &format!("{which}, {}:{}", failure.file, failure.line), Role::Title);
+            self.fields(&failure, &detail.fields, &refused);
+        }
     }
 
     /// Adds what was said in the words of Lino, where the screen says it otherwise.
@@ -133,21 +167,34 @@ impl Page<'_> {
         }
     }
 
+    /// Says that there is a traceback, while it is not shown.
+    fn offer_traceback(&mut self, triaging: &Triaging, traceback: Option<&str>) {
+        if traceback.is_some() && triaging.traceback == Folding::Folded {
+            self.put("T ", Role::Key, "shows the traceback, for a developer.", Role::Dim);
+        }
+    }
+
+    /// Adds the traceback on request: above all else, where it is seen at once.
     fn traceback(&mut self, triaging: &Triaging, traceback: Option<&str>) {
         match (traceback, triaging.traceback) {
             (Some(traceback), Folding::Unfolded) => {
                 self.put("", Role::Title, "Traceback of the first of them:", Role::Title);
-                self.put("", Role::Dim, &text::tail_of(traceback, LONGEST), Role::Dim);
+                // Spaces at the beginning of a line would be lost where it is wrapped.
+                let lines = text::tail_of(traceback, LONGEST);
+                let lines = lines.lines().map(|line| {
+                    let plain = line.trim_start();
+                    format!("{}{plain}", "\u{a0}".repeat((line.len() - plain.len()).min(8)))
+                });
+                self.put("", Role::Dim, &lines.collect::<Vec<_>>().join("\n"), Role::Dim);
             }
-            (Some(_), Folding::Folded) => {
-                self.put("T ", Role::Key, "shows the traceback, for a developer.", Role::Dim);
-            }
-            (None, _) => {}
+            _ => {}
         }
     }
 
     fn row(&mut self, triaging: &Triaging, row: usize, failure: &Failure, cause: &Cause) {
         let causes = &triaging.triage.causes;
+        let traceback = failure.traceback.as_deref().or(cause.traceback.as_deref());
+        self.traceback(triaging, traceback);
         let detail = triaging.detail();
         let values = detail.map_or(&[][..], |detail| &detail.fields);
         let refused = blamed(failure, values);
@@ -165,13 +212,14 @@ impl Page<'_> {
             self.put("Follows from ", Role::Title, &body, Role::Text);
         }
         let decided = triaging.said(row);
-        self.put("Decided   ", Role::Title, &decided, Role::Text);
+        self.put("Stands    ", Role::Title, &decided, Role::Text);
         self.fields(failure, values, &refused);
         match triaging.looked() {
             None => self.put("", Role::Running, "Reading the row…", Role::Running),
             Some(Err(because)) => self.put("! ", Role::Warning, because, Role::Warning),
             Some(Ok(None)) => {
-                let body = "The snapshot has no such row in this place any more: it is another one than was rehearsed.";
+                let body =
+                    "The snapshot has no such row in this place: it is not the one that was loaded, or was changed.";
                 self.put("! ", Role::Warning, body, Role::Warning);
             }
             Some(Ok(Some(detail))) => self.surroundings(triaging, row, detail),
@@ -186,7 +234,7 @@ impl Page<'_> {
             .flat_map(|(field, texts)| texts.iter().map(move |text| (field.clone(), text.clone())))
             .collect();
         self.original(Some(failure), &messages);
-        self.traceback(triaging, failure.traceback.as_deref().or(cause.traceback.as_deref()));
+        self.offer_traceback(triaging, traceback);
     }
 
     /// Adds the fields: what was refused first, empty ones together at the end.

@@ -35,10 +35,10 @@ pub fn title(triaging: &Triaging, dialog: &Dialog) -> String {
 fn whom(triaging: &Triaging) -> String {
     match (triaging.reach, triaging.failure()) {
         (Reach::Model, _) => {
-            format!("all rows of {}", triaging.model().map(|(model, _)| text::clean(&model)).unwrap_or_default())
+            format!("all rows of {}", text::clean(triaging.model_name().unwrap_or_default()))
         }
         (Reach::Row, Some(failure)) => text::clean(&format!("{} {}", failure.model_or_table(), failure.key)),
-        _ => counted(triaging.targets().len() as u64),
+        _ => counted(triaging.reached()),
     }
 }
 

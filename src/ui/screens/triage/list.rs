@@ -29,12 +29,6 @@ pub fn draw(state: &State, triaging: &Triaging, frame: &mut Frame, area: Rect) {
             frame.buffer_mut().set_stringn(area.x, y, part, usize::from(area.width), state.colours.of(role));
         }
     }
-    let below = lines.len().saturating_sub(triaging.top + usize::from(area.height));
-    if below > 0 && area.height > 0 && area.width > 20 {
-        let hint = format!(" {} more ↓ ", text::number(below as u64));
-        let x = area.right().saturating_sub(text::cells(text::width(&hint)) + 1);
-        frame.buffer_mut().set_string(x, area.bottom(), hint, state.colours.of(Role::Key));
-    }
 }
 
 /// A line in parts.

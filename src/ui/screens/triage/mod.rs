@@ -60,7 +60,9 @@ fn frames(state: &State, triaging: &Triaging, frame: &mut Frame, areas: &Areas) 
     title(state, frame, top, words::heading(state, triaging, down(state)), Role::Title);
     if areas.title.height > 0 {
         horizontal(frame.buffer_mut(), areas.screen, areas.title.y, style);
-        let titles = (detail::title(triaging), words::reach(triaging));
+        let below = words::below(triaging, usize::from(areas.list.height));
+        let right: Vec<String> = [below, words::reach(triaging)].into_iter().filter(|part| !part.is_empty()).collect();
+        let titles = (detail::title(triaging), right.join(" · "));
         title(state, frame, areas.title, titles, focus(Part::Detail));
     }
 }
@@ -71,7 +73,7 @@ fn title(state: &State, frame: &mut Frame, area: Rect, (left, right): (String, S
     let right = if right.is_empty() { right } else { format!(" {right} ") };
     let kept = text::width(&right) + 20 <= width;
     let room = if kept { width - text::width(&right) } else { width };
-    let left = text::cut(&format!(" {left} "), room);
+    let left = if left.is_empty() { left } else { text::cut(&format!(" {left} "), room) };
     let style = state.colours.of(role);
     let buffer = frame.buffer_mut();
     buffer.set_stringn(area.x + 1, area.y, &left, room, style);

@@ -8,6 +8,9 @@ use crate::ui::state::{Part, Reach, Scripts, State, Triaging, standing as stands
 use crate::ui::style::Role;
 use crate::ui::text;
 
+/// Characters of a name or a key that are shown.
+const NAME: usize = 200;
+
 /// Returns `1 row`, `1 000 rows`.
 #[must_use]
 pub fn counted(rows: u64) -> String {
@@ -35,11 +38,15 @@ pub fn heading(state: &State, triaging: &Triaging, down: String) -> (String, Str
     let number = |count: usize, one: &str, many: &str| {
         if count == 1 { format!("1 {one}") } else { format!("{} {many}", text::number(count as u64)) }
     };
-    let mut parts = vec![number(triage.causes.causes.len(), "cause", "causes")];
+    let mut parts = Vec::new();
+    if !triage.causes.causes.is_empty() {
+        parts.push(number(triage.causes.causes.len(), "cause", "causes"));
+    }
     if triaging.following() > 0 {
         parts.push(number(triaging.following(), "row follows", "rows follow"));
     }
     parts.push(match triaging.open() {
+        0 if triage.causes.failures.is_empty() => "nothing refused".to_owned(),
         0 => "all decided".to_owned(),
         open => format!("{} undecided", text::number(open as u64)),
     });
@@ -55,21 +62,31 @@ pub fn heading(state: &State, triaging: &Triaging, down: String) -> (String, Str
 /// Says what the deciding keys apply to.
 #[must_use]
 pub fn reach(triaging: &Triaging) -> String {
+    if triaging.node().is_none() {
+        return String::new();
+    }
     let filtered = !triaging.tree.filtered().is_empty();
+    let follows = triaging.row().is_some_and(|row| triaging.triage.causes.leader(row).is_some());
+    let count = counted(triaging.reached());
     match triaging.reach {
         Reach::Row if triaging.row().is_some() => "keys: this row".to_owned(),
-        Reach::Row | Reach::Cause => format!("keys: {} of this cause", counted(triaging.targets().len() as u64)),
-        Reach::Shown if filtered => format!("keys: all {} that the filter shows", counted(shown(triaging))),
-        Reach::Shown => format!("keys: all {}", counted(shown(triaging))),
-        Reach::Model => {
-            let model = triaging.model().map(|(model, _)| text::clean(&model)).unwrap_or_default();
-            format!("keys: the whole model {model}")
+        Reach::Row | Reach::Cause if follows => {
+            format!("keys: {count} of {} that follow", text::clean(triaging.model_name().unwrap_or_default()))
         }
+        Reach::Row | Reach::Cause => format!("keys: {count} of this cause"),
+        Reach::Shown if filtered => format!("keys: all {count} that the filter shows"),
+        Reach::Shown => format!("keys: all {count}"),
+        Reach::Model => format!("keys: the whole model {}", text::clean(triaging.model_name().unwrap_or_default())),
     }
 }
 
-fn shown(triaging: &Triaging) -> u64 {
-    triaging.tree.tallies.iter().map(|tally| tally.shown as u64).sum()
+/// Says how many lines stand below the list.
+#[must_use]
+pub fn below(triaging: &Triaging, height: usize) -> String {
+    match triaging.tree.lines.len().saturating_sub(triaging.top + height) {
+        0 => String::new(),
+        below => format!("{} more ↓", text::number(below as u64)),
+    }
 }
 
 /// Returns how a cause stands.
@@ -90,9 +107,9 @@ pub fn row_name(triaging: &Triaging, row: usize) -> String {
     let Some(failure) = causes.failures.get(row) else { return String::new() };
     // Some objects cannot even say what they are called.
     let name = failure.object.as_deref().filter(|name| !name.trim().is_empty() && !name.starts_with('<'));
-    let name = name.map(|name| format!(" {}", name.trim())).unwrap_or_default();
+    let name = name.map(|name| format!(" {}", text::head_of(name, NAME).trim())).unwrap_or_default();
     let model = if causes.leader(row).is_some() { format!("{} ", failure.model_or_table()) } else { String::new() };
-    format!("{model}{}{name}", failure.key)
+    format!("{model}{}{name}", text::head_of(&failure.key, NAME))
 }
 
 /// Says why the list is empty.
@@ -155,12 +172,16 @@ pub fn meaning(triaging: &Triaging, take: &[Decision], choice: &Choice, left: us
     }
     match choice {
         Choice::LeaveOut => {
-            said.push("They are not loaded; the snapshot keeps them.".to_owned());
+            let one = take.iter().map(|decision| decision.rows.count()).sum::<u64>() == 1;
+            let (they, them) = if one { ("It is", "it") } else { ("They are", "them") };
+            said.push(format!("{they} not loaded; the snapshot keeps {them}."));
             match left {
                 0 => {}
-                1 => said.push("1 row that follows them would then be refused, too.".to_owned()),
-                left => said
-                    .push(format!("{} rows that follow them would then be refused, too.", text::number(left as u64))),
+                1 => said.push(format!("1 row that follows {them} would then be refused, too.")),
+                left => {
+                    let left = text::number(left as u64);
+                    said.push(format!("{left} rows that follow {them} would then be refused, too."));
+                }
             }
         }
         Choice::Drop(_) => said.push("The values of the field are not loaded, the rows are.".to_owned()),
@@ -253,9 +274,9 @@ pub fn now(state: &State, triaging: &Triaging) -> String {
         Some(row) if to_decide(&triaging.triage, row) && stands(&triaging.triage, row) == Standing::Asked => {
             "The developer is asked. With the answer, decide it as any other row; n goes to the next.".to_owned()
         }
-        Some(row) if to_decide(&triaging.triage, row) => advice(triaging, cause).to_owned(),
+        Some(row) if to_decide(&triaging.triage, row) => choose(triaging, cause).to_owned(),
         Some(row) if stands(&triaging.triage, row) == Standing::Undecided => {
-            "It follows from the row that it stands below: decide that one (← goes there).".to_owned()
+            "It follows from the row above it: decide that one (← goes there).".to_owned()
         }
         Some(_) => format!("Decided. {} undecided: n goes to the next.", text::number(open as u64)),
         None if triaging.tree.tallies.iter().all(|tally| tally.open == 0) => "All decided.".to_owned(),
@@ -265,6 +286,20 @@ pub fn now(state: &State, triaging: &Triaging) -> String {
         {
             format!("Decided. {} undecided: n goes to the next.", text::number(open as u64))
         }
-        None => advice(triaging, cause).to_owned(),
+        None if triaging.reached() == 1 => choose(triaging, cause).to_owned(),
+        None => format!("The keys below decide all {} at once; Enter shows them.", counted(triaging.reached())),
+    }
+}
+
+/// Says in short how the chosen row can be decided.
+fn choose(triaging: &Triaging, cause: &Cause) -> &'static str {
+    let first = cause.rows.first().and_then(|row| triaging.triage.causes.failures.get(*row));
+    match (cause.phase, first.is_some_and(|failure| failure.model.is_none())) {
+        (Phase::Create, true) => "The model is gone: m, then x leaves it out. If it was renamed: M.",
+        (Phase::Create, false) => "A field is gone: d drops it, c gives its values to another one.",
+        _ if first.is_some_and(|failure| failure.forbidden) => {
+            "Only the rehearsal forbids this: x leaves it out, k keeps it as it is."
+        }
+        _ => "Undecided: choose a key below. g lets it apply to more rows than this one.",
     }
 }

@@ -88,6 +88,9 @@ pub struct Tree {
     /// How nodes are folded that are no exception.
     folding: Folding,
     exceptions: HashSet<Node>,
+    /// How often the lines were laid out.
+    #[cfg(test)]
+    pub laid: usize,
 }
 
 impl Tree {
@@ -182,6 +185,10 @@ impl Tree {
     }
 
     fn lay(&mut self, triage: &Triage) {
+        #[cfg(test)]
+        {
+            self.laid += 1;
+        }
         let mut lines = std::mem::take(&mut self.lines);
         lines.clear();
         for cause in 0..triage.causes.causes.len() {

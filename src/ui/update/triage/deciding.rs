@@ -8,6 +8,10 @@ use crate::triage::{Blamed, Choice, Decision, Given, Scope, blamed};
 use crate::ui::keymap::Command;
 use crate::ui::screens::triage::words::{meaning, question};
 use crate::ui::state::{Action, Asking, Dialog, Field, Purpose, Reach, State, Triaging, given};
+use crate::ui::text;
+
+/// Characters of a value that are shown.
+const VALUE: usize = 400;
 
 /// Carries out a command that decides; tells whether it is one.
 pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) -> bool {
@@ -26,6 +30,8 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) -> bo
         Command::Up | Command::Down => return walk(triaging, command),
         Command::Confirm => {
             let Some(Dialog::Confirm { take, .. }) = triaging.dialog.take() else { return false };
+            // The next decision is for one row again, unless it is said otherwise.
+            triaging.reach = Reach::Row;
             send(take, actions);
         }
         _ => return false,
@@ -37,6 +43,16 @@ fn send(take: Vec<Decision>, actions: &mut Vec<Action>) {
     actions.push(Action::Send(Wish::Decide(Deciding::Take(take))));
 }
 
+/// Proposes the fields of the row, which was read while the field is asked for.
+pub fn propose(triaging: &mut Triaging) {
+    let Some(Dialog::Type { ask: Asking::Field(purpose, _), .. }) = &triaging.dialog else { return };
+    let proposed = fields(triaging, *purpose);
+    if let Some(Dialog::Type { ask: Asking::Field(_, fields), at, .. }) = &mut triaging.dialog {
+        *fields = proposed;
+        *at = 0;
+    }
+}
+
 /// Asks for the field.
 fn ask(triaging: &mut Triaging, purpose: Purpose) {
     let fields = fields(triaging, purpose);
@@ -45,16 +61,17 @@ fn ask(triaging: &mut Triaging, purpose: Purpose) {
 
 /// Returns the fields that may be meant: first what was refused.
 fn fields(triaging: &Triaging, purpose: Purpose) -> Vec<Field> {
-    let cause = triaging.cause().and_then(|(_, cause)| cause.rows.first());
-    let failures = &triaging.triage.causes.failures;
-    let Some(failure) = triaging.failure().or_else(|| failures.get(*cause?)) else { return Vec::new() };
+    let Some(failure) = triaging.example() else { return Vec::new() };
     let detail = triaging.detail();
     let values = detail.map_or(&[][..], |detail| &detail.fields);
     let points = |name: &str| {
         failure.points.iter().any(|point| point.0 == name || format!("{}_id", point.0) == name)
             || values.iter().any(|field| field.name == name && field.target.is_some())
     };
-    let value = |name: &str| values.iter().find(|field| field.name == name).and_then(|field| field.value.clone());
+    let value = |name: &str| {
+        let value = values.iter().find(|field| field.name == name)?.value.as_deref()?;
+        Some(text::head_of(value, VALUE)).filter(|_| triaging.reach == Reach::Row && triaging.row().is_some())
+    };
     let mut found: Vec<Field> = Vec::new();
     let mut put = |name: &str, refused: bool| {
         if found.iter().all(|known| known.name != name) && (purpose != Purpose::Point || points(name)) {
@@ -106,8 +123,8 @@ fn accept(state: &mut State, actions: &mut Vec<Action>) {
                 (Purpose::Empty, _) => Some(Choice::Empty(names)),
                 (Purpose::Drop, _) => Some(Choice::Drop(names)),
                 (_, [field, ..]) => {
-                    let now = triaging.detail().and_then(|row| row.fields.iter().find(|known| known.name == *field));
-                    let now = now.and_then(|field| field.value.clone()).filter(|_| purpose != Purpose::Copy);
+                    let known = self::fields(triaging, purpose).into_iter().find(|known| known.name == *field);
+                    let now = known.and_then(|field| field.value).filter(|_| purpose != Purpose::Copy);
                     triaging.dialog = Some(Dialog::ask(Asking::Value(purpose, field.clone(), now)));
                     return;
                 }
@@ -135,12 +152,17 @@ fn decide(state: &mut State, choice: Choice, actions: &mut Vec<Action>) {
     let Some(triaging) = state.triaged.as_deref_mut() else { return };
     let (take, count) = triaging.prepare(&choice);
     if count == 0 {
-        notice(state, NoticeLevel::Info, "The filter hides the rows of this cause: nothing would be decided.");
+        notice(
+            state,
+            NoticeLevel::Info,
+            "The filter hides the rows of this cause. g: the keys apply to all that it shows.",
+        );
         return;
     }
     let whole = take.iter().any(|decision| matches!(decision.rows, Scope::All(_)));
     let left = if choice == Choice::LeaveOut { triaging.left_behind() } else { 0 };
     if count == 1 && left == 0 && !whole && triaging.reach != Reach::Shown {
+        triaging.reach = Reach::Row;
         send(take, actions);
         return;
     }
