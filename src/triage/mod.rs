@@ -13,6 +13,7 @@ mod from_log;
 #[cfg(test)]
 mod from_log_tests;
 mod rehearsed;
+pub mod report;
 mod row;
 mod said;
 mod targets;

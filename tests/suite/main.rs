@@ -7,6 +7,7 @@ mod compare;
 mod decisions;
 mod demo;
 mod getlino;
+mod log_matrix;
 mod matrix;
 mod noi;
 mod noi_site;
