@@ -41,15 +41,12 @@ struct Source {
 
 /// Writes the report.
 pub fn run(args: &args::Report, site: Option<&Path>, out: &mut dyn Write) -> Result<u8, Report> {
-    let (site, source) = match (&args.log, &args.snapshot) {
-        (Some(log), Some(snapshot)) => {
-            (site.map(|site| inspect::find(Some(site))).transpose()?, of_log(log, snapshot, args)?)
-        }
-        _ => {
-            let site = inspect::find(site)?;
-            let source = of_rehearsal(&site, args.snapshot.as_deref())?;
-            (Some(site), source)
-        }
+    let (site, source) = if let (Some(log), Some(snapshot)) = (&args.log, &args.snapshot) {
+        (site.map(|site| inspect::find(Some(site))).transpose()?, of_log(log, snapshot, args)?)
+    } else {
+        let site = inspect::find(site)?;
+        let source = of_rehearsal(&site, args.snapshot.as_deref())?;
+        (Some(site), source)
     };
     let unreadable = |error: &dyn std::fmt::Display| {
         Report::new(Kind::Environment, format!("{} cannot be read: {error}.", source.script.display()))
@@ -184,7 +181,7 @@ fn versions(source: &Source, dump: &Script) -> Vec<(String, Option<String>, Opti
 }
 
 /// Fetches the rows whose texts may be told or have to be masked.
-fn rows(source: &Source, dump: &Script) -> io::Result<HashMap<(String, u64), Vec<(String, Shown)>>> {
+fn rows(source: &Source, dump: &Script) -> io::Result<report::Fields> {
     let causes = &source.causes;
     let with_traceback = causes.failures.iter().filter(|failure| failure.traceback.is_some());
     let first = causes.causes.iter().flat_map(|cause| cause.rows.iter().take(FETCHED));

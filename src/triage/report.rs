@@ -49,6 +49,9 @@ pub enum Shown {
     Other(String),
 }
 
+/// Names and values of rows, by file and line.
+pub type Fields = HashMap<(String, u64), Vec<(String, Shown)>>;
+
 /// What a report is made from.
 #[derive(Clone, Debug, Default)]
 pub struct Material<'a> {
@@ -58,8 +61,8 @@ pub struct Material<'a> {
     pub versions: Vec<(String, Option<String>, Option<String>)>,
     /// The rows.
     pub causes: Option<&'a Causes>,
-    /// Names and values of rows, by file and line.
-    pub rows: HashMap<(String, u64), Vec<(String, Shown)>>,
+    /// The rows whose texts may be told or have to be masked.
+    pub rows: Fields,
     /// What failed and is no row.
     pub broken: &'a [Broken],
     /// Why it could not go on.

@@ -67,10 +67,13 @@ impl Mask {
     /// Replaces the texts, however often they are escaped.
     pub fn text(&self, text: &str) -> String {
         let mut found = text.to_owned();
-        for (std::cmp::Reverse(letters), own) in &self.texts {
-            let anchor: String = own.chars().take_while(|letter| !is_special(*letter)).take(BEGINNING).collect();
-            if found.contains(&anchor) {
-                found = without(&found, own, *letters, &anchor);
+        // Texts may begin alike: what is there whole must not be taken for the beginning of another.
+        for part in [Part::Whole, Part::Beginning] {
+            for (std::cmp::Reverse(letters), own) in &self.texts {
+                let anchor: String = own.chars().take_while(|letter| !is_special(*letter)).take(BEGINNING).collect();
+                if found.contains(&anchor) {
+                    found = without(&found, (own, *letters), &anchor, part);
+                }
             }
         }
         found
@@ -102,8 +105,16 @@ fn is_special(letter: char) -> bool {
     matches!(letter, '\\' | '\'' | '"') || letter.is_control()
 }
 
-/// Replaces a text, or as much of its beginning as a message has that cuts what is long. `anchor` is how it begins.
-fn without(text: &str, own: &str, letters: usize, anchor: &str) -> String {
+/// How much of a text is looked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    /// As much as a message has that cuts what is long.
+    Beginning,
+}
+
+/// Replaces a text with so many letters. `anchor` is how it begins.
+fn without(text: &str, (own, letters): (&str, usize), anchor: &str, part: Part) -> String {
     let mut found = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find(anchor) {
@@ -113,7 +124,8 @@ fn without(text: &str, own: &str, letters: usize, anchor: &str) -> String {
         let after = here.get(bytes..).unwrap_or_default();
         let beside = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
         let alone = !beside(found.chars().next_back()) && !beside(after.chars().next());
-        if same == letters && (alone || letters >= WORD) || same >= BEGINNING {
+        let whole = same == letters && (alone || letters >= WORD);
+        if whole || part == Part::Beginning && same >= BEGINNING {
             found.push_str(MASK);
             rest = after;
         } else {
@@ -129,10 +141,15 @@ fn without(text: &str, own: &str, letters: usize, anchor: &str) -> String {
 /// may be, and line ends as letters.
 fn common(text: &str, own: &str) -> (usize, usize) {
     let mut letters = text.char_indices().peekable();
-    let (mut same, mut bytes) = (0, 0);
+    let (mut same, mut bytes, mut escaped) = (0, 0, false);
     for wanted in own.chars() {
-        let mut escaped = false;
-        while wanted != '\\' && letters.next_if(|(_, letter)| *letter == '\\').is_some() {
+        if wanted == '\\' {
+            // There are some, or there were: how many is nobody's business.
+            same += 1;
+            escaped = true;
+            continue;
+        }
+        while letters.next_if(|(_, letter)| *letter == '\\').is_some() {
             escaped = true;
         }
         let fits = |letter: char| {
@@ -143,11 +160,7 @@ fn common(text: &str, own: &str) -> (usize, usize) {
         let Some((at, letter)) = letters.next_if(|(_, letter)| fits(*letter)) else { break };
         same += 1;
         bytes = at + letter.len_utf8();
-        if wanted == '\\' {
-            while let Some((at, letter)) = letters.next_if(|(_, letter)| *letter == '\\') {
-                bytes = at + letter.len_utf8();
-            }
-        }
+        escaped = false;
     }
     (same, bytes)
 }
