@@ -147,8 +147,11 @@ fn groups(said: &Value) -> Vec<String> {
     said["groups"].as_array().unwrap().iter().map(group).collect()
 }
 
-/// Table and key of all rows that are told.
-fn told(said: &Value) -> BTreeSet<(String, String)> {
+/// Rows by table and key.
+type Rows = BTreeSet<(String, String)>;
+
+/// All rows that are told.
+fn told(said: &Value) -> Rows {
     let groups = said["groups"].as_array().unwrap().iter();
     let rows = groups.flat_map(|group| group["rows"].as_array().unwrap().iter().map(move |row| (group, row)));
     rows.map(|(group, row)| {
@@ -159,7 +162,7 @@ fn told(said: &Value) -> BTreeSet<(String, String)> {
 }
 
 /// Rows of the snapshot that the database does not have, and those that have lost what they pointed to.
-fn lost(restored: &Restored) -> (BTreeSet<(String, String)>, BTreeSet<(String, String)>) {
+fn lost(restored: &Restored) -> (Rows, Rows) {
     let (mut gone, mut emptied) = (BTreeSet::new(), BTreeSet::new());
     for (table, key, points) in [
         ("shop_partner", "id", Some("country_id")),
