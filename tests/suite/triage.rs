@@ -187,7 +187,7 @@ fn a_report_of_a_log_tells_no_text_of_rows_unless_asked() {
     let (page_name, text_name) = (page.to_str().unwrap(), text.to_str().unwrap());
     let masked = String::from_utf8(report(&log, &shop, &[]).stdout).unwrap();
     assert!(
-        masked.contains("- **name**: ▒▒▒ is odd\n") && masked.contains("| name | text, 20 letters | ▒▒▒ |\n"),
+        masked.contains("- **name**: ▒▒▒ is odd\n") && masked.contains("| name | text, 19 letters | ▒▒▒ |\n"),
         "{masked}"
     );
     assert_eq!(report(&log, &shop, &["--html", page_name]).status.code(), Some(0));
