@@ -51,6 +51,11 @@ pub enum Command {
     /// log/lino.log, whose last restore counts. The snapshot tells where the rows lie, what they hold, and which of them
     /// failed only because they point to others.
     Triage(Triage),
+    /// Write for the developer of the application what the new version refuses, from the last rehearsal or from a log.
+    ///
+    /// Versions, causes, some rows with their fields, tracebacks, decisions, and the edits that they become. Texts of rows
+    /// are masked unless --with-values asks for them. Only reads.
+    Report(Report),
     /// Write a commented lino-upgrade.toml from what was found in the site.
     Init,
     /// Tell how the unfinished, or else the last upgrade stands.
@@ -234,6 +239,32 @@ pub struct Triage {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Options of `report`.
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Write HTML into this file: one file, without anything from a network.
+    #[arg(long, value_name = "FILE", conflicts_with = "markdown")]
+    pub html: Option<PathBuf>,
+    /// Write Markdown into this file (else to standard output).
+    #[arg(long, value_name = "FILE")]
+    pub markdown: Option<PathBuf>,
+    /// Tell the texts of rows instead of masking them.
+    #[arg(long)]
+    pub with_values: bool,
+    /// The decisions (else those kept with the site).
+    #[arg(long, value_name = "FILE")]
+    pub decisions: Option<PathBuf>,
+    /// Report the log of a restore instead of the last rehearsal.
+    #[arg(long, value_name = "LOG", requires = "snapshot")]
+    pub log: Option<PathBuf>,
+    /// The snapshot that was rehearsed or restored (else the one that was rehearsed).
+    #[arg(long, value_name = "DIR")]
+    pub snapshot: Option<PathBuf>,
+    /// The exit status of the restore, when it is known.
+    #[arg(long, value_name = "N", requires = "log")]
+    pub exit: Option<i32>,
 }
 
 /// How results are printed.

@@ -8,6 +8,7 @@ pub mod init;
 mod inspect;
 mod paint;
 mod rehearse;
+mod report;
 mod run;
 mod triage;
 mod triaged;
@@ -76,6 +77,7 @@ fn dispatch(cli: Cli) -> Result<u8, Report> {
             let format = if args.json { Format::Json } else { Format::Text };
             triage::run(&args, format, &mut io::stdout().lock())
         }
+        Some(Command::Report(args)) => report::run(&args, site.as_deref(), &mut io::stdout().lock()),
         Some(Command::Init) => block_on(async move {
             let text = init::init(site.as_deref()).await?;
             writeln!(io::stdout().lock(), "{text}").map_err(|error| unprintable(&error))?;

@@ -180,7 +180,8 @@ fn fields(dump: &Script, table: &str, line: &[u8]) -> serde_json::Map<String, Js
     names.zip(row.values().map_while(Result::ok)).map(|(name, value)| (name, of(&value))).collect()
 }
 
-fn of(value: &Value<'_>) -> Json {
+/// Returns a value as a program reads it.
+pub(super) fn of(value: &Value<'_>) -> Json {
     match value {
         Value::None => Json::Null,
         Value::Bool(yes) => json!(yes),
@@ -198,6 +199,7 @@ fn of(value: &Value<'_>) -> Json {
     }
 }
 
-fn plainly(value: &Json) -> String {
+/// Returns a value as a person reads it.
+pub(super) fn plainly(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }

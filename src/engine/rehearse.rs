@@ -131,7 +131,10 @@ impl Rehearsal {
 }
 
 /// Reads what the script told.
-fn read(places: &Places) -> Result<Rehearsed, Report> {
+///
+/// # Errors
+/// A report when it cannot be read, or is of another version.
+pub fn read(places: &Places) -> Result<Rehearsed, Report> {
     let unreadable = |what: String| {
         Report::new(Kind::Environment, what)
             .unchanged("The site was not touched.")

@@ -15,6 +15,7 @@ mod from_log;
 mod from_log_tests;
 mod links;
 mod rehearsed;
+pub mod report;
 mod row;
 mod said;
 mod saying;

@@ -68,6 +68,11 @@ impl Shop {
         Self::make(engine, &["--env", "new"])
     }
 
+    /// Builds the site on SQLite in an environment of `make_site`, which tells the release of Lino.
+    pub fn on_release(environment: &str) -> Self {
+        Self::make("sqlite", &["--env", environment])
+    }
+
     /// Builds a site of Noi 25.1.1 instead, with its demo data, whose `pull.sh` brings Noi 26.9.2.
     pub fn of_noi_on(engine: &'static str) -> Self {
         Self::make(engine, &["--app", "noi"])

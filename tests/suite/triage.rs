@@ -170,3 +170,33 @@ fn a_log_that_breaks_off_says_so() {
     let (start, end) = (whole.split_once("Abandoning").unwrap().0, "Loaded 6 objects\n");
     assert_eq!(said(&format!("{start}{end}"), &[]), (json!("loaded"), json!(0), json!([])));
 }
+
+fn report(log: &Path, snapshot: &Path, options: &[&str]) -> Output {
+    let mut command = Command::new(PROGRAM);
+    command.arg("report").arg("--log").arg(log).arg("--snapshot").arg(snapshot).args(options).env("LC_ALL", "C.UTF-8");
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn a_report_of_a_log_tells_no_text_of_rows_unless_asked() {
+    let dir = TempDir::new().unwrap();
+    let (log, shop) = (dir.path().join("restore.log"), dir.path().join("snapshot"));
+    snapshot(&shop, &["'Anna'", r"'Bert <b>O\'Neill</b>'", "'Cecily'"]);
+    std::fs::write(&log, LOG.replace("Is \"\\x1b[31mred\\x1b[0m\"\\nbelow", "Bert <b>O\\'Neill</b> is odd")).unwrap();
+    let (page, text) = (dir.path().join("report.html"), dir.path().join("report.md"));
+    let (page_name, text_name) = (page.to_str().unwrap(), text.to_str().unwrap());
+    let masked = String::from_utf8(report(&log, &shop, &[]).stdout).unwrap();
+    assert!(
+        masked.contains("- **name**: ▒▒▒ is odd\n") && masked.contains("| name | text, 19 letters | ▒▒▒ |\n"),
+        "{masked}"
+    );
+    assert_eq!(report(&log, &shop, &["--html", page_name]).status.code(), Some(0));
+    assert_eq!(report(&log, &shop, &["--markdown", text_name, "--with-values"]).status.code(), Some(0));
+    let (page, text) = (std::fs::read_to_string(page).unwrap(), std::fs::read_to_string(text).unwrap());
+    for told in [&masked, &page] {
+        assert!(["Anna", "Bert", "Neill", "Cecily"].iter().all(|name| !told.contains(name)), "{told}");
+    }
+    assert!(text.contains("- **name**: Bert &lt;b>O'Neill&lt;/b> is odd\n"), "{text}");
+    let output = Command::new(PROGRAM).args(["report", "--log", "x"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
