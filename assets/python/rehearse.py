@@ -35,6 +35,7 @@ import time
 import traceback
 
 FORMAT = 1
+TEXTS = ("CharField", "FileField", "FilePathField", "SlugField")  # Those that a database keeps short.
 LONGEST = 2000  # characters of a message; values of rows may be in it
 TRACEBACK = 20000  # characters of a traceback
 # Before Lino adds to it, and before the dump script goes to another directory.
@@ -128,6 +129,8 @@ def messages_of(cause):
     """Returns the messages by field; what is said of no field or of the whole row is under an empty name."""
     from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
+    if getattr(cause, "lino_upgrade_field", None):
+        return {cause.lino_upgrade_field: [printable(str, cause)]}
     if isinstance(cause, ValidationError):
         try:
             if hasattr(cause, "error_dict"):
@@ -592,6 +595,30 @@ def create_tables(report):
                 report.say(table=model._meta.db_table, exception=class_name(cause), message=printable(str, cause))
 
 
+def refuse_long_texts():
+    """Refuses what the site's own database would: SQLite stores texts of any length, and not all rows are validated."""
+    from django.db.models.signals import pre_save
+    from django.db.utils import DataError
+
+    def check(sender, instance, raw=False, update_fields=None, **options):
+        fields = sender._meta.local_concrete_fields if raw else sender._meta.concrete_fields
+        for field in fields:
+            if field.get_internal_type() not in TEXTS or not field.max_length:
+                continue
+            if update_fields is not None and not {field.name, field.attname} & set(update_fields):
+                continue
+            value = field.get_prep_value(getattr(instance, field.attname))
+            # Spaces too much are cut off without an error.
+            if isinstance(value, str) and len(value.rstrip(" ")) > field.max_length:
+                cause = DataError(
+                    "The database takes at most %d characters (it has %d)." % (field.max_length, len(value))
+                )
+                cause.lino_upgrade_field = field.name
+                raise cause
+
+    pre_save.connect(check, weak=False)
+
+
 def initialize_plugins(report):
     from django.conf import settings
 
@@ -698,6 +725,8 @@ def main(script, out, retry=False, because=None):
         if because:
             report.say(anew=because)
         stand_in_for_six(report)
+        if any(name in engine for engine in simulate.ENGINES for name in ("postg", "mysql")):
+            refuse_long_texts()
         if last is None:
             create_tables(report)
             initialize_plugins(report)
