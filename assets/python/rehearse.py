@@ -450,7 +450,8 @@ class Rehearsal:
         again.write(
             self.report.path + ".state.json", folder=folder, text=self.text, environment=environment,
             files=again.stamps(folder, self.text), loads=again.Script(self.text).loads, rows=rows,
-            refused=self.refused, loaded=former["loaded"] + self.loaded, handlers=self.handlers, remembers=self.remembers,
+            refused=self.refused, loaded=former["loaded"] + self.loaded,
+            handlers=self.handlers, remembers=self.remembers,
             scratch=again.stamp(connection.settings_dict["NAME"]),
         )
 

@@ -153,7 +153,12 @@ fn what_points_to_a_row_is_counted_by_model_and_field() {
         count: keys.len(),
         keys: keys.iter().map(|key| (*key).to_owned()).collect(),
     };
-    assert_eq!(index.pointed_at("a_partner", "7").unwrap(), [told("a.Person", "partner_ptr_id", &["7"])]);
+    assert_eq!(
+        index.pointed_at("a_partner", "7").unwrap(),
+        [told("a.Person", "partner_ptr_id", &["7"]), told("a.Note", "owner_id", &["1"])]
+    );
+    let row = index.whole("a_partner_1.py", 4).unwrap().unwrap();
+    assert_eq!(row.pointed_at, index.pointed_at("a_partner", "7").unwrap());
     assert_eq!(index.pointed_at("a_person", "7").unwrap(), [told("a.Note", "person_id", &["1", "3"])]);
     assert_eq!(index.pointed_at("a_country", "it's").unwrap(), [told("a.Partner", "country_id", &["1"])]);
     assert_eq!(index.pointed_at("a_country", "nobody").unwrap(), []);
