@@ -39,6 +39,7 @@ import time
 import traceback
 
 FORMAT = 1
+TEXTS = ("CharField", "FileField", "FilePathField", "SlugField")  # Those that a database keeps short.
 LONGEST = 2000  # characters of a message; values of rows may be in it
 TRACEBACK = 20000  # characters of a traceback
 # Before Lino adds to it, and before the dump script goes to another directory.
@@ -132,6 +133,8 @@ def messages_of(cause):
     """Returns the messages by field; what is said of no field or of the whole row is under an empty name."""
     from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 
+    if getattr(cause, "lino_upgrade_field", None):
+        return {cause.lino_upgrade_field: [printable(str, cause)]}
     if isinstance(cause, ValidationError):
         try:
             if hasattr(cause, "error_dict"):
@@ -580,7 +583,8 @@ class Rehearsal:
         again.write(
             self.report.path + ".state.json", folder=folder, text=self.text, environment=environment,
             files=again.stamps(folder, self.text), loads=again.Script(self.text).loads, rows=rows,
-            refused=self.refused, lacking=self.lacking, loaded=former["loaded"] + self.loaded, handlers=self.handlers, remembers=self.remembers,
+            refused=self.refused, lacking=self.lacking, loaded=former["loaded"] + self.loaded,
+            handlers=self.handlers, remembers=self.remembers,
             scratch=again.stamp(connection.settings_dict["NAME"]),
         )
 
@@ -765,6 +769,30 @@ def pretend_to_make(folder):
     os.symlink = guarded(os.symlink, 1)
 
 
+def refuse_long_texts():
+    """Refuses what the site's own database would: SQLite stores texts of any length, and not all rows are validated."""
+    from django.db.models.signals import pre_save
+    from django.db.utils import DataError
+
+    def check(sender, instance, raw=False, update_fields=None, **options):
+        fields = sender._meta.local_concrete_fields if raw else sender._meta.concrete_fields
+        for field in fields:
+            if field.get_internal_type() not in TEXTS or not field.max_length:
+                continue
+            if update_fields is not None and not {field.name, field.attname} & set(update_fields):
+                continue
+            value = field.get_prep_value(getattr(instance, field.attname))
+            # Spaces too much are cut off without an error.
+            if isinstance(value, str) and len(value.rstrip(" ")) > field.max_length:
+                cause = DataError(
+                    "The database takes at most %d characters (it has %d)." % (field.max_length, len(value))
+                )
+                cause.lino_upgrade_field = field.name
+                raise cause
+
+    pre_save.connect(check, weak=False)
+
+
 def initialize_plugins(report):
     from django.conf import settings
 
@@ -875,6 +903,8 @@ def main(script, out, retry=False, because=None):
         if because:
             report.say(anew=because)
         stand_in_for_six(report)
+        if any(name in engine for engine in simulate.ENGINES for name in ("postg", "mysql")):
+            refuse_long_texts()
         if last is None:
             create_tables(report)
             initialize_plugins(report)

@@ -108,8 +108,12 @@ def watch_writes(*folders):
 OWN = {"engine": ""}
 
 
+ENGINES = set()  # Of the site's own databases.
+
+
 def replacements(found, database):
     """Returns the settings that take the place of the site's own."""
+    ENGINES.update(str(entry.get("ENGINE")) for entry in (found.get("DATABASES") or {}).values())
     aliases = set(found.get("DATABASES") or ()) | {"default"}
     replaced = {
         "DATABASES": {

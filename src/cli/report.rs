@@ -7,17 +7,17 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::args;
-use super::run::read_decisions;
 use super::triaged::plainly;
 use super::{inspect, unprintable};
 use crate::dump::edit::migrator;
 use crate::dump::{Conversion, Rows, Script, Value};
+use crate::engine::decisions;
 use crate::engine::rehearse::{read, script};
 use crate::error::{Kind, Report, Tell};
 use crate::messages::Ended;
 use crate::site::{Site, rehearse};
-use crate::snapshot::lookup::Lookup;
-use crate::snapshot::{fetch, triage_log};
+use crate::snapshot::index::Index;
+use crate::snapshot::triage_log;
 use crate::triage::report::{self, Material, Shown, Values};
 use crate::triage::{Broken, Causes, DecisionsFile, Known, Stopped, fit};
 
@@ -57,7 +57,7 @@ pub fn run(args: &args::Report, site: Option<&Path>, out: &mut dyn Write) -> Res
     let dump = Script::read(&text);
     let kept = site.as_ref().map(|site| site.state_dir.join(DECISIONS)).filter(|path| path.is_file());
     let decided = match args.decisions.as_ref().or(kept.as_ref()) {
-        Some(path) => read_decisions(path)?,
+        Some(path) => decisions::read(path)?,
         None => DecisionsFile::default(),
     };
     let copy = std::fs::read_to_string(source.script.with_file_name(COPY)).ok();
@@ -189,8 +189,14 @@ fn rows(source: &Source, dump: &Script) -> io::Result<report::Fields> {
     let tables: HashMap<(String, u64), &str> =
         wanted.map(|failure| ((failure.file.clone(), failure.line), failure.table.as_str())).collect();
     let places: BTreeSet<(String, u64)> = tables.keys().cloned().collect();
-    let folder = source.script.parent().unwrap_or(&source.script);
-    let lines = fetch::lines(folder, &places)?;
+    let mut lines = BTreeMap::new();
+    if let Ok(index) = Index::open(&source.script, None) {
+        for place in places.into_iter().filter(|(_, line)| *line > 0) {
+            if let Some(row) = index.written(&place.0, place.1).map_err(io::Error::other)? {
+                lines.insert(place, row.bytes);
+            }
+        }
+    }
     let row = |(place, line): (&(String, u64), &Vec<u8>)| {
         let function = dump.function(tables.get(place)?)?;
         let row = Rows::new(line).next()?;
@@ -223,10 +229,10 @@ fn skeleton(source: &Source, text: &str, dump: &Script, decided: &DecisionsFile)
     if decided.decisions.is_empty() {
         return Ok(None);
     }
-    let lookup = Lookup::open(&source.script, dump, BTreeMap::new()).map_err(|error| error.tell())?;
-    let key = |table: &str, key: &str| lookup.find(table, key);
+    let index = Index::open(&source.script, None).map_err(|error| error.tell())?;
+    let key = |table: &str, key: &str| index.stored(table, key);
     let fitted = fit(&decided.decisions, &Known { script: dump, key: &key, before: None, after: None });
-    lookup.finish().map_err(|error| error.tell())?;
+    index.trouble().map_or(Ok(()), |error| Err(error.tell()))?;
     let to = source.after.first().cloned().flatten().unwrap_or_else(|| "NEW".to_owned());
     Ok(migrator(text, &fitted.changes, &[], &to).filter(|_| !fitted.changes.is_empty()))
 }

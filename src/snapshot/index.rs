@@ -5,12 +5,12 @@
 mod detail;
 mod files;
 mod known;
+mod pointers;
 mod row;
 mod scan;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,10 +21,7 @@ use self::scan::{Stamp, mark_of};
 use super::verify::{SnapshotError, unreadable};
 use crate::compare::Models;
 use crate::dump::literal;
-use crate::triage::{Link, PointedAt, RowDetail, Stored};
-
-/// Keys that are told of the rows which point to one.
-const FIRST_KEYS: usize = 5;
+use crate::triage::{PointedAt, RowDetail, Stored};
 
 /// The index. Several threads may ask; one of them reads files while the others wait.
 #[derive(Debug)]
@@ -96,36 +93,14 @@ impl Index {
 
     /// Returns which rows point to a row, by model and field. All tables that may are read when it is first asked.
     pub fn pointed_at(&self, table: &str, key: &str) -> Result<Vec<PointedAt>, SnapshotError> {
-        let mut state = self.state()?;
-        let known = Arc::clone(&state.known);
-        let own = known.keys.get(table).copied();
-        let links: Vec<&Link> = known.links.iter().filter(|link| link.target.as_deref() == Some(table)).collect();
-        let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for link in &links {
-            places.entry(&link.table).or_default().push(link.place);
-        }
-        for (table, places) in &mut places {
-            places.extend(known.keys.get(*table));
-        }
-        state.files.read(places.into_iter().flat_map(|(table, places)| known.wants(table, &places)))?;
-        let mut found = Vec::new();
-        for link in links {
-            let value = match own {
-                Some(own) if own != link.target_place => {
-                    let row = state.find((table, own), key, 1)?.into_iter().next();
-                    row.and_then(|hit| known.value(&hit.written, link.target_place))
-                }
-                _ => Some(key.to_owned()),
-            };
-            let Some(value) = value else { continue };
-            let (count, hits) = state.hits((&link.table, link.place), &value, FIRST_KEYS)?;
-            if count > 0 {
-                let place = known.keys.get(&link.table).copied().unwrap_or_default();
-                let keys = hits.iter().filter_map(|hit| known.value(&hit.written, place)).collect();
-                found.push(PointedAt { model: known.model(&link.table), field: link.field.clone(), count, keys });
-            }
-        }
-        Ok(found)
+        self.state()?.pointed_at(table, key)
+    }
+
+    /// Does the same as [`Self::at`], and adds what points to the row.
+    pub fn whole(&self, file: &str, line: u64) -> Result<Option<RowDetail>, SnapshotError> {
+        let Some(mut row) = self.at(file, line)? else { return Ok(None) };
+        row.pointed_at = self.pointed_at(&row.table, &row.key)?;
+        Ok(Some(row))
     }
 
     /// Tells how a key is written in the row files that the script loads. After an error nothing is found any more: see

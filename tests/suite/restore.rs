@@ -94,3 +94,68 @@ fn the_script_changes_the_connection_and_nothing_that_a_program_of_the_site_sees
     // The next program finds the database as ever.
     assert_eq!(told("python manage.py run probe.py --noinput"), plain);
 }
+
+#[test]
+fn a_target_that_was_removed_is_missed_although_it_was_found_before() {
+    let shop = Shop::build_new_on("sqlite");
+    let probe = r#"
+from django.db import connection, transaction
+from django.core.exceptions import ValidationError
+from lino_shop.shop.models import Country, Partner
+
+def told(what):
+    try:
+        Partner(name="x", country_id="ZZ").full_clean()
+        print("told", what, "is there")
+    except ValidationError as cause:
+        print("told", what, cause.message_dict)
+
+def sql(text):
+    with connection.cursor() as cursor:
+        cursor.execute(text)
+
+told("before")
+Country(isocode="ZZ", name="a").save()
+told("made"), told("again")
+Country.objects.filter(isocode="ZZ").update(name="b")
+told("updated")
+Country.objects.filter(isocode="ZZ").update(isocode="YY")
+told("renamed")
+Country.objects.filter(isocode="YY").update(isocode="ZZ")
+told("back")
+Country.objects.filter(isocode="ZZ").delete()
+told("deleted")
+Country(isocode="ZZ", name="a").save()
+told("made")
+Country.objects.get(isocode="ZZ").delete()
+told("deleted one")
+Country(isocode="ZZ", name="a").save()
+told("made")
+sql("delete from shop_country where isocode = 'ZZ'")
+told("deleted by hand")
+try:
+    with transaction.atomic():
+        Country(isocode="ZZ", name="a").save()
+        told("made within")
+        raise KeyError
+except KeyError:
+    told("taken back")
+for value in (None, "", "BE"):
+    try:
+        Partner(name="x", country_id=value).full_clean()
+        print("told", value, "taken")
+    except ValidationError as cause:
+        print("told", value, cause.message_dict)
+"#;
+    fs::write(shop.dir.join("probe.py"), probe).unwrap();
+    let told = |line: &str| {
+        let output = sh(&shop, line, "");
+        assert!(output.status.success(), "{}", said(&output));
+        said(&output).lines().filter(|line| line.starts_with("told ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let plain = told("python manage.py run probe.py");
+    let fast = told(&fast(&shop).replace("snapshot/restore.py --noinput", "probe.py"));
+    assert_eq!(plain.iter().filter(|line| line.ends_with("is there")).count(), 7, "{plain:?}");
+    assert_eq!(plain.len(), 16, "{plain:?}");
+    assert_eq!(plain, fast);
+}

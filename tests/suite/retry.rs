@@ -223,3 +223,20 @@ fn handlers_of_a_migrator_run_once_on_what_was_loaded() {
     let because = subject.retry(&script).1;
     assert_eq!(because.as_deref(), Some("The migrator may remember rows that were loaded."));
 }
+
+#[test]
+fn texts_that_only_the_own_database_of_the_site_refuses_are_told() {
+    let subject = Subject::new("short_first_name");
+    let original = subject.file("restore.py");
+    assert_eq!(subject.run(&original, false).failures.len(), 0);
+    let settings = subject.shop.dir.join("settings.py");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text + "\nDATABASES[\"default\"][\"ENGINE\"] = \"django.db.backends.postgresql\"\n").unwrap();
+    let found = subject.run(&original, false);
+    let first = &found.failures[0];
+    assert_eq!((found.failures.len(), first.model.as_deref()), (27, Some("shop.Person")));
+    assert_eq!(first.exception, "django.db.utils.DataError");
+    let told: Vec<_> = first.messages.keys().map(String::as_str).collect();
+    assert_eq!(told, ["first_name"]);
+    assert!(first.messages["first_name"][0].starts_with("The database takes at most 2 characters (it has "));
+}

@@ -18,7 +18,7 @@ impl State {
         for place in 0..fields.len() {
             let target = match known.link(&table, place) {
                 Some(known) => Some((known.model.clone(), known.target.clone(), known.target_place)),
-                None => function.and_then(|function| known.any_model(function, &fields, place)),
+                None => known.any_model(&table, &fields, place),
             };
             let (Some(field), Some((model, target, target_place))) = (fields.get_mut(place), target) else { continue };
             let Some(value) = field.value.as_deref() else { continue };

@@ -17,6 +17,8 @@ pub(super) struct Known {
     pub stamp: Stamp,
     pub script: Script,
     pub links: Vec<Link>,
+    /// Values that are keys of rows of any table.
+    pub any_links: Vec<AnyLink>,
     /// The place of the primary key, by table.
     pub keys: BTreeMap<String, usize>,
     /// The row files, by table.
@@ -35,6 +37,30 @@ pub(super) struct Want<'a> {
     pub file: &'a str,
     pub table: &'a str,
     pub places: Vec<usize>,
+}
+
+/// A value that is the key of a row whose model stands in another value: `owner_id` beside `owner_type_id`.
+#[derive(Debug)]
+pub(super) struct AnyLink {
+    /// The table whose rows point.
+    pub table: String,
+    /// The place of the key.
+    pub place: usize,
+    /// The place of the model.
+    pub kind: usize,
+    /// The parameter that takes the key.
+    pub field: String,
+}
+
+impl AnyLink {
+    fn of(function: &Function) -> impl Iterator<Item = Self> {
+        function.parameters.iter().enumerate().filter_map(|(kind, parameter)| {
+            let name = parameter.name.strip_suffix("_type_id")?;
+            let field = format!("{name}_id");
+            let place = function.position(&field).filter(|_| parameter.conversion == Conversion::ContentType)?;
+            Some(Self { table: function.table.clone(), place, kind, field })
+        })
+    }
 }
 
 impl Known {
@@ -64,7 +90,8 @@ impl Known {
                 None => files.push(RowFile { name: load.file.clone(), skipped: load.skipped }),
             }
         }
-        Ok(Self { stamp: Stamp::of(&data), script, links, keys, files })
+        let any_links = script.functions.iter().flat_map(AnyLink::of).collect();
+        Ok(Self { stamp: Stamp::of(&data), script, links, any_links, keys, files })
     }
 
     pub fn wants<'a>(&'a self, table: &'a str, places: &[usize]) -> Vec<Want<'a>> {
@@ -93,17 +120,15 @@ impl Known {
         triage::text(&self.script, literal::argument(arguments, place)?)
     }
 
-    /// Returns what a key points to whose model stands in another field of the row: `owner_type_id` for `owner_id`.
+    /// Returns what a key points to whose model stands in another field of the row.
     pub fn any_model(
         &self,
-        function: &Function,
+        table: &str,
         fields: &[FieldValue],
         place: usize,
     ) -> Option<(String, Option<String>, usize)> {
-        let name = fields.get(place)?.name.strip_suffix("_id")?;
-        let kind = function.position(&format!("{name}_type_id"))?;
-        let converts = function.parameters.get(kind)?.conversion == Conversion::ContentType;
-        let model = fields.get(kind).filter(|_| converts)?.value.clone()?;
+        let link = self.any_links.iter().find(|link| link.table == table && link.place == place)?;
+        let model = fields.get(link.kind)?.value.clone()?;
         let variable = self.script.models.iter().find(|known| known.name == model).map(|known| &known.variable);
         let other = self.script.functions.iter().rfind(|other| variable.is_some() && other.model.as_ref() == variable);
         let place = other.and_then(|other| self.keys.get(&other.table)).copied().unwrap_or_default();

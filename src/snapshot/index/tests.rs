@@ -6,6 +6,8 @@ use assert_fs::TempDir;
 
 use super::*;
 use crate::compare::Model;
+use crate::dump::Rows;
+use crate::snapshot::script::read_script;
 use crate::triage::{FieldValue, Target};
 
 const SCRIPT: &str = r#"# -*- coding: UTF-8 -*-
@@ -151,7 +153,12 @@ fn what_points_to_a_row_is_counted_by_model_and_field() {
         count: keys.len(),
         keys: keys.iter().map(|key| (*key).to_owned()).collect(),
     };
-    assert_eq!(index.pointed_at("a_partner", "7").unwrap(), [told("a.Person", "partner_ptr_id", &["7"])]);
+    assert_eq!(
+        index.pointed_at("a_partner", "7").unwrap(),
+        [told("a.Person", "partner_ptr_id", &["7"]), told("a.Note", "owner_id", &["1"])]
+    );
+    let row = index.whole("a_partner_1.py", 4).unwrap().unwrap();
+    assert_eq!(row.pointed_at, index.pointed_at("a_partner", "7").unwrap());
     assert_eq!(index.pointed_at("a_person", "7").unwrap(), [told("a.Note", "person_id", &["1", "3"])]);
     assert_eq!(index.pointed_at("a_country", "it's").unwrap(), [told("a.Partner", "country_id", &["1"])]);
     assert_eq!(index.pointed_at("a_country", "nobody").unwrap(), []);
@@ -262,4 +269,27 @@ fn lines_far_from_the_beginning_are_found_behind_rows_of_any_length() {
     assert!(row.fields[1].value.as_ref().unwrap().len() > 1_000_000);
     assert_eq!(index.stored("a_partner", "50"), Stored::Once("50".to_owned()));
     assert!(index.bytes() < 20 * 2_906, "{} bytes", index.bytes());
+}
+
+#[test]
+fn every_row_of_the_recorded_dumps_is_found_by_key_and_by_line_as_the_other_reader_sees_it() {
+    let dumps = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dumps");
+    let mut seen = 0;
+    for dump in fs::read_dir(dumps).unwrap().map(|entry| entry.unwrap().path()) {
+        let Ok(index) = Index::open(&dump, None) else { continue };
+        let script = read_script(&dump.join("restore.py")).unwrap().script;
+        for load in script.loads.iter().filter(|load| !load.skipped) {
+            let Ok(bytes) = fs::read(dump.join(&load.file)) else { continue };
+            for row in Rows::new(&bytes) {
+                let detail = index.at(&load.file, row.line).unwrap().unwrap();
+                let function = script.function(&load.table).unwrap();
+                let given = row.values().count();
+                assert_eq!((detail.fields.len(), given), (given, function.parameters.len()), "{dump:?} {detail:?}");
+                let found = index.row(&load.table, &detail.key).unwrap().unwrap();
+                assert_eq!((found.key, found.file), (detail.key, load.file.clone()));
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 50, "{seen} rows");
 }
