@@ -77,13 +77,12 @@ pub(super) fn unknown_fields(message: &str) -> Option<Vec<&str>> {
     let rest = ["unexpected keyword argument", "Invalid field name(s)"]
         .iter()
         .find_map(|mark| message.find(mark).and_then(|at| message.get(at..)));
-    let fields = match rest {
-        Some(rest) => quoted(rest),
-        None => {
-            let marks = [" is an invalid keyword argument for ", " are invalid keyword arguments for "];
-            let end = marks.iter().find_map(|mark| message.find(mark))?;
-            quoted(message.get(..end)?)
-        }
+    let fields = if let Some(rest) = rest {
+        quoted(rest)
+    } else {
+        let marks = [" is an invalid keyword argument for ", " are invalid keyword arguments for "];
+        let end = marks.iter().find_map(|mark| message.find(mark))?;
+        quoted(message.get(..end)?)
     };
     // A field in several languages is named once for each: `name`, `name_de`.
     let is_language = |name: &&str| name.rsplit_once('_').is_some_and(|(base, _)| fields.contains(&base));
@@ -299,6 +298,8 @@ mod tests {
         assert_eq!(saying(&known, "'UnresolvedModel' object has no attribute '_meta'"), expected);
     }
 
+    type Found<'a> = &'a [(&'a str, Blamed)];
+
     #[test]
     fn refused_fields_are_found_by_name_value_or_word() {
         let field = |name: &str, value: &str| FieldValue {
@@ -313,7 +314,7 @@ mod tests {
             field("vat_id", "BE 1"),
             field("procedure", "x_y"),
         ];
-        let cases: [(&str, &str, &[(&str, Blamed)]); 6] = [
+        let cases: [(&str, &str, Found<'_>); 6] = [
             ("partner", "is no choice.", &[("partner_id", Blamed::Named)]),
             ("", "VAT identification number is greater than 1", &[("vat_id", Blamed::Likely)]),
             ("", "Unresolved value 'x_y' (<class 'str'>)", &[("procedure", Blamed::Likely)]),

@@ -26,7 +26,7 @@ pub use compare::{
 pub use rehearsal::{Ended, Rehearsal};
 pub use triage::{
     Ask as Asking, Dialog, Field, Filter, Line as TriageLine, Looked, Node, Part, Purpose, Reach, RowPlace, Tally,
-    Triaging, UNSAVED, Which, decision_words, given, literal, standing, to_decide,
+    Tree, Triaging, UNSAVED, Which, decision_words, given, literal, standing, to_decide,
 };
 
 /// Something that reached the wizard. All of it comes through one channel, so its order is total.

@@ -129,7 +129,9 @@ impl Fake {
                         let problem = refused.decide(wish);
                         let told = refused.told();
                         self.tell(told);
-                        problem.into_iter().for_each(|event| self.tell(event));
+                        if let Some(event) = problem {
+                            self.tell(event);
+                        }
                     }
                 }
                 _ => {}
@@ -162,7 +164,9 @@ impl Fake {
         let (loaded, clean) = (6806 - refused, refused == 0);
         self.tell(Event::RehearsalEnded { seconds: 2.4, loaded, refused, clean, problem: None });
         let told = self.refused.as_ref().map(Refused::told);
-        told.into_iter().for_each(|event| self.tell(event));
+        if let Some(event) = told {
+            self.tell(event);
+        }
     }
 
     /// Tells evidence, and asks what is to be done.

@@ -4,7 +4,7 @@ use crossterm::event::KeyCode;
 
 use super::{Binding, Command, always, c, ctrl, k};
 use crate::ui::scripts_view::Mode;
-use crate::ui::state::{Asking, Dialog, Folding, Node, Part, Reach, Scripts, State, Triaging, Which};
+use crate::ui::state::{Asking, Dialog, Folding, Node, Part, Reach, Scripts, State, Tree, Triaging, Which};
 
 fn on(state: &State, holds: impl Fn(&Triaging) -> bool) -> bool {
     state.triaging().is_some_and(holds)
@@ -65,7 +65,7 @@ fn has_traceback(state: &State) -> bool {
 }
 
 fn may_unfold(state: &State) -> bool {
-    on(state, |triaging| triaging.node().is_some_and(|node| triaging.tree.has_more(&triaging.triage, node)))
+    on(state, |triaging| triaging.node().is_some_and(|node| Tree::has_more(&triaging.triage, node)))
 }
 
 fn is_filtered(state: &State) -> bool {

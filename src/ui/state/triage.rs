@@ -237,7 +237,7 @@ impl Triaging {
     pub fn fold(&mut self, folding: Folding) {
         let Some(node) = self.node() else { return };
         let triage = Arc::clone(&self.triage);
-        let open = self.tree.is_open(node) && self.tree.has_more(&triage, node);
+        let open = self.tree.is_open(node) && Tree::has_more(&triage, node);
         if folding == Folding::Folded && !open {
             let depth = self.tree.lines.get(self.at).map_or(0, |line| line.depth);
             let above = |line: &Line| matches!(line.node, Node::Cause(_)) || line.depth < depth;
@@ -245,7 +245,7 @@ impl Triaging {
             if let (Some(place), Node::Row(_)) = (place, node) {
                 self.choose(place);
             }
-        } else if self.tree.has_more(&triage, node) {
+        } else if Tree::has_more(&triage, node) {
             self.tree.fold(&triage, node, folding);
             self.clamp();
         }

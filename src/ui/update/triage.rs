@@ -14,7 +14,7 @@ use crate::ui::layout::triage::{Place, areas};
 use crate::ui::screens::triage::detail;
 use crate::ui::scripts_view::{Aligned, Mode};
 use crate::ui::state::{
-    Action, Dialog, Filter, Folding, Looked, Node, Part, Reach, Screen, Scripts, State, Triaging, Which,
+    Action, Dialog, Filter, Folding, Looked, Node, Part, Reach, Screen, Scripts, State, Tree, Triaging, Which,
 };
 
 pub use typing::{filter_key, type_key, type_needle, type_text};
@@ -293,7 +293,7 @@ pub fn press(state: &mut State, place: Place) {
                 && let Some(node) = triaging.node()
             {
                 let open = triaging.tree.is_open(node);
-                if matches!(node, Node::Cause(_)) || triaging.tree.has_more(&triaging.triage, node) {
+                if matches!(node, Node::Cause(_)) || Tree::has_more(&triaging.triage, node) {
                     triaging.fold(if open { Folding::Folded } else { Folding::Unfolded });
                 }
             }

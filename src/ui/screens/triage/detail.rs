@@ -176,18 +176,15 @@ impl Page<'_> {
 
     /// Adds the traceback on request: above all else, where it is seen at once.
     fn traceback(&mut self, triaging: &Triaging, traceback: Option<&str>) {
-        match (traceback, triaging.traceback) {
-            (Some(traceback), Folding::Unfolded) => {
-                self.put("", Role::Title, "Traceback of the first of them:", Role::Title);
-                // Spaces at the beginning of a line would be lost where it is wrapped.
-                let lines = text::tail_of(traceback, LONGEST);
-                let lines = lines.lines().map(|line| {
-                    let plain = line.trim_start();
-                    format!("{}{plain}", "\u{a0}".repeat((line.len() - plain.len()).min(8)))
-                });
-                self.put("", Role::Dim, &lines.collect::<Vec<_>>().join("\n"), Role::Dim);
-            }
-            _ => {}
+        if let (Some(traceback), Folding::Unfolded) = (traceback, triaging.traceback) {
+            self.put("", Role::Title, "Traceback of the first of them:", Role::Title);
+            // Spaces at the beginning of a line would be lost where it is wrapped.
+            let lines = text::tail_of(traceback, LONGEST);
+            let lines = lines.lines().map(|line| {
+                let plain = line.trim_start();
+                format!("{}{plain}", "\u{a0}".repeat((line.len() - plain.len()).min(8)))
+            });
+            self.put("", Role::Dim, &lines.collect::<Vec<_>>().join("\n"), Role::Dim);
         }
     }
 

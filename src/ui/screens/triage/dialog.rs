@@ -60,7 +60,7 @@ pub fn lines(state: &State, dialog: &Dialog, width: usize) -> Vec<Line<'static>>
                     }
                 }
                 Asking::Note => {
-                    page.put("The rows stay undecided; the report for the developer has your note.", Role::Text)
+                    page.put("The rows stay undecided; the report for the developer has your note.", Role::Text);
                 }
                 Asking::Name => page.put("Its name in the new version, with the application: cal.Event", Role::Text),
             }

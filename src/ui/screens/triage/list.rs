@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 
 use super::words;
 use crate::triage::Standing;
-use crate::ui::state::{Node, Part, State, TriageLine, Triaging, standing, to_decide};
+use crate::ui::state::{Node, Part, State, Tree, TriageLine, Triaging, standing, to_decide};
 use crate::ui::style::Role;
 use crate::ui::text;
 
@@ -62,7 +62,7 @@ fn row(state: &State, triaging: &Triaging, (at, line): (usize, TriageLine), fram
 }
 
 fn fold(triaging: &Triaging, node: Node) -> &'static str {
-    match (triaging.tree.has_more(&triaging.triage, node), triaging.tree.is_open(node)) {
+    match (Tree::has_more(&triaging.triage, node), triaging.tree.is_open(node)) {
         (false, _) => " ",
         (true, true) => "▼",
         (true, false) => "▶",

@@ -57,7 +57,7 @@ fn frames(state: &State, triaging: &Triaging, frame: &mut Frame, areas: &Areas) 
         title(state, frame, top, (left.to_owned(), String::new()), Role::Focus);
         return;
     }
-    title(state, frame, top, words::heading(state, triaging, down(state)), Role::Title);
+    title(state, frame, top, words::heading(state, triaging, &down(state)), Role::Title);
     if areas.title.height > 0 {
         horizontal(frame.buffer_mut(), areas.screen, areas.title.y, style);
         let below = words::below(triaging, usize::from(areas.list.height));

@@ -27,7 +27,7 @@ pub fn message(messages: &[(String, String)]) -> String {
 
 /// Returns the head line: what this is and how it stands, and how long the site is down.
 #[must_use]
-pub fn heading(state: &State, triaging: &Triaging, down: String) -> (String, String) {
+pub fn heading(state: &State, triaging: &Triaging, down: &str) -> (String, String) {
     let triage = &triaging.triage;
     let what = match triage.origin {
         Origin::Rehearsal => "rehearsal",
@@ -55,7 +55,7 @@ pub fn heading(state: &State, triaging: &Triaging, down: String) -> (String, Str
         return (title, counts);
     }
     let room = usize::from(state.size.0).saturating_sub(text::width(&title) + text::width(&counts) + 10);
-    let down = if text::width(&down) <= room { format!("{counts} · {down}") } else { counts };
+    let down = if text::width(down) <= room { format!("{counts} · {down}") } else { counts };
     (title, down)
 }
 
@@ -173,8 +173,8 @@ pub fn meaning(triaging: &Triaging, take: &[Decision], choice: &Choice, left: us
     match choice {
         Choice::LeaveOut => {
             let one = take.iter().map(|decision| decision.rows.count()).sum::<u64>() == 1;
-            let (they, them) = if one { ("It is", "it") } else { ("They are", "them") };
-            said.push(format!("{they} not loaded; the snapshot keeps {them}."));
+            let (subject, them) = if one { ("It is", "it") } else { ("They are", "them") };
+            said.push(format!("{subject} not loaded; the snapshot keeps {them}."));
             match left {
                 0 => {}
                 1 => said.push(format!("1 row that follows {them} would then be refused, too.")),

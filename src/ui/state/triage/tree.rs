@@ -110,7 +110,9 @@ impl Tree {
                 for &member in below.iter().rev() {
                     let own = self.follow.get(member).copied().unwrap_or_default() + 1;
                     let leader = causes.leader(member).and_then(|leader| self.follow.get_mut(leader));
-                    leader.into_iter().for_each(|follow| *follow += own);
+                    if let Some(follow) = leader {
+                        *follow += own;
+                    }
                 }
             }
         }
@@ -265,7 +267,7 @@ impl Tree {
 
     /// Tells whether something belongs to a line that can be folded away.
     #[must_use]
-    pub fn has_more(&self, triage: &Triage, node: Node) -> bool {
+    pub fn has_more(triage: &Triage, node: Node) -> bool {
         match node {
             Node::Cause(_) => true,
             Node::Row(row) => !triage.causes.followers(row).is_empty(),

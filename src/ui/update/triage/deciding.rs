@@ -24,8 +24,8 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) -> bo
         Command::DropField => ask(triaging, Purpose::Drop),
         Command::AskDeveloper => triaging.dialog = Some(Dialog::ask(Asking::Note)),
         Command::RenameModel => triaging.dialog = Some(Dialog::ask(Asking::Name)),
-        Command::LeaveOut => decide(state, Choice::LeaveOut, actions),
-        Command::KeepUndecided => decide(state, Choice::Undecided, actions),
+        Command::LeaveOut => decide(state, &Choice::LeaveOut, actions),
+        Command::KeepUndecided => decide(state, &Choice::Undecided, actions),
         Command::AcceptTyped => accept(state, actions),
         Command::Up | Command::Down => return walk(triaging, command),
         Command::Confirm => {
@@ -85,8 +85,12 @@ fn fields(triaging: &Triaging, purpose: Purpose) -> Vec<Field> {
     if purpose == Purpose::Drop && named.len() > 1 {
         put(&named.join(", "), true);
     }
-    refused.iter().for_each(|(name, _)| put(name, true));
-    values.iter().for_each(|field| put(&field.name, false));
+    for (name, _) in &refused {
+        put(name, true);
+    }
+    for field in values {
+        put(&field.name, false);
+    }
     failure.points.iter().for_each(|point| {
         if values.iter().all(|field| field.name != format!("{}_id", point.0)) {
             put(&point.0, false);
@@ -143,14 +147,14 @@ fn accept(state: &mut State, actions: &mut Vec<Action>) {
     // Nothing was typed: it is asked further.
     if let Some(choice) = choice {
         triaging.dialog = None;
-        decide(state, choice, actions);
+        decide(state, &choice, actions);
     }
 }
 
 /// Takes a decision for what the keys apply to: at once for one row that nothing follows from, else after a yes.
-fn decide(state: &mut State, choice: Choice, actions: &mut Vec<Action>) {
+fn decide(state: &mut State, choice: &Choice, actions: &mut Vec<Action>) {
     let Some(triaging) = state.triaged.as_deref_mut() else { return };
-    let (take, count) = triaging.prepare(&choice);
+    let (take, count) = triaging.prepare(choice);
     if count == 0 {
         notice(
             state,
@@ -160,13 +164,13 @@ fn decide(state: &mut State, choice: Choice, actions: &mut Vec<Action>) {
         return;
     }
     let whole = take.iter().any(|decision| matches!(decision.rows, Scope::All(_)));
-    let left = if choice == Choice::LeaveOut { triaging.left_behind() } else { 0 };
+    let left = if *choice == Choice::LeaveOut { triaging.left_behind() } else { 0 };
     if count == 1 && left == 0 && !whole && triaging.reach != Reach::Shown {
         triaging.reach = Reach::Row;
         send(take, actions);
         return;
     }
-    let question = question(&take, count, &choice);
-    let meaning = meaning(triaging, &take, &choice, left);
+    let question = question(&take, count, choice);
+    let meaning = meaning(triaging, &take, choice, left);
     triaging.dialog = Some(Dialog::Confirm { take, question, meaning });
 }
