@@ -174,6 +174,13 @@ async fn a_rehearsal_is_cancelled_and_leaves_nothing_running() {
     planned(&mut handle).await;
     handle.wish(Wish::Rehearse(Rehearsing::Whole));
     until(&mut handle, |event| matches!(event, Event::Rehearsing { .. }).then_some(())).await;
+    // A second one does not begin beside it.
+    let mut second = std::process::Command::new(PROGRAM);
+    second.arg("--site").arg(&shop.dir).args(["rehearse", "--dump"]).stdin(std::process::Stdio::null());
+    let output = second.output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.starts_with("Another rehearsal of this site runs already.\n"), "{said}");
     handle.wish(Wish::Cancel(Cancel::Interrupt));
     let problem = until(&mut handle, |event| match event {
         Event::RehearsalEnded { problem, .. } => Some(problem),
