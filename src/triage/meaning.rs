@@ -15,17 +15,7 @@ fn meaning(text: &str, own: &str) -> Option<String> {
     if let Some((_, names)) =
         text.split_once("got unexpected keyword argument").or(text.split_once("got an unexpected keyword argument"))
     {
-        let names = quoted(names);
-        return match names.as_slice() {
-            [] => None,
-            [one] => Some(format!(
-                "The new version has no field {one}. Copy it to the field that takes its place, or drop it."
-            )),
-            all => Some(format!(
-                "The new version has no fields {}. Copy each to the field that takes its place, or drop it.",
-                all.join(", ")
-            )),
-        };
+        return no_fields(&quoted(names));
     }
     if text.contains("'UnresolvedModel' object") {
         let what = "The new version has no such model. Leave all its rows out, or give the model its new name.";
@@ -58,6 +48,39 @@ fn meaning(text: &str, own: &str) -> Option<String> {
     None
 }
 
+/// Says that fields are gone. The columns of their translations are no fields of their own.
+fn no_fields(names: &[&str]) -> Option<String> {
+    let all: Vec<&str> =
+        names.iter().copied().filter(|name| !untranslated(name).is_some_and(|name| names.contains(&name))).collect();
+    match all.as_slice() {
+        [] => None,
+        [one, others @ ..] if let Some(name) = untranslated(one).filter(|name| is_all_of(name, others)) => {
+            Some(format!(
+                "The field {name} has one text for all languages now. To keep that of the main language, copy it to itself: \
+             copy = {{ {name} = \"{name}\" }}."
+            ))
+        }
+        [one] => {
+            Some(format!("The new version has no field {one}. Copy it to the field that takes its place, or drop it."))
+        }
+        all => Some(format!(
+            "The new version has no fields {}. Copy each to the field that takes its place, or drop it.",
+            all.join(", ")
+        )),
+    }
+}
+
+/// Returns the name of a field without a language at its end, `name` of `name_de`.
+fn untranslated(name: &str) -> Option<&str> {
+    let (name, language) = name.rsplit_once('_')?;
+    (language.len() == 2 && language != "id" && language.bytes().all(|byte| byte.is_ascii_lowercase())).then_some(name)
+}
+
+/// Tells whether all columns are translations of one field.
+fn is_all_of(field: &str, columns: &[&str]) -> bool {
+    columns.iter().all(|column| untranslated(column) == Some(field))
+}
+
 /// Returns the texts between simple quotes.
 fn quoted(text: &str) -> Vec<&str> {
     text.split('\'').skip(1).step_by(2).collect()
@@ -80,6 +103,16 @@ mod tests {
                 "User() got an unexpected keyword argument 'event_type_id'",
                 Some(
                     "The new version has no field event_type_id. Copy it to the field that takes its place, or drop it.",
+                ),
+            ),
+            (
+                "PaperType() got unexpected keyword arguments: 'name', 'name_de', 'name_fr'",
+                Some("The new version has no field name. Copy it to the field that takes its place, or drop it."),
+            ),
+            (
+                "Country() got unexpected keyword arguments: 'name_de', 'name_fr'",
+                Some(
+                    "The field name has one text for all languages now. To keep that of the main language, copy it to itself: copy = { name = \"name\" }.",
                 ),
             ),
             (
