@@ -120,10 +120,11 @@ fn of_table(table: &TableAccount, decided: &[(usize, &Decision)]) -> (AccountedT
         fields.iter().any(|name| *name == field || *name == plain)
     };
     let changed_by = decided.iter().filter(|(_, decision)| table.fields.keys().any(|field| speaks_of(decision, field)));
-    let gone = table
-        .fields_gone
-        .iter()
-        .filter(|(field, rows)| **rows > 0 && !decided.iter().any(|(_, decision)| speaks_of(decision, field)));
+    // Of rows that are all left out, no value is lost besides.
+    let is_there = table.equal + table.changed > 0;
+    let gone = table.fields_gone.iter().filter(|(field, rows)| {
+        is_there && **rows > 0 && !decided.iter().any(|(_, decision)| speaks_of(decision, field))
+    });
     let told = AccountedTable {
         table: table.table.clone(),
         changed: table.changed,

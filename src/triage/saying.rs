@@ -16,11 +16,15 @@ pub fn saying(failure: &Failure, message: &str) -> String {
             "It belongs to a model that the new version does not have.".to_owned()
         };
     }
-    if let Some(fields) = unknown_fields(message) {
-        return match fields.as_slice() {
-            [only] => format!("The new version has no field {only}."),
-            all => format!("The new version has no fields {}.", all.join(", ")),
-        };
+    match gone(message) {
+        Some(Gone::Translations(field)) => return format!("The field {field} has one text for all languages now."),
+        Some(Gone::Fields(fields)) => {
+            return match fields.as_slice() {
+                [only] => format!("The new version has no field {only}."),
+                all => format!("The new version has no fields {}.", all.join(", ")),
+            };
+        }
+        None => {}
     }
     let known = choice(message)
         .or_else(|| made_by_lino(failure, message))
@@ -35,11 +39,14 @@ pub fn remedy(failure: &Failure, message: &str) -> Option<String> {
     if message.contains("'UnresolvedModel' object") {
         return Some("Leave all its rows out, or give the model its new name.".into());
     }
-    match unknown_fields(message) {
-        Some(fields) if fields.len() == 1 => {
+    match gone(message) {
+        Some(Gone::Translations(_)) => {
+            return Some("To keep the text in the main language, copy the field to itself.".into());
+        }
+        Some(Gone::Fields(fields)) if fields.len() == 1 => {
             return Some("Copy it to the field that takes its place, or drop it.".into());
         }
-        Some(_) => return Some("Copy each to the field that takes its place, or drop it.".into()),
+        Some(Gone::Fields(_)) => return Some("Copy each to the field that takes its place, or drop it.".into()),
         None => {}
     }
     if let Some(table) = other_table(failure, message) {
@@ -72,8 +79,35 @@ fn made_by_lino(failure: &Failure, message: &str) -> Option<String> {
     there_already(message).map(|path| format!("The new version makes {path} itself, but it is there already."))
 }
 
+/// What a message says is gone.
+pub(super) enum Gone<'a> {
+    /// Fields. The columns of their translations are no fields of their own.
+    Fields(Vec<&'a str>),
+    /// Only the translations of a field.
+    Translations(&'a str),
+}
+
+/// Returns the fields that are gone, where a message says that.
+pub(super) fn gone(message: &str) -> Option<Gone<'_>> {
+    let names = unknown_fields(message)?;
+    let translates = |name: &str| untranslated(name).is_some_and(|field| names.contains(&field));
+    let fields: Vec<&str> = names.iter().copied().filter(|name| !translates(name)).collect();
+    let field = fields.first().and_then(|name| untranslated(name));
+    match field.filter(|field| fields.iter().all(|name| untranslated(name) == Some(field))) {
+        Some(field) => Some(Gone::Translations(field)),
+        None => Some(Gone::Fields(fields)),
+    }
+}
+
+/// Returns the name of a field without a language at its end: `name` of `name_de`.
+fn untranslated(name: &str) -> Option<&str> {
+    let (field, language) = name.rsplit_once('_')?;
+    let is_language = language.len() == 2 && language != "id" && language.bytes().all(|byte| byte.is_ascii_lowercase());
+    is_language.then_some(field)
+}
+
 /// Returns the fields that the new version does not know, where a message says that.
-pub(super) fn unknown_fields(message: &str) -> Option<Vec<&str>> {
+fn unknown_fields(message: &str) -> Option<Vec<&str>> {
     let rest = ["unexpected keyword argument", "Invalid field name(s)"]
         .iter()
         .find_map(|mark| message.find(mark).and_then(|at| message.get(at..)));
@@ -232,6 +266,14 @@ mod tests {
                 Some("Copy it to the field that takes its place, or drop it."),
             ),
             (
+                "T() got unexpected keyword arguments: 'name', 'name_de', 'name_fr'",
+                Some("Copy it to the field that takes its place, or drop it."),
+            ),
+            (
+                "T() got unexpected keyword arguments: 'name_de', 'name_fr'",
+                Some("To keep the text in the main language, copy the field to itself."),
+            ),
+            (
                 "'UnresolvedModel' object has no attribute '_meta'",
                 Some("Leave all its rows out, or give the model its new name."),
             ),
@@ -262,6 +304,8 @@ mod tests {
             ("Partner() got unexpected keyword arguments: 'email'", "The new version has no field email."),
             ("create_x() got an unexpected keyword argument 'email'", "The new version has no field email."),
             ("T() got unexpected keyword arguments: 'a', 'b'", "The new version has no fields a, b."),
+            ("T() got unexpected keyword arguments: 'name', 'name_de'", "The new version has no field name."),
+            ("T() got unexpected keyword arguments: 'name_de'", "The field name has one text for all languages now."),
             ("T() got unexpected keyword arguments: 'a', 'a_de', 'a_fr'", "The new version has no field a."),
             ("Invalid field name(s) for model Partner: 'email'.", "The new version has no field email."),
             ("'email' is an invalid keyword argument for Partner", "The new version has no field email."),

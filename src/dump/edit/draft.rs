@@ -165,7 +165,8 @@ impl<'a> Draft<'a> {
 
     fn copy(&mut self, number: usize, change: &Change, from: &str, to: &str) -> Result<(), String> {
         let parameter = self.parameter(from)?;
-        if self.function.parameter(to).is_some() && !self.dropped.contains(to) {
+        // A field that is not translated any more keeps its name.
+        if from != to && self.function.parameter(to).is_some() && !self.dropped.contains(to) {
             return Err(format!("{to} is a field of its own, which has values."));
         }
         let is_text = matches!(change.what, What::CopyText { .. });

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::super::cause::Causes;
 use super::super::failure::Failure;
-use super::super::saying::unknown_fields;
+use super::super::saying::{Gone, gone};
 use super::{Choice, Decision, Decisions, Scope, canonical};
 
 /// How a refused row stands.
@@ -129,13 +129,14 @@ fn own(decisions: Vec<&Decision>, failure: &Failure) -> Standing {
     if standing == Standing::Changed && left() { Standing::Undecided } else { standing }
 }
 
-/// Returns the fields of a failure that the new version does not know; one that has several languages counts once.
+/// Returns the fields of a failure that the new version does not know, or whose translations it does not.
 fn unknown(failure: &Failure) -> impl Iterator<Item = &str> {
-    let texts = failure.messages.values().flatten();
-    let named: Vec<&str> = texts.filter_map(|text| unknown_fields(text)).flatten().map(plain).collect();
-    let base = |name: &str| name.rsplit_once('_').map(|(base, _)| base.to_owned());
-    let known = named.clone();
-    named.into_iter().filter(move |name| base(name).is_none_or(|base| !known.contains(&base.as_str())))
+    let said = failure.messages.values().flatten().filter_map(|text| gone(text));
+    let fields = said.flat_map(|gone| match gone {
+        Gone::Fields(fields) => fields,
+        Gone::Translations(field) => vec![field],
+    });
+    fields.map(plain)
 }
 
 /// Returns the name of a field, for the parameter of a foreign key, too.

@@ -228,6 +228,12 @@ fn a_text_that_was_translated_goes_to_a_plain_field_in_the_main_language() {
     };
     let plain = field("title", "title", false, "varchar(200)", None);
     assert_eq!(line(&country(plain.clone())), "    if name is not None: kw.update(title=name[0] or '')");
+    let choice = Choice::Copy(pair("name", "name"));
+    let own = Field { name: "name".into(), attname: "name".into(), ..plain.clone() };
+    let found = fitted(vec![decision("countries.Country", Scope::All(1), choice)], Some(&country(own)));
+    let edited = edit(SCRIPT, &found.changes);
+    assert_eq!((found.unfit, edited.refused), (Vec::new(), Vec::new()));
+    assert!(edited.text.contains("\n    if name is not None: kw.update(name=name[0] or '')\n"), "{}", edited.text);
     let translated = Field { babel: true, ..plain };
     assert_eq!(line(&country(translated)), "    if name is not None: kw.update(bv2kw('title',name))");
 }
