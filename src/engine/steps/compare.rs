@@ -8,7 +8,7 @@ use super::{done, interrupted};
 use crate::compare::{self, Evidence};
 use crate::error::{Kind, Report, Tell};
 use crate::messages::{CommandKind, Judgement};
-use crate::procedure::{DumpScripts, Finding, OVERRULED, Verdict};
+use crate::procedure::{DumpScripts, Finding, OVERRULED, StepId, Verdict};
 use crate::site::simulate;
 pub use look::{DESCRIBED, describe};
 
@@ -46,11 +46,20 @@ pub async fn compare(context: &Context) -> Result<StepEnd, Report> {
     conclude(context, &evidence, findings).await
 }
 
-/// Turns the verdict into what the next step does; a person decides where rows are in the way.
-async fn conclude(context: &Context, evidence: &Evidence, findings: Vec<Finding>) -> Result<StepEnd, Report> {
+/// Turns the verdict into what the next step does; a person decides where rows are in the way, unless a rehearsal has
+/// shown that with the decisions of now none is.
+async fn conclude(context: &Context, evidence: &Evidence, mut findings: Vec<Finding>) -> Result<StepEnd, Report> {
+    let known = context.known();
+    let rehearsed =
+        Some(known.rehearsed(StepId::Restore)).filter(|text| known.new_version.is_some() && !text.is_empty());
     let verdict = match evidence.verdict {
         compare::Verdict::Skip => Verdict::Skip { because: evidence.because() },
         compare::Verdict::Restore => Verdict::Restore { because: evidence.because() },
+        compare::Verdict::Decide if let Some(rehearsed) = rehearsed => {
+            context.note(&rehearsed)?;
+            findings.push(Finding::pass("rehearsal", rehearsed));
+            Verdict::Restore { because: evidence.because() }
+        }
         compare::Verdict::Decide => {
             // Nothing is skipped while nobody has decided.
             let because = evidence.because();

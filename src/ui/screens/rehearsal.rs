@@ -98,9 +98,9 @@ pub(super) fn choices(page: &mut Page<'_>, state: &State) {
             .rehearsal_forecast()
             .map(|seconds| format!(" Takes about {}.", text::duration(seconds)))
             .unwrap_or_default();
-        let says = match done {
-            Some(_) => format!("rehearse again: a new snapshot, all of it.{takes}"),
-            None => format!(
+        let says = match (done, &state.triaged) {
+            (Some(_), _) | (_, Some(_)) => format!("rehearse again: a new snapshot, all of it.{takes}"),
+            (None, None) => format!(
                 "rehearse first (recommended). The site stays up; you see which rows the new version would refuse.{takes}"
             ),
         };
