@@ -149,7 +149,9 @@ impl<'a> Page<'a> {
 
     /// Adds what was refused, at the steps that it matters for.
     fn refused(&mut self, step: &Step) {
-        let Some(triaging) = self.state.triaged.as_deref() else { return };
+        // After a clean rehearsal there is nothing to open.
+        let refused = self.state.triaged.as_deref().filter(|triaging| !triaging.triage.causes.causes.is_empty());
+        let Some(triaging) = refused else { return };
         if matches!(step.plan.step, StepId::Restore | StepId::Triage) && self.state.watched.is_none() {
             let (causes, open) = (triaging.triage.causes.causes.len(), triaging.open() as u64);
             let causes = if causes == 1 { "1 cause".to_owned() } else { format!("{causes} causes") };
