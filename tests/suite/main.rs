@@ -13,6 +13,7 @@ mod matrix;
 mod noi;
 mod noi_jump;
 mod noi_site;
+mod noi_wizard;
 mod rehearsal_by_wish;
 mod rehearse;
 mod restore;

@@ -110,7 +110,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 /// Counts the rows of a snapshot by table.
-fn counted(snapshot: &Path) -> BTreeMap<String, u64> {
+pub fn counted(snapshot: &Path) -> BTreeMap<String, u64> {
     let files = std::fs::read_dir(snapshot).unwrap().map(|entry| entry.unwrap().path());
     let tables = files.filter(|path| path.extension().is_some_and(|ending| ending == "py"));
     let count = |path: PathBuf| {
@@ -193,7 +193,7 @@ fn goes_all_the_way(engine: &'static str) {
 }
 
 /// Every row of the snapshot is there, changed, left out by a decision, or one that Lino makes itself.
-fn accounted([before, after, decisions]: [&Path; 3], all: u64) {
+pub fn accounted([before, after, decisions]: [&Path; 3], all: u64) {
     let mut command = Command::new(PROGRAM);
     command.arg("account").args([before, after]).arg("--json").arg("--decisions").arg(decisions);
     let account = said(&command.output().unwrap());
