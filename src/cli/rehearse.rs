@@ -16,11 +16,11 @@ use super::args::{self, Format};
 use super::triaged::{self, shown};
 use super::unprintable;
 use crate::engine::decisions;
-use crate::engine::rehearse::{self, ROWS, Rehearsal, dumped, environment, script};
+use crate::engine::rehearse::{self, AGAIN, ROWS, Rehearsal, dumped, environment, script};
 use crate::error::{Kind, Report};
 use crate::messages::line::plain;
 use crate::site::{Site, is_executable, rehearse as site_rehearse};
-use crate::triage::{Cause, Causes, Choice, DecisionsFile, Phase, Rehearsed, Scope, bulk, write};
+use crate::triage::{Cause, Causes, Choice, DecisionsFile, Ended, Phase, Rehearsed, Scope, bulk, write};
 use crate::ui::text::duration;
 
 /// Rehearses and prints the result; exit status 1 when a row is refused.
@@ -86,21 +86,40 @@ async fn rehearse(args: &args::Rehearse, site: &Site, format: Format, out: &mut 
         Some(python) => (python.clone(), Vec::new()),
         None => environment(site, args.fresh, building).await?,
     };
+    // What was told before is gone as soon as the new version is started.
+    let former = rehearse::former(site).ok().flatten().filter(|_| args.retry);
     let mut setting = setting(&script, decided.as_ref().map(|(_, file)| file))?;
     let loaded = match &decided {
         _ if live => with_own_decisions(args, site, (&within, &python), &mut setting, decided.as_ref()).await?,
         Some((path, file)) => with_decisions(site, (&within, &python), &script, (path, file)).await?,
         None => script.clone(),
     };
+    let again = former.as_ref().map(|former| former.causes.failures.len());
+    if args.retry {
+        setting.whole = former.filter(|former| former.setting.script == setting.script).and_then(|one| one.seconds());
+    }
     setting.keep(site).map_err(|error| {
         Report::new(Kind::Environment, format!("The rehearsal cannot be prepared: {error}."))
             .unchanged("The site was not touched.")
     })?;
-    if live {
-        shown_whole(&format!("{ROWS}{}.", setting.rows));
+    let mut whole = live.then_some(setting.rows);
+    if let (Some(again), true) = (again, live) {
+        shown_whole(&format!("{AGAIN}{again}."));
+    } else if let Some(rows) = whole.take() {
+        shown_whole(&format!("{ROWS}{rows}."));
     }
-    let rehearsal = Rehearsal { python, within, script: loaded };
-    let told = rehearsal.run(site, if live { shown_whole } else { progress }).await?;
+    let mut printed = |line: &str| {
+        if !live {
+            return progress(line);
+        }
+        // A retry that finds that it has to load everything says so only in the end.
+        if let Some(rows) = whole.take_if(|_| line.contains("Loading ") && line.contains(" objects")) {
+            shown_whole(&format!("{ROWS}{rows}."));
+        }
+        shown_whole(line);
+    };
+    let rehearsal = Rehearsal { python, within, script: loaded, retry: args.retry };
+    let told = rehearsal.run(site, &mut printed).await?;
     if !live && io::stderr().is_terminal() {
         let _ = write!(io::stderr(), "\r\u{1b}[K");
     }
@@ -151,7 +170,8 @@ fn write_decisions(path: &Path, mut file: DecisionsFile, (told, causes): (&Rehea
 /// Counts the rows of a table none of which can be made.
 fn all_of_table(told: &Rehearsed, causes: &Causes, cause: &Cause) -> Option<u64> {
     let first = causes.failures.get(*cause.rows.first()?)?;
-    let (rows, _) = told.ended.as_ref()?.tables.get(&first.table)?;
+    // A retry has read only some rows of the table.
+    let (rows, _) = told.ended.as_ref().filter(|ended| ended.kept == 0)?.tables.get(&first.table)?;
     (cause.phase == Phase::Create).then_some(*rows)
 }
 
@@ -178,6 +198,9 @@ fn text(told: &Rehearsed, causes: &Causes, site: &Site, out: &mut dyn Write) -> 
         let what = format!("version {} on Lino {}, Django {}", begun.version, begun.lino, begun.django);
         writeln!(out, "Rehearsed with {}.", shown(&what))?;
     }
+    if let Some(why) = &told.anew {
+        triaged::paragraph(out, "", &format!("Every row was loaded again. {}", shown(why)))?;
+    }
     for what in &told.repaired {
         writeln!(out, "Repaired for the rehearsal: {}.", shown(what))?;
     }
@@ -202,7 +225,15 @@ fn text(told: &Rehearsed, causes: &Causes, site: &Site, out: &mut dyn Write) -> 
     if let Some(ended) = &told.ended {
         #[allow(clippy::cast_possible_truncation, reason = "a duration in seconds")]
         let seconds = ended.seconds as i64;
-        writeln!(out, "{} objects were loaded in {}.", ended.loaded, duration(seconds))?;
+        match ended.kept {
+            0 => writeln!(out, "{} objects were loaded in {}.", ended.loaded, duration(seconds))?,
+            kept => writeln!(
+                out,
+                "{} objects were loaded in {}; {kept} were in the scratch database already.",
+                ended.loaded,
+                duration(seconds)
+            )?,
+        }
     }
     match (told.is_clean(), causes.failures.is_empty()) {
         (true, _) => writeln!(out, "The new version takes every row."),
@@ -231,7 +262,7 @@ fn json(told: &Rehearsed, causes: &Causes, script: &Path) -> io::Result<Json> {
         .map(|stopped| json!({"exception": stopped.exception, "message": stopped.message, "model": null, "pk": null}));
     Ok(json!({
         "source": "rehearsal", "outcome": outcome,
-        "loaded": told.ended.as_ref().map(|ended| ended.loaded), "unsaved": causes.rows(),
+        "loaded": told.ended.as_ref().map(Ended::all), "unsaved": causes.rows(),
         "seconds": told.ended.as_ref().map(|ended| ended.seconds),
         "groups": triaged::groups(causes, script)?, "fatal": fatal,
     }))

@@ -4,6 +4,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use super::clock::now;
 use super::context::lock;
 use super::decided::{self, Copied};
@@ -12,10 +14,9 @@ use super::rehearse::{self, Former};
 use super::rehearsing::RehearsalEnd;
 use super::{Deciding, Event, NoticeLevel, decisions};
 use crate::error::{Kind, Report, Tell};
+use crate::messages::line::plain;
 use crate::procedure::LastRehearsal;
-use tokio::sync::oneshot;
-
-use crate::triage::{Decision, Decisions, DecisionsFile, Origin, Triage};
+use crate::triage::{Decision, Decisions, DecisionsFile, Ended, Origin, Triage};
 
 /// Work that was done in the background.
 pub(super) enum Worked {
@@ -100,14 +101,22 @@ impl Dispatcher {
                 };
                 let missing = "The rehearsal told nothing that can be read.";
                 let problem = problem.or_else(|| former.is_none().then(|| missing.to_owned()));
-                let ended = former.as_ref().and_then(|former| former.rehearsed.ended.as_ref());
+                let rehearsed = former.as_ref().map(|former| &former.rehearsed);
+                let ended = rehearsed.and_then(|rehearsed| rehearsed.ended.as_ref());
+                let anew = rehearsed.and_then(|rehearsed| rehearsed.anew.clone());
                 self.tell(Event::RehearsalEnded {
                     seconds: end.seconds,
-                    loaded: ended.map_or(0, |ended| ended.loaded),
+                    loaded: ended.map_or(0, Ended::all),
                     refused: former.as_ref().map_or(0, |former| former.causes.failures.len() as u64),
                     clean: former.as_ref().is_some_and(Former::is_clean),
                     problem,
                 });
+                if let Some(why) = anew {
+                    self.notice(
+                        NoticeLevel::Info,
+                        format!("The retry loaded every row again. {}", plain(why.as_bytes())),
+                    );
+                }
                 if let Some(former) = former {
                     self.take_former(former).await?;
                 }
@@ -231,15 +240,8 @@ impl Dispatcher {
         let decided = decisions.iter().filter(|decision| !decision.choice.is_open()).count() as u64;
         let by_hand = decided::is_edited(&self.site);
         let rehearsal = self.triaging.former.as_ref().and_then(|former| {
-            let ended = former.rehearsed.ended.as_ref()?;
-            #[allow(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a duration in seconds, clamped"
-            )]
-            let seconds = ended.seconds.clamp(0.0, 1e9).ceil() as u32;
             Some(LastRehearsal {
-                seconds,
+                seconds: former.seconds()?,
                 rows: former.setting.rows,
                 version: former.rehearsed.begun.as_ref().map(|begun| begun.version.clone()).unwrap_or_default(),
                 clean: former.is_clean() && !self.triaging.is_outdated(former),

@@ -19,6 +19,8 @@ pub use former::{Former, Setting, forget, former, keep_problem, lock, models, pr
 
 /// What the rehearsal says of the snapshot before it loads it, in the log: then the number of its rows.
 pub const ROWS: &str = "Rows of the snapshot: ";
+/// What a retry says of the rows that it loads; it says the other, too, when it loads all of them after all.
+pub const AGAIN: &str = "Rows to be loaded again: ";
 
 /// What to rehearse, and with what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct Rehearsal {
     pub within: Vec<String>,
     /// The dump script of the snapshot.
     pub script: PathBuf,
+    /// Whether only what the last rehearsal refused is loaded, where that comes to the same end.
+    pub retry: bool,
 }
 
 /// Finds the dump script of a snapshot: a directory, or the script itself.
@@ -108,12 +112,17 @@ impl Rehearsal {
     /// A report when the new version could not be started, or was ended before it could say anything.
     pub async fn run(&self, site: &Site, printed: impl FnMut(&str)) -> Result<Rehearsed, Report> {
         let places = rehearse::places(site);
-        let status =
-            rehearse::run(site, (&self.within, &self.python), &self.script, printed).await.map_err(|error| {
-                Report::new(Kind::Environment, format!("The rehearsal cannot begin: {error}."))
-                    .unchanged("The site was not touched.")
-                    .next(format!("Can {} be run, and {} be written?", self.python.display(), places.dir.display()))
-            })?;
+        let new = (self.within.as_slice(), self.python.as_path());
+        let status = if self.retry {
+            rehearse::retry(site, new, &self.script, printed).await
+        } else {
+            rehearse::run(site, new, &self.script, printed).await
+        };
+        let status = status.map_err(|error| {
+            Report::new(Kind::Environment, format!("The rehearsal cannot begin: {error}."))
+                .unchanged("The site was not touched.")
+                .next(format!("Can {} be run, and {} be written?", self.python.display(), places.dir.display()))
+        })?;
         let mut found = read(&places)?;
         if found.ended.is_none() && found.stopped.is_none() {
             let how = match (status.code(), status.signal()) {

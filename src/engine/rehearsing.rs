@@ -11,7 +11,7 @@ use super::clock::now;
 use super::context::{Attendance, append_line, command_environment, lock};
 use super::deciding::Worked;
 use super::dispatcher::{Dispatcher, log_unwritable};
-use super::rehearse::{self, ROWS};
+use super::rehearse::{self, AGAIN, ROWS};
 use super::tail::Tail;
 use super::{Event, NoticeLevel, Outcome, Rehearsing};
 use crate::error::{Report, Tell};
@@ -245,7 +245,7 @@ impl Default for Progress {
 
 impl Progress {
     fn take(&mut self, line: &str) {
-        if let Some(rows) = line.strip_prefix(ROWS) {
+        if let Some(rows) = line.strip_prefix(ROWS).or_else(|| line.strip_prefix(AGAIN)) {
             self.total = rows.trim_end_matches('.').parse().ok();
             // What was printed before speaks of the dump and of the packages.
             self.reader = Reader::new(CommandKind::Restore);
@@ -300,5 +300,13 @@ mod tests {
                 (180, Some(406), text("Loading 200 rows into shop_sale")),
             ]
         );
+        // A retry that loads all rows after all.
+        let mut progress = Progress::default();
+        let told = ["Rows to be loaded again: 42.", "Rows of the snapshot: 406.", "Loading 80 objects to table a..."]
+            .map(|line| {
+                progress.take(line);
+                progress.now().map(|(done, total, _)| (done, total))
+            });
+        assert_eq!(told, [Some((0, Some(42))), Some((0, Some(406))), Some((0, Some(406)))]);
     }
 }

@@ -182,6 +182,14 @@ pub struct Rehearsed {
     pub ended: Option<Ended>,
 }
 
+impl Ended {
+    /// Counts the objects that are in the scratch database.
+    #[must_use]
+    pub const fn all(&self) -> u64 {
+        self.loaded + self.kept
+    }
+}
+
 impl Rehearsed {
     /// Takes the next line.
     ///

@@ -182,7 +182,7 @@ async fn services_do_not_start_while_an_old_lino_has_lost_rows_of_a_circle() {
                 asked.push((ask.question.clone(), ask.title.clone(), ask.recommended));
                 match ask.question.as_str() {
                     "triage.unsaved" => wishes.push(choose("triage.unsaved", 'w')),
-                    "start-services.missing" => wishes.push(choose("start-services.missing", 't')),
+                    "start-services.missing" => wishes.push(choose("start-services.missing", 'g')),
                     _ => {}
                 }
             }
@@ -224,7 +224,7 @@ async fn all_reasons_are_found_after_the_restore_too_and_decisions_are_restored_
             Event::Asked { ask } if ask.question == "compare.verdict" => wishes.push(choose("compare.verdict", 'r')),
             Event::Asked { ask } if ask.question == "triage.unsaved" => {
                 questions.push(ask.text.rsplit_once(". ").unwrap().1.to_owned());
-                wishes.push(choose("triage.unsaved", if questions.len() == 1 { 't' } else { 'r' }));
+                wishes.push(choose("triage.unsaved", if questions.len() == 1 { 'h' } else { 'r' }));
             }
             Event::Triaged { triage: Some(triage), .. } => {
                 found.push((triage.origin, triage.causes.causes.len(), triage.causes.failures.len(), triage.open()));

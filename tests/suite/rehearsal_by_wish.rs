@@ -138,11 +138,14 @@ async fn a_rehearsal_survives_its_wizard_and_its_rows_are_decided() {
     assert!(format!("{:?}", found.decisions).contains("By hand"));
     third.wish(Wish::Rehearse(Rehearsing::Retry));
     let ended = until(&mut third, |event| match event {
-        Event::RehearsalEnded { clean, problem, .. } => Some((clean, problem)),
+        Event::RehearsalEnded { loaded, clean, problem, .. } => Some((loaded, clean, problem)),
         _ => None,
     })
     .await;
-    assert_eq!(ended, (true, None));
+    assert_eq!(ended, (406, true, None));
+    // Only what was refused was loaded.
+    let told = std::fs::read_to_string(shop.dir.join(".lino-upgrade/rehearsal/rehearsal.jsonl")).unwrap();
+    assert!(told.contains("\"kept\": 365") && !told.contains("\"anew\""), "{told}");
     assert_eq!(sums(triaged(&mut third).await.as_ref()), (0, 0, 0, false));
     assert_eq!(shop.contents(), contents);
     leave(third).await;

@@ -30,6 +30,8 @@ pub struct Setting {
     pub decisions: String,
     /// Decisions that did not fit and were not rehearsed: one sentence each.
     pub unfit: Vec<String>,
+    /// How many seconds the last rehearsal took that loaded every row of this script; a retry says nothing of that.
+    pub whole: Option<u32>,
 }
 
 /// The result of the last rehearsal.
@@ -66,6 +68,7 @@ impl Setting {
             rows,
             decisions: write(&std::collections::BTreeMap::new(), decisions),
             unfit: Vec::new(),
+            whole: None,
         })
     }
 
@@ -76,6 +79,17 @@ impl Setting {
     pub fn keep(&self, site: &Site) -> io::Result<()> {
         prepare_private(&places(site).dir)?;
         write_private(&file(site), &serde_json::to_string(self).map_err(io::Error::other)?)
+    }
+}
+
+impl Former {
+    /// Returns how many seconds it takes to load every row.
+    #[must_use]
+    pub fn seconds(&self) -> Option<u32> {
+        let ended = self.rehearsed.ended.as_ref()?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a duration in seconds, clamped")]
+        let own = ended.seconds.clamp(0.0, 1e9).ceil() as u32;
+        Some(if ended.kept == 0 { own } else { self.setting.whole.map_or(own, |whole| whole.max(own)) })
     }
 }
 

@@ -161,7 +161,7 @@ async fn missing(context: &Context) -> Result<Option<StepEnd>, Report> {
             named.join(", ")
         ),
         choices: vec![
-            ('t', "triage: decide what becomes of them, and restore again".into()),
+            ('g', "go back to triage: decide what becomes of them, and restore again".into()),
             ('s', "start the services anyway; this is recorded as your decision".into()),
             ('w', "wait, decide later".into()),
         ],
@@ -172,7 +172,7 @@ async fn missing(context: &Context) -> Result<Option<StepEnd>, Report> {
             context.learn(|knowledge| knowledge.start_anyway = true).await?;
             Ok(None)
         }
-        Some('t') => Ok(Some(interrupted(TRIAGE_AGAIN))),
+        Some('g') => Ok(Some(interrupted(TRIAGE_AGAIN))),
         _ => Ok(Some(interrupted("rows are missing, and nothing is decided yet"))),
     }
 }

@@ -44,7 +44,7 @@ pub async fn triage(context: &Context) -> Result<StepEnd, Report> {
         }
         loop {
             match context.ask(question(context, unsaved, lost)).await {
-                Some('t') => {
+                Some('h') => {
                     begun += 1;
                     rehearse_snapshot(context, begun).await?;
                 }
@@ -97,7 +97,7 @@ fn question(context: &Context, unsaved: u64, lost: u64) -> Ask {
              this step. {decided}"
         ),
         choices: vec![
-            ('t', "find all reasons in one pass: rehearse this snapshot now".into()),
+            ('h', "find all reasons in one pass: rehearse this snapshot now".into()),
             ('r', again.into()),
             ('x', format!("leave these {rows} rows out of the new site")),
             ('w', "wait, decide later".into()),
