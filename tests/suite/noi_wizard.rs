@@ -74,6 +74,11 @@ fn chosen(tmux: &Tmux) -> String {
     screen.lines().find(|line| line.starts_with("│›")).unwrap_or_else(|| panic!("{screen}")).to_owned()
 }
 
+/// Returns the model and the message of a cause, without how it stands.
+fn named(line: &str) -> Vec<&str> {
+    line.trim_start_matches(['│', '›', '▶', ' ']).split("  ").take(2).collect()
+}
+
 /// Waits until the screen is as wished; returns it.
 fn until(tmux: &Tmux, what: &str, wished: impl Fn(&str) -> bool) -> String {
     let limit = Instant::now() + Duration::from_mins(1);
@@ -146,8 +151,7 @@ fn decide(tmux: &Tmux) {
         }
         if !left.is_empty() {
             tmux.keys(&["Down"]);
-            let model = line.clone();
-            until(tmux, "the next cause", |_| chosen(tmux) != model && !chosen(tmux).starts_with(&model));
+            until(tmux, "the next cause", |_| named(&chosen(tmux)) != named(&line));
         }
     }
 }
