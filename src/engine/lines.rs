@@ -1,7 +1,7 @@
 //! The command lines of a site: from its configuration, else from the files that are there.
 
-use crate::procedure::{Configured, Knowledge, Lines};
-use crate::site::{CommandLine, Role, Site, StepChoice, Surroundings, detect, quote, simulate};
+use crate::procedure::{Configured, Knowledge, Lines, with_copy};
+use crate::site::{self, CommandLine, Role, Site, StepChoice, Surroundings, detect, quote, simulate};
 
 /// Fills the command lines and the configured steps into what is known of this run.
 pub fn of_site(knowledge: &mut Knowledge, site: &Site, run: i64) {
@@ -11,7 +11,11 @@ pub fn of_site(knowledge: &mut Knowledge, site: &Site, run: i64) {
     let known_index = knowledge.lines.buildindexes.take();
     let commands = &config.commands;
     let max_row_count = knowledge.max_row_count.or(config.snapshot.max_row_count);
+    let restore = or_else(commands.restore.as_ref(), || format!("python manage.py run {directory}/restore.py"));
+    let swift = |line: &str| site::restore::line(site, "sqlite", line);
     knowledge.lines = Lines {
+        swift: [swift(&restore), with_copy(&restore).and_then(|copy| swift(&copy))],
+        restore,
         snapshot: match (&commands.snapshot, &site.make_snapshot, max_row_count) {
             (Some(line), ..) => line.to_string(),
             (None, Some(_), None) => site.snapshot_command().map(|line| line.to_string()).unwrap_or_default(),
@@ -25,7 +29,6 @@ pub fn of_site(knowledge: &mut Knowledge, site: &Site, run: i64) {
             }
         },
         pull: site.pull_command().map(|line| line.to_string()),
-        restore: or_else(commands.restore.as_ref(), || format!("python manage.py run {directory}/restore.py")),
         checkdata: or_else(commands.checkdata.as_ref(), || "python manage.py checkdata --fix".into()),
         collectstatic: or_else(commands.collectstatic.as_ref(), || "python manage.py collectstatic --noinput".into()),
         buildindexes: commands.buildindexes.as_ref().map(CommandLine::to_string).or(known_index),

@@ -18,6 +18,10 @@ pub struct Lines {
     pub pull: Option<String>,
     /// How to restore.
     pub restore: String,
+    /// How to do the same in less time where the database is SQLite: without decisions, and with the copy of the dump
+    /// script that has them.
+    #[serde(default)]
+    pub swift: [Option<String>; 2],
     /// How to check data.
     pub checkdata: String,
     /// How to collect static files.
@@ -263,10 +267,12 @@ impl Knowledge {
     /// be and the line does not name the script.
     #[must_use]
     pub fn restore_line(&self) -> Option<String> {
+        let [plain, copy] = &self.lines.swift;
+        let swift = |line: &Option<String>| line.clone().filter(|_| self.engine == "sqlite");
         if self.decided == 0 && !self.decided_by_hand {
-            return Some(self.lines.restore.clone());
+            return swift(plain).or_else(|| Some(self.lines.restore.clone()));
         }
-        with_copy(&self.lines.restore)
+        swift(copy).or_else(|| with_copy(&self.lines.restore))
     }
 
     /// Counts the rows of the snapshot that are missing without a decision.
@@ -434,6 +440,14 @@ mod tests {
         assert_eq!(knowledge.commands(StepId::Restore), ["python manage.py run snapshot/restore.py"]);
         knowledge.decided = 1;
         assert_eq!(knowledge.commands(StepId::Restore), ["python manage.py run snapshot/restore_decided.py"]);
+        knowledge.lines.swift = [Some("swift".into()), Some("swift with decisions".into())];
+        assert_eq!(knowledge.commands(StepId::Restore), ["python manage.py run snapshot/restore_decided.py"]);
+        knowledge.engine = "sqlite".into();
+        assert_eq!(knowledge.commands(StepId::Restore), ["swift with decisions"]);
+        knowledge.decided = 0;
+        assert_eq!(knowledge.commands(StepId::Restore), ["swift"]);
+        knowledge.decided = 1;
+        knowledge.lines.swift = [None, None];
         knowledge.lines.restore = "./restore.sh".into();
         assert_eq!(knowledge.restore_line(), None);
     }

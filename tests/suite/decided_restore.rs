@@ -86,12 +86,16 @@ fn a_site_is_upgraded_with_decisions_and_every_missing_row_is_explained() {
     );
     let plan = events.iter().rfind(|event| event["event"] == "plan_made").unwrap();
     let planned = &plan["steps"][8];
-    assert_eq!(planned["commands"][0], "python manage.py run snapshot/restore_decided.py");
+    assert_eq!(
+        planned["commands"][0],
+        "python .lino-upgrade/python/restore.py manage.py run snapshot/restore_decided.py"
+    );
     let purpose = planned["purpose"].as_str().unwrap();
     assert!(purpose.ends_with(" In the last rehearsal, 2.0 took every row with these decisions."), "{purpose}");
     assert_eq!(planned["forecast_from"], "from the rehearsal");
     let run = events.iter().find(|event| event["event"] == "command_started" && event["step"] == "restore").unwrap();
-    assert_eq!(run["line"], "python manage.py run snapshot/restore_decided.py --noinput");
+    let line = "python .lino-upgrade/python/restore.py manage.py run snapshot/restore_decided.py --noinput";
+    assert_eq!(run["line"], line);
     assert_eq!(shop.rows().iter().find(|(table, _)| table == "shop_sale").unwrap().1, 199);
     // The decisions are those of this upgrade, and of no later one.
     assert!(!state.join("decisions.toml").exists());

@@ -10,7 +10,7 @@ use super::super::{Ask, Attendance, StepEnd, decided, decisions, rehearse};
 use super::compare::DESCRIBED;
 use super::{account, advice, blocking, done, failed, interrupted, unfinished};
 use crate::compare::judge::Described;
-use crate::error::{Report, Tell};
+use crate::error::{Kind, Report, Tell};
 use crate::messages::{CommandKind, DatabaseState, FailureCause, Judgement, Reading};
 use crate::procedure::{Finding, Knowledge, Level};
 use crate::site::{self, Db};
@@ -56,6 +56,13 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
             }
         })
         .await?;
+    if known.lines.swift.iter().flatten().any(|swift| *swift == line) {
+        site::restore::prepare(&context.site).map_err(|error| {
+            Report::new(Kind::Environment, format!("The script that restores cannot be written: {error}."))
+                .unchanged("The database was not changed.")
+                .next("Free some disk space, then retry.")
+        })?;
+    }
     if context.attendance == Attendance::Headless {
         line.push_str(" --noinput");
     }
