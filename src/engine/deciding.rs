@@ -292,6 +292,7 @@ impl Dispatcher {
         triage.broken.clone_from(&former.rehearsed.broken);
         triage.stopped.clone_from(&former.rehearsed.stopped);
         triage.outdated = self.triaging.is_outdated(former);
+        triage.models = Some(rehearse::models::file(&self.site).display().to_string());
         if let Some(copied) = &self.triaging.copied {
             triage.unfit.clone_from(&copied.unfit);
             triage.copy = Some(copied.path.display().to_string());

@@ -37,6 +37,8 @@ pub struct Triage {
     pub script: String,
     /// The dump script with the decisions; none while there is none.
     pub copy: Option<String>,
+    /// The file with what is known of the models of both versions; none where nobody has asked them.
+    pub models: Option<String>,
     /// Whether decisions were taken or taken back since these rows were loaded: a retry would show what they do.
     pub outdated: bool,
 }
@@ -57,6 +59,7 @@ impl Triage {
             unfit: Vec::new(),
             script,
             copy: None,
+            models: None,
             outdated: false,
         }
     }

@@ -2,6 +2,7 @@
 //! bounded rate. It decides nothing: that is `update`'s.
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -13,11 +14,12 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 
 use super::reader::Reader;
-use super::state::{Action, Engine, Looked, Msg, RowPlace, State};
+use super::row_reader::RowReader;
+use super::state::{Action, Engine, Msg, RowPlace, State};
 use super::style::Colours;
 use super::terminal::{self, Guard, Output, Screen};
 use super::update::update;
-use super::{row_reader, screens, scripts_reader};
+use super::{screens, scripts_reader};
 use crate::engine::{Event, Outcome, Wish};
 use crate::error::{Kind, Report};
 use crate::procedure::DumpScripts;
@@ -104,6 +106,7 @@ struct App {
     inbox: UnboundedReceiver<Msg>,
     sender: UnboundedSender<Msg>,
     reader: Reader,
+    rows: Arc<RowReader>,
     output: Output,
     screen: Screen,
     keys: JoinHandle<()>,
@@ -150,6 +153,7 @@ impl App {
             inbox,
             sender,
             reader,
+            rows: Arc::default(),
             output,
             screen,
             keys,
@@ -258,7 +262,7 @@ impl App {
             }
             Action::Ask(request) => self.reader.ask(request),
             Action::ReadScripts(paths) => read_scripts(paths, self.sender.clone()),
-            Action::ReadRow(place) => read_row(place, self.sender.clone()),
+            Action::ReadRow(place) => read_row(place, Arc::clone(&self.rows), self.sender.clone()),
             Action::Clipboard(text) => {
                 let text = base64::engine::general_purpose::STANDARD.encode(text);
                 self.output.send(format!("\x1b]52;c;{text}\x07").into_bytes());
@@ -355,10 +359,11 @@ fn read_scripts(paths: DumpScripts, sender: UnboundedSender<Msg>) {
 }
 
 /// Looks a row of the snapshot up in the background. Nobody waits for it: it ends by itself.
-fn read_row(place: RowPlace, sender: UnboundedSender<Msg>) {
+fn read_row(place: RowPlace, rows: Arc<RowReader>, sender: UnboundedSender<Msg>) {
     tokio::task::spawn_blocking(move || {
-        let read = row_reader::read(&place);
-        let _ = sender.send(Msg::Row(Looked { place, read }));
+        rows.read(&place, |looked| {
+            let _ = sender.send(Msg::Row(looked));
+        });
     });
 }
 

@@ -151,7 +151,9 @@ pub fn problem(site: &Site) -> Option<String> {
 pub mod models {
     use super::{Models, Path, PathBuf, Site, io, places, prepare_private, write_private};
 
-    fn file(site: &Site) -> PathBuf {
+    /// Returns the file in which they are kept.
+    #[must_use]
+    pub fn file(site: &Site) -> PathBuf {
         places(site).dir.join("models.json")
     }
 

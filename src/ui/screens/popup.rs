@@ -123,12 +123,13 @@ fn content(state: &State, width: usize) -> Option<Content> {
         Some(Popup::Quit) => Some(confirm(
             "Leave the wizard?".to_owned(),
             if state.is_rehearsing() {
-                "A rehearsal is running. The site is not touched by it, and you can rehearse again whenever you like."
+                "A rehearsal is running. It goes on in the background and does not touch the site. When you start lino-upgrade \
+                 again in the same directory, it is shown again, with its result once it is over."
             } else {
                 "A step is running. Its command goes on without the wizard, and nothing new starts while nobody watches. Start \
              lino-upgrade again in the same directory to come back to it."
             },
-            if state.is_rehearsing() { "Leave." } else { "Leave; the command goes on." },
+            if state.is_rehearsing() { "Leave; the rehearsal goes on." } else { "Leave; the command goes on." },
             width,
         )),
         Some(Popup::EndRehearsal) => Some(confirm(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::{Folding, Scripts};
 use crate::procedure::DumpScripts;
-use crate::triage::{Cause, Choice, Decision, Failure, RowDetail, Standing, Triage, bulk, saying};
+use crate::triage::{Cause, Choice, Decision, Failure, Phase, RowDetail, Standing, Triage, bulk, saying};
 use crate::ui::scripts_view::ScriptsView;
 use crate::ui::text;
 
@@ -52,6 +52,8 @@ pub enum Reach {
 pub struct RowPlace {
     /// The dump script of the snapshot.
     pub script: String,
+    /// The file with what is known of the models.
+    pub models: Option<String>,
     /// The table.
     pub table: String,
     /// The primary key.
@@ -155,7 +157,7 @@ impl Triaging {
             self.tree.refold(translate);
             self.dialog = None;
         }
-        if old.script != new.script {
+        if (&old.script, &old.models) != (&new.script, &new.models) {
             self.looked = None;
         }
         self.tree.renew(&new);
@@ -317,6 +319,7 @@ impl Triaging {
         let failure = self.example()?;
         Some(RowPlace {
             script: self.triage.script.clone(),
+            models: self.triage.models.clone(),
             table: failure.table.clone(),
             key: failure.key.clone(),
             file: failure.file.clone(),
@@ -398,31 +401,52 @@ impl Triaging {
         Some((model.to_owned(), self.triage.causes.failures.iter().filter(of).count() as u64))
     }
 
-    /// Returns the reason of the chosen rows, as a decision tells it.
+    /// Returns the reason of the chosen rows in words for people, as a decision tells it.
     #[must_use]
     pub fn because(&self) -> String {
         let Some((_, cause)) = self.cause() else { return String::new() };
         if self.reach == Reach::Shown {
             return String::new();
         }
-        let said = cause.messages.iter().map(
-            |(field, text)| {
-                if field.is_empty() { text.clone() } else { format!("{field}: {text}") }
-            },
-        );
+        let said = self.messages(cause).into_iter();
+        let said = said.map(|(field, text)| if field.is_empty() { text } else { format!("{field}: {text}") });
         said.collect::<Vec<_>>().join(" ")
     }
 
     /// Prepares decisions for what the keys apply to now: the decisions, and how many refused rows they touch.
     #[must_use]
     pub fn prepare(&self, choice: &Choice) -> (Vec<Decision>, u64) {
-        if self.reach == Reach::Model || choice.is_for_all() {
+        let is_for_all = self.reach == Reach::Model || choice.is_for_all();
+        if is_for_all || matches!(choice, Choice::LeaveOut | Choice::Undecided | Choice::Ask(_)) && self.is_lost_model()
+        {
             let Some((model, count)) = self.model() else { return (Vec::new(), 0) };
             let rows = crate::triage::Scope::All(count);
             return (vec![Decision { model, rows, choice: choice.clone(), because: self.because() }], count);
         }
         let bulk = bulk(&self.triage.causes, self.targets(), choice, &self.because());
         (bulk.decisions, bulk.count)
+    }
+
+    /// Tells whether the keys apply to all rows of a model that the new version does not have: what is decided for them
+    /// is decided for the model, so that rows that come later are covered, too.
+    #[must_use]
+    pub fn is_lost_model(&self) -> bool {
+        let of_cause = match self.reach {
+            Reach::Row => matches!(self.node(), Some(Node::Cause(_))),
+            Reach::Cause => true,
+            Reach::Shown | Reach::Model => false,
+        };
+        let Some((_, cause)) = self.cause().filter(|(_, cause)| of_cause && cause.phase == Phase::Create) else {
+            return false;
+        };
+        let failures = &self.triage.causes.failures;
+        let Some(first) = cause.rows.first().and_then(|row| failures.get(*row)) else { return false };
+        // Rows that the filter hides are protected, and rows of another cause are another matter.
+        let of_table = failures.iter().filter(|failure| failure.table == first.table).count();
+        let targets = self.targets();
+        let is_gone =
+            |row: &usize| failures.get(*row).is_some_and(|row| row.model.is_none() && row.table == first.table);
+        targets.len() == of_table && targets.iter().all(is_gone)
     }
 
     /// Counts the rows that follow from the rows that the keys apply to, and are not among them.

@@ -13,12 +13,11 @@ use crate::dump::Script;
 use crate::dump::edit::edit;
 use crate::engine::Event;
 use crate::triage::{
-    Causes, Choice, Decision, Decisions, Failure, Known, Origin, PointedAt, Rehearsed, RowDetail, Scope, Stored,
-    Target, Triage, fit,
+    Causes, Choice, Decision, Decisions, Failure, Known, Origin, Rehearsed, Scope, Stored, Triage, fit,
 };
-use crate::ui::row_reader;
+use crate::ui::row_reader::{self, RowReader};
 use crate::ui::scripts_view::Aligned;
-use crate::ui::state::{Action, Looked, Msg, Triaging};
+use crate::ui::state::{Action, Looked, Msg, RowPlace, Triaging};
 
 fn told(lines: &str) -> Rehearsed {
     let mut told = Rehearsed::default();
@@ -99,8 +98,13 @@ fn look_up(wizard: &mut Wizard, actions: Vec<Action>) -> Vec<Action> {
     for action in actions {
         match action {
             Action::ReadRow(place) => {
-                let read = row_reader::read(&place).map(|row| row.map(surrounded));
-                others.extend(wizard.send(Msg::Row(Looked { place, read })));
+                let dir = row_reader::tests::noi();
+                let script = dir.path().join("restore.py").display().to_string();
+                let models = Some(dir.path().join("models.json").display().to_string());
+                RowReader::default().read(&RowPlace { script, models, ..place.clone() }, |looked| {
+                    let place = place.clone();
+                    others.extend(wizard.send(Msg::Row(Looked { place, ..looked })));
+                });
             }
             other => others.push(other),
         }
@@ -109,28 +113,6 @@ fn look_up(wizard: &mut Wizard, actions: Vec<Action>) -> Vec<Action> {
         return look_up(wizard, others);
     }
     others
-}
-
-/// Adds what an index of the snapshot knows besides.
-fn surrounded(mut row: RowDetail) -> RowDetail {
-    if row.table == "contacts_partner" {
-        for field in &mut row.fields {
-            let target = |model: &str, name: &str| Some(Target { model: model.into(), name: Some(name.into()) });
-            match field.name.as_str() {
-                "country_id" => field.target = target("countries.Country", "Belgium"),
-                "city_id" => field.target = target("countries.Place", "Raeren"),
-                _ => {}
-            }
-        }
-        let by = |model: &str, keys: &[&str]| PointedAt {
-            model: model.into(),
-            field: "partner".into(),
-            count: keys.len(),
-            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
-        };
-        row.pointed_at = vec![by("contacts.Company", &["104"]), by("contacts.Role", &["2", "8"])];
-    }
-    row
 }
 
 fn shown(wizard: &Wizard) -> &Triaging {

@@ -43,13 +43,16 @@ pub fn forget(state: &mut State) {
     }
 }
 
-/// Takes in a row that was looked up. An answer about a row that nobody wants any more makes room for the next question.
+/// Takes in a row that was looked up. An answer about a row that nobody wants any more makes room for the next question;
+/// a second one about the same row tells what points to it.
 pub fn on_row(state: &mut State, looked: Looked) {
     let Some(triaging) = state.triaged.as_deref_mut() else { return };
     if triaging.looking.as_ref() == Some(&looked.place) {
         triaging.looking = None;
         triaging.looked = Some(looked);
         deciding::propose(triaging);
+    } else if let Some(known) = triaging.looked.as_mut().filter(|known| known.place == looked.place) {
+        *known = looked;
     }
 }
 

@@ -155,6 +155,22 @@ impl Page<'_> {
             let which = if cause.rows.len() == 1 { "The row" } else { "The first of them" };
             self.put("", Role::Title, &format!("{which}, {}:{}", failure.file, failure.line), Role::Title);
             self.fields(&failure, &detail.fields, &refused);
+        } else {
+            self.missing(triaging);
+        }
+    }
+
+    /// Says why the row of the snapshot is not shown.
+    fn missing(&mut self, triaging: &Triaging) {
+        match triaging.looked() {
+            None => self.put("", Role::Running, "Reading the row…", Role::Running),
+            Some(Err(because)) => self.put("! ", Role::Warning, because, Role::Warning),
+            Some(Ok(None)) => {
+                let body =
+                    "The snapshot has no such row in this place: it is not the one that was loaded, or was changed.";
+                self.put("! ", Role::Warning, body, Role::Warning);
+            }
+            Some(Ok(Some(_))) => {}
         }
     }
 
@@ -211,15 +227,9 @@ impl Page<'_> {
         let decided = triaging.said(row);
         self.put("Stands    ", Role::Title, &decided, Role::Text);
         self.fields(failure, values, &refused);
-        match triaging.looked() {
-            None => self.put("", Role::Running, "Reading the row…", Role::Running),
-            Some(Err(because)) => self.put("! ", Role::Warning, because, Role::Warning),
-            Some(Ok(None)) => {
-                let body =
-                    "The snapshot has no such row in this place: it is not the one that was loaded, or was changed.";
-                self.put("! ", Role::Warning, body, Role::Warning);
-            }
-            Some(Ok(Some(detail))) => self.surroundings(triaging, row, detail),
+        match triaging.detail() {
+            Some(detail) => self.surroundings(triaging, row, detail),
+            None => self.missing(triaging),
         }
         if failure.forbidden {
             let body = "The rehearsal lets nothing write files of the site or reach a server; a restore may.";

@@ -53,7 +53,10 @@ pub fn lines(state: &State, dialog: &Dialog, width: usize) -> Vec<Line<'static>>
         }
         Dialog::Type { ask, typed, at } => {
             match ask {
-                Asking::Field(..) => page.fields(dialog, *at),
+                Asking::Field(..) => {
+                    page.fields(dialog, *at);
+                    page.whose();
+                }
                 Asking::Value(_, _, now) => {
                     if let Some(now) = now {
                         page.put(&format!("Now: {}", text::cut(&text::clean(now), width * 3)), Role::Dim);
@@ -105,21 +108,49 @@ impl Page<'_> {
         let longest = fields.iter().map(|field| text::width(&field.name)).max().unwrap_or_default().min(self.width / 2);
         for (place, field) in fields.iter().enumerate().skip(from).take(FIELDS) {
             let mark = if place == at { "›" } else { " " };
-            let refused = if field.refused { "✗" } else { " " };
+            let refused = match &field.done {
+                Some(_) => "✎",
+                None if field.refused => "✗",
+                None => " ",
+            };
             let name = text::cut(&text::clean(&field.name), longest);
             let gap = " ".repeat(longest.saturating_sub(text::width(&name)));
-            let value: String = field.value.as_deref().unwrap_or_default().chars().take(200).collect();
+            let value = field.done.as_deref().or(field.value.as_deref()).unwrap_or_default();
+            let value: String = value.chars().take(200).collect();
             let line = format!("{mark} {refused} {name}{gap}  {}", text::clean(&value));
-            let mut style = self.state.colours.of(if field.refused { Role::Bad } else { Role::Text });
+            let mut style = self.state.colours.of(match &field.done {
+                Some(_) => Role::Dim,
+                None if field.refused => Role::Bad,
+                None => Role::Text,
+            });
             if place == at {
                 style = style.patch(self.state.colours.of(Role::Selected));
             }
             self.lines.push(Line::styled(text::cut(&line, self.width), style));
         }
-        if fields.is_empty() {
+        if fields.is_empty() && self.is_reading() {
+            self.put("Reading the row…", Role::Running);
+        } else if fields.is_empty() {
             self.put("No known field is called like that. Enter takes what you typed.", Role::Dim);
         } else if fields.len() > FIELDS {
             self.put(&format!("    {} of {} fields", FIELDS, fields.len()), Role::Dim);
+        }
+    }
+
+    fn is_reading(&self) -> bool {
+        self.state.triaging().is_some_and(|triaging| triaging.place().is_some() && triaging.looked().is_none())
+    }
+
+    /// Says whose values these are, where the keys apply to several rows.
+    fn whose(&mut self) {
+        let Some(triaging) = self.state.triaging() else { return };
+        let is_one = triaging.reach == Reach::Row && triaging.row().is_some();
+        if let Some(failure) = triaging.example().filter(|_| !is_one && triaging.detail().is_some()) {
+            let key = text::clean(&text::head_of(&failure.key, self.width));
+            self.put(&format!("The values are those of row {key}."), Role::Dim);
+        }
+        if let Some(Err(because)) = triaging.looked() {
+            self.put(&text::clean(because), Role::Warning);
         }
     }
 

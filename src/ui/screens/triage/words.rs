@@ -140,12 +140,19 @@ fn named(take: &[Decision]) -> String {
 
 /// Asks whether decisions are meant, with the exact number of rows.
 #[must_use]
-pub fn question(take: &[Decision], count: u64, choice: &Choice) -> String {
+pub fn question(triaging: &Triaging, take: &[Decision], count: u64, choice: &Choice) -> String {
     let several = take.len() > 1;
     let of = if several { format!("{} ({})", counted(count), named(take)) } else { named(take) };
     let model = take.first().map(|decision| text::clean(&decision.model)).unwrap_or_default();
     let all = take.iter().any(|decision| matches!(decision.rows, Scope::All(_)));
-    let of = if all { format!("all rows of {model}") } else { of };
+    let lost = triaging.is_lost_model();
+    let of = match all {
+        true if lost && count > 1 => format!("all {} of {model}", counted(count)),
+        true if lost => format!("the only row of {model}"),
+        true => format!("all rows of {model}"),
+        false => of,
+    };
+    let of = if lost && all { format!("{of}, a model that the new version does not have") } else { of };
     let list = |names: Vec<&str>| text::clean(&names.join(", "));
     match choice {
         Choice::LeaveOut => format!("Leave out {of}?"),
@@ -166,6 +173,7 @@ pub fn question(take: &[Decision], count: u64, choice: &Choice) -> String {
 pub fn meaning(triaging: &Triaging, take: &[Decision], choice: &Choice, left: usize) -> String {
     let mut said = Vec::new();
     if take.iter().any(|decision| matches!(decision.rows, Scope::All(_)))
+        && !triaging.is_lost_model()
         && let Some((_, count)) = triaging.model()
     {
         said.push(format!("{} of them {} refused.", counted(count), if count == 1 { "was" } else { "were" }));
@@ -226,7 +234,7 @@ pub fn advice(triaging: &Triaging, cause: &Cause) -> &'static str {
     let first = cause.rows.first().and_then(|row| triaging.triage.causes.failures.get(*row));
     match (cause.phase, first.is_some_and(|failure| failure.model.is_none())) {
         (Phase::Create, true) => {
-            "M says how the model is called now, if it was renamed. If it is gone: m, then x leaves all its rows out."
+            "M says how the model is called now, if it was renamed. If it is gone: x leaves all its rows out."
         }
         (Phase::Create, false) => {
             "d drops the field: its values are not loaded, the rows are. c gives its values to a field that is called \

@@ -25,10 +25,12 @@ pub enum Purpose {
 pub struct Field {
     /// Its name.
     pub name: String,
-    /// Its value now, where that is known.
+    /// Its value now, where that is known; of several rows that of the first.
     pub value: Option<String>,
     /// Whether it is what was refused.
     pub refused: bool,
+    /// What was decided for it, where it has another name now or is dropped.
+    pub done: Option<String>,
 }
 
 /// What is typed.

@@ -255,7 +255,14 @@ proptest! {
 /// A row of the snapshot was looked up, which may be any.
 pub fn looked() -> impl Strategy<Value = Msg> {
     (".{0,9}", read()).prop_map(|(text, read)| {
-        let place = RowPlace { script: text.clone(), table: text.clone(), key: text.clone(), file: text, line: 4 };
+        let place = RowPlace {
+            script: text.clone(),
+            models: None,
+            table: text.clone(),
+            key: text.clone(),
+            file: text,
+            line: 4,
+        };
         Msg::Row(Looked { place, read })
     })
 }

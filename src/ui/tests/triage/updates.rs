@@ -7,10 +7,11 @@ use crossterm::event::{KeyCode, KeyModifiers, MouseButton, MouseEvent, MouseEven
 use super::{aligned, decided, first, keys, later, opened, shown, tell, these, with};
 use crate::engine::{Deciding, Event, Rehearsing, Wish};
 use crate::procedure::DumpScripts;
-use crate::triage::{Choice, Decision, Decisions, Given, Scope};
+use crate::triage::{Choice, Decision, Decisions, Failure, Given, Phase, PointedAt, RowDetail, Scope, Triage};
 use crate::ui::keymap::{Command, Context, hints};
 use crate::ui::layout::triage::areas;
-use crate::ui::state::{Action, Dialog, Msg, Node, Part, Reach, Screen, Which};
+use crate::ui::row_reader::RowReader;
+use crate::ui::state::{Action, Dialog, Looked, Msg, Node, Part, Reach, RowPlace, Screen, Which};
 use crate::ui::tests::{NOW, Wizard};
 
 fn take(decisions: Vec<Decision>) -> Vec<Action> {
@@ -72,7 +73,7 @@ fn one_row_is_decided_at_once_and_others_wait_for_a_yes() {
     keys(&mut wizard, "/notify");
     wizard.key(KeyCode::Enter);
     let left = Decision {
-        because: "NOT NULL constraint failed: notify_message.user_id".into(),
+        because: "The field user_id must have a value.".into(),
         ..these("notify.Message", &["253"], Choice::LeaveOut)
     };
     assert_eq!(keys(&mut wizard, "x"), take(vec![left]));
@@ -160,8 +161,7 @@ fn the_developer_is_asked_with_a_note() {
 #[test]
 fn what_is_gone_is_dropped_copied_renamed_or_left_out_for_the_whole_model() {
     let of = |choice| {
-        let because = "T() got unexpected keyword arguments: 'summary', 'description'";
-        let because = because.replace("T()", "Ticket()");
+        let because = "The new version has no fields summary, description.".to_owned();
         take(vec![Decision { model: "tickets.Ticket".into(), rows: Scope::All(3), choice, because }])
     };
     let mut wizard = opened(120, 36, &first());
@@ -182,17 +182,120 @@ fn what_is_gone_is_dropped_copied_renamed_or_left_out_for_the_whole_model() {
     keys(&mut wizard, "/cal_eventtype");
     wizard.key(KeyCode::Enter);
     let of = |choice| {
-        let because = "'UnresolvedModel' object is not callable".to_owned();
+        let because = "The new version has no model cal_eventtype.".to_owned();
         take(vec![Decision { model: "cal_eventtype".into(), rows: Scope::All(3), choice, because }])
     };
     keys(&mut wizard, "mx");
     assert!(wizard.screen().contains("Leave out all rows of cal_eventtype?"), "{}", wizard.screen());
     assert_eq!(wizard.keys("y"), of(Choice::LeaveOut));
+    keys(&mut wizard, "x");
+    let question = "Leave out all 3 rows of cal_eventtype, a model that the new version does not have?";
+    assert!(wizard.screen().contains(question), "{}", wizard.screen());
+    assert_eq!(wizard.keys("y"), of(Choice::LeaveOut), "rows that come later are covered");
     assert_eq!(shown(&wizard).reach, Reach::Row, "the next decision is for one row again");
     keys(&mut wizard, "M");
     wizard.keys("calendar.EventType");
     wizard.key(KeyCode::Enter);
     assert_eq!(wizard.keys("y"), of(Choice::Rename("calendar.EventType".into())));
+}
+
+#[test]
+fn of_a_model_that_is_gone_one_row_or_those_that_are_shown_can_be_left_out() {
+    let mut wizard = opened(120, 36, &first());
+    keys(&mut wizard, "/cal_eventtype");
+    wizard.key(KeyCode::Enter);
+    let out = |keys: &[&str], because: &str| {
+        take(vec![Decision { because: because.into(), ..these("cal_eventtype", keys, Choice::LeaveOut) }])
+    };
+    keys(&mut wizard, "gx");
+    assert_eq!(wizard.keys("y"), out(&["1", "2", "3"], ""));
+    keys(&mut wizard, "n");
+    let why = "The new version has no model cal_eventtype.";
+    assert_eq!([keys(&mut wizard, "x"), wizard.keys("y")].concat(), out(&["1"], why));
+}
+
+/// A cause whose message names no field.
+fn unknown_choice() -> Triage {
+    let told = |key: &str, line: u64| Failure {
+        model: Some("contacts.Partner".into()),
+        table: "contacts_partner".into(),
+        key: key.into(),
+        file: "contacts_partner.py".into(),
+        line,
+        phase: Phase::Save,
+        exception: "Exception".into(),
+        messages: BTreeMap::from([(
+            String::new(),
+            vec!["Unresolved value '10' (<class 'str'>) for vat.VatRegimes (set Site.strict to False)".into()],
+        )]),
+        object: None,
+        points: Vec::new(),
+        traceback: None,
+        forbidden: false,
+    };
+    super::triage_of(vec![told("101", 5), told("104", 8)], Decisions::default())
+}
+
+fn proposed(wizard: &Wizard) -> Vec<(String, Option<String>)> {
+    let fields = shown(wizard).dialog.as_ref().unwrap().matching();
+    fields.into_iter().map(|field| (field.name.clone(), field.value.clone())).collect()
+}
+
+#[test]
+fn the_fields_of_the_first_row_of_a_cause_are_proposed_and_first_the_one_whose_value_is_quoted() {
+    let mut wizard = opened(120, 36, &unknown_choice());
+    assert_eq!(keys(&mut wizard, "s"), vec![]);
+    let fields = proposed(&wizard);
+    assert_eq!(fields[0], ("vat_regime".to_owned(), Some("10".to_owned())));
+    assert!(fields.contains(&("name".to_owned(), Some("Bäckerei Ausdemwald".to_owned()))), "{fields:?}");
+    assert!(wizard.screen().contains("The values are those of row 101."), "{}", wizard.screen());
+    wizard.keys("zip");
+    assert_eq!(proposed(&wizard), [("zip_code".to_owned(), Some("4700".to_owned()))]);
+}
+
+#[test]
+fn a_row_that_is_read_while_the_field_is_asked_for_is_proposed_then() {
+    let mut wizard = Wizard::planned(120, 36);
+    tell(&mut wizard, &unknown_choice());
+    let mut reading = wizard.keys("t");
+    reading.extend(wizard.keys("s"));
+    assert_eq!(proposed(&wizard), []);
+    assert!(wizard.screen().contains("Reading the row…"), "{}", wizard.screen());
+    super::look_up(&mut wizard, reading);
+    assert_eq!(proposed(&wizard)[0].0, "vat_regime");
+}
+
+#[test]
+fn fields_that_are_decided_already_stand_behind_those_that_are_open() {
+    let copied = Decision {
+        rows: Scope::All(3),
+        ..these("tickets.Ticket", &[], Choice::Copy(BTreeMap::from([("title".into(), "summary".into())])))
+    };
+    let mut wizard = opened(120, 36, &with(&first(), [copied]));
+    keys(&mut wizard, "/ticket");
+    wizard.key(KeyCode::Enter);
+    keys(&mut wizard, "d");
+    let fields = shown(&wizard).dialog.as_ref().unwrap().matching();
+    assert_eq!((fields[0].name.as_str(), &fields[0].done), ("description", &None));
+    let last = fields.last().unwrap();
+    assert_eq!((last.name.as_str(), last.done.as_deref()), ("summary", Some("→ title")));
+}
+
+#[test]
+fn what_points_to_a_row_comes_after_the_row_and_leaves_what_is_asked_alone() {
+    let mut wizard = Wizard::planned(120, 36);
+    tell(&mut wizard, &unknown_choice());
+    wizard.keys("t");
+    let place = shown(&wizard).place().unwrap();
+    let row = RowDetail { key: "101".into(), ..RowDetail::default() };
+    wizard.send(Msg::Row(Looked { place: place.clone(), read: Ok(Some(row.clone())) }));
+    let by = PointedAt { model: "contacts.Role".into(), field: "company".into(), count: 1, keys: vec!["2".into()] };
+    let whole = RowDetail { pointed_at: vec![by], ..row };
+    assert_eq!(wizard.send(Msg::Row(Looked { place: place.clone(), read: Ok(Some(whole.clone())) })), vec![]);
+    assert_eq!(shown(&wizard).detail(), Some(&whole));
+    let late = RowPlace { key: "7".into(), ..place };
+    wizard.send(Msg::Row(Looked { place: late, read: Ok(None) }));
+    assert_eq!(shown(&wizard).detail(), Some(&whole), "an answer about another row is none about this one");
 }
 
 #[test]
@@ -290,8 +393,8 @@ fn rows_are_looked_up_one_at_a_time() {
     assert_eq!(place.key, "101", "of a cause the first row is shown");
     assert_eq!(wizard.keys("njj"), vec![]);
     let place = place.clone();
-    let read = crate::ui::row_reader::read(&place);
-    let next = wizard.send(Msg::Row(crate::ui::state::Looked { place, read }));
+    let mut next = Vec::new();
+    RowReader::default().read(&place, |looked| next.extend(wizard.send(Msg::Row(looked))));
     let [Action::ReadRow(next)] = next.as_slice() else { panic!("{next:?}") };
     assert_eq!(next.key, "104", "what was passed by is not read");
 }

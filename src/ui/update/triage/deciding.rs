@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::notice;
 use crate::engine::{Deciding, NoticeLevel, Wish};
-use crate::triage::{Blamed, Choice, Decision, Given, Scope, blamed};
+use crate::triage::{Blamed, Choice, Decision, Failure, Given, Scope, blamed};
 use crate::ui::keymap::Command;
 use crate::ui::screens::triage::words::{meaning, question};
 use crate::ui::state::{Action, Asking, Dialog, Field, Purpose, Reach, State, Triaging, given};
@@ -43,45 +43,71 @@ fn send(take: Vec<Decision>, actions: &mut Vec<Action>) {
     actions.push(Action::Send(Wish::Decide(Deciding::Take(take))));
 }
 
-/// Proposes the fields of the row, which was read while the field is asked for.
+/// Proposes the fields of the row, which was read while the field is asked for. What is chosen stays so.
 pub fn propose(triaging: &mut Triaging) {
-    let Some(Dialog::Type { ask: Asking::Field(purpose, _), .. }) = &triaging.dialog else { return };
+    let Some(Dialog::Type { ask: Asking::Field(purpose, _), at, .. }) = &triaging.dialog else { return };
+    let chosen = triaging.dialog.as_ref().and_then(|dialog| dialog.matching().get(*at).map(|field| field.name.clone()));
     let proposed = fields(triaging, *purpose);
-    if let Some(Dialog::Type { ask: Asking::Field(_, fields), at, .. }) = &mut triaging.dialog {
+    let moved = *at > 0;
+    if let Some(Dialog::Type { ask: Asking::Field(_, fields), .. }) = &mut triaging.dialog {
         *fields = proposed;
-        *at = 0;
+    }
+    let matching = triaging.dialog.as_ref().map(Dialog::matching).unwrap_or_default();
+    let place = matching.iter().position(|field| moved && Some(&field.name) == chosen.as_ref()).unwrap_or_default();
+    if let Some(Dialog::Type { at, .. }) = &mut triaging.dialog {
+        *at = place;
     }
 }
 
-/// Asks for the field.
+/// Asks for the field. Of a cause those of its first row are proposed, as soon as that row was looked up.
 fn ask(triaging: &mut Triaging, purpose: Purpose) {
     let fields = fields(triaging, purpose);
     triaging.dialog = Some(Dialog::ask(Asking::Field(purpose, fields)));
 }
 
-/// Returns the fields that may be meant: first what was refused.
+/// Says what was decided before for fields of a row: by field what it becomes.
+fn settled(triaging: &Triaging, failure: &Failure) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for decision in triaging.triage.decisions.of_row(failure) {
+        match &decision.choice {
+            Choice::Copy(names) => {
+                found.extend(names.iter().map(|(new, old)| (old.clone(), format!("→ {new}"))));
+            }
+            Choice::Drop(fields) => found.extend(fields.iter().map(|field| (field.clone(), "dropped".to_owned()))),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Returns the fields that may be meant: first what was refused and is open, at last what is done.
 fn fields(triaging: &Triaging, purpose: Purpose) -> Vec<Field> {
     let Some(failure) = triaging.example() else { return Vec::new() };
     let detail = triaging.detail();
     let values = detail.map_or(&[][..], |detail| &detail.fields);
+    let settled = settled(triaging, failure);
+    let done = |name: &str| settled.get(name).or_else(|| settled.get(name.strip_suffix("_id")?)).cloned();
     let points = |name: &str| {
         failure.points.iter().any(|point| point.0 == name || format!("{}_id", point.0) == name)
             || values.iter().any(|field| field.name == name && field.target.is_some())
     };
     let value = |name: &str| {
         let value = values.iter().find(|field| field.name == name)?.value.as_deref()?;
-        Some(text::head_of(value, VALUE)).filter(|_| triaging.reach == Reach::Row && triaging.row().is_some())
+        Some(text::head_of(value, VALUE))
     };
     let mut found: Vec<Field> = Vec::new();
     let mut put = |name: &str, refused: bool| {
         if found.iter().all(|known| known.name != name) && (purpose != Purpose::Point || points(name)) {
-            found.push(Field { name: name.to_owned(), value: value(name), refused });
+            found.push(Field { name: name.to_owned(), value: value(name), refused, done: done(name) });
         }
     };
     let refused = blamed(failure, values);
     // What is gone from the model is told in one message; dropping all of it is one decision.
-    let named: Vec<&str> =
-        refused.iter().filter(|(_, how)| *how == Blamed::Named).map(|(name, _)| name.as_str()).collect();
+    let named: Vec<&str> = refused
+        .iter()
+        .filter(|(name, how)| *how == Blamed::Named && done(name).is_none())
+        .map(|(name, _)| name.as_str())
+        .collect();
     if purpose == Purpose::Drop && named.len() > 1 {
         put(&named.join(", "), true);
     }
@@ -96,6 +122,8 @@ fn fields(triaging: &Triaging, purpose: Purpose) -> Vec<Field> {
             put(&point.0, false);
         }
     });
+    // The order is kept otherwise.
+    found.sort_by_key(|field| (field.done.is_some(), !field.refused));
     found
 }
 
@@ -128,7 +156,9 @@ fn accept(state: &mut State, actions: &mut Vec<Action>) {
                 (Purpose::Drop, _) => Some(Choice::Drop(names)),
                 (_, [field, ..]) => {
                     let known = self::fields(triaging, purpose).into_iter().find(|known| known.name == *field);
-                    let now = known.and_then(|field| field.value).filter(|_| purpose != Purpose::Copy);
+                    // Of several rows it is the value of the first one only.
+                    let is_one = triaging.reach == Reach::Row && triaging.row().is_some();
+                    let now = known.and_then(|field| field.value).filter(|_| is_one && purpose != Purpose::Copy);
                     triaging.dialog = Some(Dialog::ask(Asking::Value(purpose, field.clone(), now)));
                     return;
                 }
@@ -170,7 +200,7 @@ fn decide(state: &mut State, choice: &Choice, actions: &mut Vec<Action>) {
         send(take, actions);
         return;
     }
-    let question = question(&take, count, choice);
+    let question = question(triaging, &take, count, choice);
     let meaning = meaning(triaging, &take, choice, left);
     triaging.dialog = Some(Dialog::Confirm { take, question, meaning });
 }
