@@ -216,7 +216,9 @@ fn likeness(field: &FieldValue, text: &str) -> usize {
     let Some(value) = field.value.as_deref().filter(|value| !value.is_empty()) else { return 0 };
     // A short value is quoted by chance too easily.
     if value.len() > 1 && quoted(text).contains(&value) {
-        return QUOTED;
+        // Of several such fields it is the one after which the list of choices is called.
+        let bare = field.name.replace('_', "").to_lowercase();
+        return QUOTED + usize::from(bare.len() > 2 && text.to_lowercase().contains(&bare));
     }
     let words: Vec<String> = text
         .split(|letter: char| !letter.is_alphanumeric())
@@ -357,8 +359,14 @@ mod tests {
             field("vat_regime", "10"),
             field("vat_id", "BE 1"),
             field("procedure", "x_y"),
+            field("delivery_unit", "10"),
         ];
-        let cases: [(&str, &str, Found<'_>); 6] = [
+        let cases: [(&str, &str, Found<'_>); 7] = [
+            (
+                "",
+                "Unresolved value '10' (<class 'str'>) for products.DeliveryUnits",
+                &[("delivery_unit", Blamed::Likely)],
+            ),
             ("partner", "is no choice.", &[("partner_id", Blamed::Named)]),
             ("", "VAT identification number is greater than 1", &[("vat_id", Blamed::Likely)]),
             ("", "Unresolved value 'x_y' (<class 'str'>)", &[("procedure", Blamed::Likely)]),

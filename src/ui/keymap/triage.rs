@@ -118,14 +118,6 @@ pub const SCREEN: &[Binding] = &[
         lost_field
     ),
     binding!(
-        [c('m')],
-        "m",
-        "whole model",
-        "Let the deciding keys apply to all rows of the model.",
-        Command::WholeModel,
-        lost_model
-    ),
-    binding!(
         [c('M')],
         "M",
         "renamed",
@@ -158,6 +150,14 @@ pub const SCREEN: &[Binding] = &[
         "Leave rows out: they are not loaded. What points to them is refused, too, unless you decide it.",
         Command::LeaveOut,
         may_decide
+    ),
+    binding!(
+        [c('m')],
+        "m",
+        "whole model",
+        "Let the deciding keys apply to all rows of the model.",
+        Command::WholeModel,
+        lost_model
     ),
     binding!([c('n')], "n", "next", "Go to the next row that is undecided.", Command::NextOpen, is_open),
     binding!(

@@ -145,14 +145,14 @@ pub fn question(triaging: &Triaging, take: &[Decision], count: u64, choice: &Cho
     let of = if several { format!("{} ({})", counted(count), named(take)) } else { named(take) };
     let model = take.first().map(|decision| text::clean(&decision.model)).unwrap_or_default();
     let all = take.iter().any(|decision| matches!(decision.rows, Scope::All(_)));
-    let lost = triaging.is_lost_model();
+    let is_gone = triaging.is_lost_model();
     let of = match all {
-        true if lost && count > 1 => format!("all {} of {model}", counted(count)),
-        true if lost => format!("the only row of {model}"),
+        true if is_gone && count > 1 => format!("all {} of {model}", counted(count)),
+        true if is_gone => format!("the only row of {model}"),
         true => format!("all rows of {model}"),
         false => of,
     };
-    let of = if lost && all { format!("{of}, a model that the new version does not have") } else { of };
+    let of = if is_gone && all { format!("{of}, a model that the new version does not have") } else { of };
     let list = |names: Vec<&str>| text::clean(&names.join(", "));
     match choice {
         Choice::LeaveOut => format!("Leave out {of}?"),

@@ -159,5 +159,7 @@ fn leaving_while_it_runs_is_asked() {
     let mut wizard = rehearsing(80, 24);
     wizard.keys("q");
     assert_eq!(wizard.state.popup, Some(Popup::Quit));
+    assert!(wizard.screen().contains("It goes on in the background"), "{}", wizard.screen());
+    assert!(wizard.screen().contains("Leave; the rehearsal goes on."), "{}", wizard.screen());
     assert!(wizard.screen().contains("A rehearsal is running."), "{}", wizard.screen());
 }
