@@ -10,7 +10,7 @@ use lino_upgrade::procedure::{RESTORE_AGAIN, StepId, StepState};
 use lino_upgrade::triage::Origin;
 use serde_json::{Value, json};
 
-use crate::rehearsal_by_wish::{opened, planned, set_name};
+use crate::rehearsal_by_wish::{opened, planned, set_name, until};
 use crate::shop::{PROGRAM, Shop, WHOLE, all, ended, without_pip_settings};
 
 /// How the steps end: no package is missing, since Lino stays as it is.
@@ -215,6 +215,17 @@ async fn services_do_not_start_while_an_old_lino_has_lost_rows_of_a_circle() {
     );
     assert!(matches!(states[8], StepState::Done { .. }), "{states:?}");
     assert_eq!((&states[9], &states[13]), (&StepState::Pending, &StepState::Pending));
+
+    // A wizard that is opened later shows the rows that the restore refused.
+    let mut later = opened(&shop);
+    let told = until(&mut later, |event| match event {
+        Event::Triaged { origin, rows, undecided, .. } => Some((origin, rows, undecided)),
+        _ => None,
+    })
+    .await;
+    assert_eq!(told, (Origin::Restore, 4, 4));
+    later.wish(Wish::Leave);
+    while later.events.recv().await.is_some() {}
 }
 
 #[tokio::test]
