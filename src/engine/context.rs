@@ -16,7 +16,7 @@ use super::clock::now;
 use super::deciding::Worked;
 use super::rehearse::Former;
 use super::tail::Tail;
-use super::{Ask, Event};
+use super::{Ask, Event, NoticeLevel};
 use crate::error::{Kind, Report, Tell};
 use crate::journal::Journal;
 use crate::messages::{CommandKind, Reader, Reading};
@@ -110,6 +110,10 @@ impl Command {
 pub struct CommandEnd {
     /// What its output says, judged.
     pub reading: Reading,
+    /// How it ended; none when that is not known.
+    pub ended: Option<Ended>,
+    /// Where its output begins and ends in the log of the step.
+    pub range: (u64, u64),
 }
 
 /// What the execution of a step may use.
@@ -202,7 +206,12 @@ impl Context {
         answer.await.map_err(|_| gone())
     }
 
-    /// Hands the result of a rehearsal over, which this step has made.
+    /// Tells something that belongs to no finding.
+    pub fn notice(&self, level: NoticeLevel, text: impl Into<String>) {
+        let _ = self.events.send(Event::Noticed { level, text: text.into() });
+    }
+
+    /// Hands over which rows are refused, by a rehearsal or by the restore, as this step has found out.
     pub fn tell_rehearsed(&self, former: Result<Option<Former>, Report>) {
         let _ = self.work.send(Worked::Read(Box::new(former)));
     }
@@ -250,7 +259,7 @@ impl Context {
             #[allow(clippy::cast_precision_loss, reason = "durations of commands are far below 2^52 seconds")]
             seconds: (end.finished - end.started).max(0) as f64,
         });
-        Ok(CommandEnd { reading })
+        Ok(CommandEnd { reading, ended: end.ended, range: end.range })
     }
 
     fn spec(&self, id: i64, command: &Command) -> CommandSpec {

@@ -12,7 +12,7 @@ use super::decided::{self, Copied};
 use super::dispatcher::Dispatcher;
 use super::rehearse::{self, Former};
 use super::rehearsing::RehearsalEnd;
-use super::{Deciding, Event, NoticeLevel, decisions};
+use super::{Deciding, Event, NoticeLevel, decisions, restored};
 use crate::error::{Kind, Report, Tell};
 use crate::messages::line::plain;
 use crate::procedure::LastRehearsal;
@@ -80,8 +80,17 @@ impl Dispatcher {
     /// Has the result of the last rehearsal read.
     pub(super) fn read_former(&self) {
         let (site, work) = (Arc::clone(&self.site), self.work.clone());
+        let after = {
+            let knowledge = lock(&self.knowledge);
+            knowledge.database_changed.then(|| knowledge.new_version.clone())
+        };
         tokio::task::spawn_blocking(move || {
-            let _ = work.send(Worked::Read(Box::new(rehearse::former(&site))));
+            let refused = after.filter(|_| restored::is_last(&site)).and_then(|version| {
+                // What cannot be read was told when the restore ended.
+                restored::read(&site, None, version).ok().flatten()
+            });
+            let former = refused.map_or_else(|| rehearse::former(&site), |(former, _)| Ok(Some(former)));
+            let _ = work.send(Worked::Read(Box::new(former)));
         });
     }
 
@@ -247,6 +256,7 @@ impl Dispatcher {
                 clean: former.is_clean() && !self.triaging.is_outdated(former),
             })
         });
+        let refused = self.triaging.former.as_ref().is_some_and(|former| !former.causes.failures.is_empty());
         let knowledge = {
             let mut knowledge = lock(&self.knowledge);
             let before = knowledge.clone();
@@ -254,6 +264,9 @@ impl Dispatcher {
             knowledge.decided_by_hand = by_hand;
             if rehearsal.is_some() {
                 knowledge.rehearsal = rehearsal;
+            } else if refused && let Some(rehearsal) = &mut knowledge.rehearsal {
+                // The restore knew better, or other decisions are in force.
+                rehearsal.clean = false;
             }
             if *knowledge == before {
                 return Ok(());

@@ -17,6 +17,7 @@ mod packages;
 mod record;
 pub mod rehearse;
 mod rehearsing;
+mod restored;
 mod start;
 pub mod steps;
 mod tail;

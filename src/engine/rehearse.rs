@@ -15,7 +15,7 @@ use crate::site::rehearse::{self, Places};
 use crate::triage::{Rehearsed, Stopped};
 
 pub use dump::{announced, dump, place as dumped};
-pub use former::{Former, Setting, forget, former, keep_problem, lock, models, problem};
+pub use former::{Former, Setting, forget, former, former_file, keep_problem, lock, models, problem};
 
 /// What the rehearsal says of the snapshot before it loads it, in the log: then the number of its rows.
 pub const ROWS: &str = "Rows of the snapshot: ";

@@ -5,12 +5,12 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use lino_upgrade::engine::{Deciding, Event, Keys, Wish};
+use lino_upgrade::engine::{Deciding, Event, Keys, NoticeLevel, Wish};
 use lino_upgrade::procedure::{RESTORE_AGAIN, StepId, StepState};
 use lino_upgrade::triage::Origin;
 use serde_json::{Value, json};
 
-use crate::rehearsal_by_wish::{opened, planned, set_name};
+use crate::rehearsal_by_wish::{opened, planned, set_name, until};
 use crate::shop::{PROGRAM, Shop, WHOLE, all, ended, without_pip_settings};
 
 /// How the steps end: no package is missing, since Lino stays as it is.
@@ -215,6 +215,17 @@ async fn services_do_not_start_while_an_old_lino_has_lost_rows_of_a_circle() {
     );
     assert!(matches!(states[8], StepState::Done { .. }), "{states:?}");
     assert_eq!((&states[9], &states[13]), (&StepState::Pending, &StepState::Pending));
+
+    // A wizard that is opened later shows the rows that the restore refused.
+    let mut later = opened(&shop);
+    let told = until(&mut later, |event| match event {
+        Event::Triaged { origin, rows, undecided, .. } => Some((origin, rows, undecided)),
+        _ => None,
+    })
+    .await;
+    assert_eq!(told, (Origin::Restore, 4, 4));
+    later.wish(Wish::Leave);
+    while later.events.recv().await.is_some() {}
 }
 
 #[tokio::test]
@@ -227,6 +238,8 @@ async fn all_reasons_are_found_after_the_restore_too_and_decisions_are_restored_
         match event {
             Event::Asked { ask } if ask.question == "compare.verdict" => wishes.push(choose("compare.verdict", 'r')),
             Event::Asked { ask } if ask.question == "triage.unsaved" => {
+                // The log of the restore has told the rows before anybody is asked.
+                assert_eq!(found.first(), Some(&(Origin::Restore, 1, 41, 41)));
                 questions.push(ask.text.rsplit_once(". ").unwrap().1.to_owned());
                 wishes.push(choose("triage.unsaved", if questions.len() == 1 { 'h' } else { 'r' }));
             }
@@ -237,6 +250,7 @@ async fn all_reasons_are_found_after_the_restore_too_and_decisions_are_restored_
                     wishes.push(Wish::Decide(Deciding::Take(set_name(triage, "Short"))));
                 }
             }
+            Event::Noticed { level: NoticeLevel::Warning | NoticeLevel::Error, text } => panic!("{text}"),
             Event::Rested { summary, .. } if summary.ends_with(RESTORE_AGAIN) => wishes.push(Wish::Continue),
             Event::Rested { summary, .. } => panic!("{summary}"),
             Event::RunEnded { summary, .. } => {
@@ -249,6 +263,8 @@ async fn all_reasons_are_found_after_the_restore_too_and_decisions_are_restored_
     })
     .await;
     assert_eq!(found[..2], [(Origin::Restore, 1, 41, 41), (Origin::Restore, 1, 41, 0)]);
+    // The rehearsal and the second restore have refused nothing, and say so.
+    assert_eq!(found.last(), Some(&(Origin::Restore, 0, 0, 0)), "{found:?}");
     assert_eq!(questions.len(), 2, "{questions:?}");
     assert_eq!(outcome.as_deref(), Some("The site was upgraded from 1.0 to 2.0."));
     assert_eq!(shop.rows().iter().map(|(_, rows)| rows).sum::<u64>(), 402);

@@ -47,8 +47,14 @@ pub struct Former {
     pub causes: Causes,
 }
 
+/// Returns the file that is written when a rehearsal begins, in the directory of the rehearsal.
+#[must_use]
+pub fn former_file(dir: &Path) -> PathBuf {
+    dir.join("rehearsed.json")
+}
+
 fn file(site: &Site) -> PathBuf {
-    places(site).dir.join("rehearsed.json")
+    former_file(&places(site).dir)
 }
 
 fn stamp(script: &Path) -> io::Result<(u64, i64)> {

@@ -119,7 +119,8 @@ mod tests {
     fn a_failed_command_ends_its_step_with_what_to_do() {
         let mut reader = Reader::new(CommandKind::Snapshot);
         reader.feed_line("zip I/O error: No space left on device");
-        let end = CommandEnd { reading: reader.finish(Some(Ended::Exited { code: 15 })) };
+        let ended = Some(Ended::Exited { code: 15 });
+        let end = CommandEnd { reading: reader.finish(ended), ended, range: (0, 0) };
         let because = "There is no space left on the disk.";
         let text = format!("{because} The database was only read.");
         let remedy = "Free some space on the disk that the message names, then retry.";

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::context::{Command, CommandEnd, Context};
-use super::super::{Ask, Attendance, StepEnd, decided, decisions, rehearse};
+use super::super::{Ask, Attendance, NoticeLevel, StepEnd, decided, decisions, rehearse, restored};
 use super::compare::DESCRIBED;
 use super::{account, advice, blocking, done, failed, interrupted, unfinished};
 use crate::compare::judge::Described;
@@ -81,12 +81,44 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
             knowledge.unsaved = Some(unsaved);
         })
         .await?;
+    tell_refused(context, &end).await?;
     let ended = matches!(reading.judgement, Judgement::Finished { .. }) || gave_up(reading);
     if !ended {
         return failed_to_load(context, &end, ignored).await;
     }
     let said = ignored.into_iter().collect();
     conclude(context, &known, &end, said).await
+}
+
+/// Tells which rows the restore has refused, as its log names them, before anybody is asked about them.
+async fn tell_refused(context: &Context, end: &CommandEnd) -> Result<(), Report> {
+    let reading = &end.reading;
+    let failed = matches!(reading.judgement, Judgement::Failed { .. }) && reading.database != DatabaseState::Untouched;
+    let refused = reading.unsaved > 0 || failed;
+    if !refused && !matches!(reading.judgement, Judgement::Finished { .. }) {
+        return Ok(());
+    }
+    let (site, log, ended) = (std::sync::Arc::clone(&context.site), context.log.clone(), end.ended);
+    let (range, version) = (if refused { end.range } else { (0, 0) }, context.known().new_version);
+    let read = blocking(move || {
+        restored::keep(&site, &log, range).map_err(|error| error.to_string())?;
+        restored::read(&site, ended, version)
+    });
+    match read.await? {
+        Ok(Some((former, notes))) => {
+            for note in notes {
+                context.note(&note)?;
+            }
+            context.tell_rehearsed(Ok(Some(former)));
+        }
+        Ok(None) => {}
+        Err(why) => {
+            let text = format!("The rows that the restore refused cannot be told from its log: {why}.");
+            context.note(&text)?;
+            context.notice(NoticeLevel::Warning, text);
+        }
+    }
+    Ok(())
 }
 
 /// Tells whether a restore came to its end, and left rows out.
