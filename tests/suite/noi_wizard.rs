@@ -169,7 +169,7 @@ fn matrix_noi_is_rehearsed_decided_and_upgraded_by_keys() {
     decide(&tmux);
     tmux.shows(&["all decided"]);
     tmux.keys(&["R"]);
-    tmux.shows(&["The new version takes every row."]);
+    tmux.shows(&["No row is refused any more."]);
     tmux.keys(&["Escape"]);
     tmux.shows(&["Enter upgrade now"]);
     tmux.keys(&["Enter"]);
