@@ -201,8 +201,12 @@ impl App {
     fn work(&mut self, received: Option<Msg>, tick: &mut Instant) -> io::Result<()> {
         let clock = now();
         if received.is_some() || Instant::now() >= *tick {
+            let told = self.state.notice.is_some();
             for action in update(&mut self.state, Msg::Clock(clock)) {
                 self.act(action)?;
+            }
+            if told && self.state.notice.is_none() {
+                self.draw_in(FRAME);
             }
         }
         if Instant::now() >= *tick {
