@@ -226,7 +226,8 @@ pub fn accounted([before, after, decisions]: [&Path; 3], all: u64) {
 }
 
 #[test]
-fn noi_is_rehearsed_decided_restored_and_accounted_for_on_the_command_line() {
+#[ignore = "takes three minutes; tests/run --full asks for it"]
+fn matrix_noi_is_rehearsed_decided_restored_and_accounted_for_on_sqlite() {
     goes_all_the_way("sqlite");
 }
 
