@@ -157,7 +157,7 @@ fn decide(tmux: &Tmux) {
 }
 
 #[test]
-#[ignore = "takes eight minutes; tests/run --full asks for it"]
+#[ignore = "takes five minutes; tests/run --full asks for it"]
 fn matrix_noi_is_rehearsed_decided_and_upgraded_by_keys() {
     let (home, noi) = (TempDir::new().unwrap(), Shop::of_noi_on("sqlite"));
     let tmux = Tmux::open(home.path(), None, SIZE, &format!("exec {PROGRAM} --site {}", noi.dir.display()));
