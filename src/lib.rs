@@ -9,6 +9,7 @@ pub mod compare;
 pub mod dump;
 pub mod engine;
 pub mod error;
+pub mod fault;
 pub mod journal;
 pub mod messages;
 pub mod procedure;

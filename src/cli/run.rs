@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::args::Run;
-use crate::engine::{Cancel, Deciding, Event, Handle, Keys, Outcome, Wish, decisions, steps};
+use crate::engine::{Cancel, Deciding, Event, Handle, Keys, Outcome, Wish, decisions, faults_switched_on, steps};
 use crate::error::{Kind, Report};
 use crate::messages::prompts;
 use crate::procedure::Level;
@@ -27,6 +27,9 @@ pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
         drives: false,
     };
     let mut sent = false;
+    if let Some(text) = faults_switched_on() {
+        complain(&text);
+    }
     while let Some(event) = next_event(&mut handle).await {
         let line = serde_json::to_string(&event)
             .map_err(|error| Report::new(Kind::Failed, format!("An event cannot be written as JSON: {error}.")))?;

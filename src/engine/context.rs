@@ -16,12 +16,13 @@ use super::clock::now;
 use super::deciding::Worked;
 use super::rehearse::Former;
 use super::tail::Tail;
-use super::{Ask, Event, NoticeLevel};
+use super::{Ask, Event, NoticeLevel, faulty};
 use crate::error::{Kind, Report, Tell};
+use crate::fault::{self, Wrong};
 use crate::journal::Journal;
 use crate::messages::{CommandKind, Reader, Reading};
 use crate::procedure::{Knowledge, StepId};
-use crate::runner::{Client, CommandSpec, CommandState, Ended};
+use crate::runner::{Client, CommandSpec, CommandState, Ended, state_on_disk};
 use crate::site::Site;
 use crate::triage::Decision;
 
@@ -187,10 +188,11 @@ impl Context {
         self.journal.commands(self.attempt).await.map(|rows| !rows.is_empty()).map_err(|error| error.tell())
     }
 
-    /// Tells whether this attempt has begun the command of this name.
+    /// Tells whether this attempt has begun the command of this name, and not lost it.
     pub async fn has_command(&self, name: &str) -> Result<bool, Report> {
         let rows = self.journal.commands(self.attempt).await.map_err(|error| error.tell())?;
-        Ok(rows.iter().any(|row| row.name == name))
+        let last = rows.iter().rfind(|row| row.name == name).map(|row| state_on_disk(&self.runner_dir, row.id));
+        Ok(matches!(last, Some(CommandState::Running { .. } | CommandState::Finished { .. })))
     }
 
     /// Counts the commands that this attempt has begun.
@@ -218,8 +220,13 @@ impl Context {
 
     /// Runs a command in the runner's terminal, or picks up the one that already runs or ran in this attempt.
     pub async fn command(&self, command: Command) -> Result<CommandEnd, Report> {
+        let command = faulty::offline(self.step.id(), command);
         let known = self.journal.commands(self.attempt).await.map_err(|error| error.tell())?;
-        let earlier = known.into_iter().find(|row| row.name == command.name);
+        // What was lost is begun anew: the operator wants this attempt to go on.
+        let earlier = known
+            .into_iter()
+            .rfind(|row| row.name == command.name)
+            .filter(|row| !matches!(state_on_disk(&self.runner_dir, row.id), CommandState::Lost { .. } | CommandState::Unknown));
         let id = match &earlier {
             Some(row) => row.id,
             None => self
@@ -234,7 +241,7 @@ impl Context {
         // Registered before the command can end, so that its end is never missed.
         let ended = self.ends.wait_for(id);
         let state = if earlier.is_some() {
-            crate::runner::state_on_disk(&self.runner_dir, id)
+            state_on_disk(&self.runner_dir, id)
         } else {
             self.runner.run(self.spec(id, &command)).await.map_err(|error| error.tell())?
         };
@@ -244,6 +251,9 @@ impl Context {
             line: command.line.clone(),
             at: now(),
         });
+        if earlier.is_none() && fault::in_step(self.step.id(), Wrong::LosesRunner) {
+            self.runner.kill_runner();
+        }
         let (end, reading) = self.follow(id, state, &command, ended).await;
         let (exit, signal) = match end.ended {
             Some(Ended::Exited { code }) => (Some(code), None),
@@ -310,7 +320,7 @@ impl Context {
             if tokio::time::timeout(LOOK, &mut ended).await.is_ok() {
                 state = match self.runner.state(id).await {
                     Ok(state) => state,
-                    Err(_) => crate::runner::state_on_disk(&self.runner_dir, id),
+                    Err(_) => state_on_disk(&self.runner_dir, id),
                 };
                 if matches!(state, CommandState::Running { .. }) {
                     // Woken too early: the runner's event stream was cut while the command still runs.

@@ -12,6 +12,7 @@ use crate::compare::Models;
 use crate::dump::Script;
 use crate::dump::edit::{edit, merge};
 use crate::error::{Kind, Report, Tell};
+use crate::fault::{self, Place};
 use crate::messages::line::plain;
 use crate::site::rehearse::places;
 use crate::site::{Site, prepare_private};
@@ -221,6 +222,7 @@ fn shown(text: &str) -> String {
 
 /// Writes a file for its owner only: whole, or not at all.
 pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    fault::before_write(Place::Snapshot)?;
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
@@ -228,5 +230,10 @@ pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
-    std::fs::rename(&part, path)
+    std::fs::rename(&part, path)?;
+    if let Some(dir) = path.parent() {
+        std::fs::File::open(dir)?.sync_all()?;
+    }
+    fault::after_write(Place::Snapshot);
+    Ok(())
 }

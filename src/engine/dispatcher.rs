@@ -23,7 +23,7 @@ use super::evidence::Overruling;
 use super::record::Records;
 use super::rehearsing::Rehearsal;
 use super::start::Seat;
-use super::{Cancel, Event, NoticeLevel, Outcome, Wish, learning, steps};
+use super::{Cancel, Event, NoticeLevel, Outcome, Wish, faulty, learning};
 use crate::error::{Kind, Report, Tell};
 use crate::journal::Journal;
 use crate::procedure::{Finding, Knowledge, StepId, StepState};
@@ -413,7 +413,7 @@ impl Dispatcher {
             work: self.work.clone(),
         };
         self.tell(Event::StepStarted { step, attempt: number, log, at: now() });
-        let task = tokio::spawn(async move { steps::execute(&context).await });
+        let task = tokio::spawn(async move { faulty::execute(&context).await });
         self.running = Some(RunningStep { step, attempt, number, started: Instant::now(), task });
     }
 

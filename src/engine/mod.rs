@@ -11,6 +11,7 @@ pub mod decisions;
 mod dispatcher;
 mod event;
 mod evidence;
+mod faulty;
 mod learning;
 mod lines;
 mod packages;
@@ -26,6 +27,7 @@ mod wish;
 
 pub use context::Attendance;
 use dispatcher::StepEnd;
+pub use faulty::sentence as faults_switched_on;
 pub use event::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Versions};
 pub use start::{Handle, Options, open};
 pub use wish::{Cancel, Deciding, Keys, Rehearsing, Wish};

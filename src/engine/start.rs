@@ -14,7 +14,7 @@ use super::context::{Asks, Attendance, Ends, lock};
 use super::deciding::Triaging;
 use super::dispatcher::Dispatcher;
 use super::record::Records;
-use super::{Event, NoticeLevel, Outcome, Wish, lines, watch};
+use super::{Event, NoticeLevel, Outcome, Wish, faulty, lines, watch};
 use crate::error::{Kind, Report, Tell};
 use crate::journal::{AttemptRow, Journal, RunRow};
 use crate::procedure::{Knowledge, StepId, StepState};
@@ -69,6 +69,7 @@ async fn drive(
     wishes: mpsc::UnboundedReceiver<Wish>,
     events: mpsc::UnboundedSender<Event>,
 ) -> Result<(), Report> {
+    faulty::announce(&events)?;
     let site = site::find(options.site.as_deref(), &options.cwd, &Surroundings::of_this_process())
         .map_err(|error| error.tell())?;
     let _ = events.send(Event::SiteFound {

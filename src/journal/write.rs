@@ -1,11 +1,15 @@
 //! Writing the journal: every function is one transaction that is on disk when it returns.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 
 use serde::Serialize;
+use sqlx::SqliteConnection;
+use tokio::sync::MutexGuard;
 
 use super::{Journal, JournalError};
 use crate::compare::Evidence;
+use crate::fault::{self, Place};
 use crate::procedure::{Finding, StepId, StepState};
 use crate::runner::Ended;
 
@@ -16,7 +20,7 @@ impl Journal {
             .bind(mode)
             .bind(operator)
             .bind(now)
-            .execute(&mut *self.connection.lock().await)
+            .execute(&mut *self.writing().await?)
             .await
             .map(|done| done.last_insert_rowid())
             .map_err(|error| self.unusable(error))
@@ -28,7 +32,7 @@ impl Journal {
             .bind(application)
             .bind(old_version)
             .bind(run)
-            .execute(&mut *self.connection.lock().await)
+            .execute(&mut *self.writing().await?)
             .await
             .map(drop)
             .map_err(|error| self.unusable(error))
@@ -39,7 +43,7 @@ impl Journal {
         sqlx::query("update runs set new_version = ? where id = ?")
             .bind(new_version)
             .bind(run)
-            .execute(&mut *self.connection.lock().await)
+            .execute(&mut *self.writing().await?)
             .await
             .map(drop)
             .map_err(|error| self.unusable(error))
@@ -52,7 +56,7 @@ impl Journal {
             .bind(outcome)
             .bind(summary)
             .bind(run)
-            .execute(&mut *self.connection.lock().await)
+            .execute(&mut *self.writing().await?)
             .await
             .map(drop)
             .map_err(|error| self.unusable(error))
@@ -66,7 +70,7 @@ impl Journal {
         log: &(dyn Fn(u32) -> std::path::PathBuf + Sync),
         now: i64,
     ) -> Result<(i64, u32), JournalError> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.writing().await?;
         let count: i64 = sqlx::query_scalar("select count(*) from attempts where run = ? and step = ?")
             .bind(run)
             .bind(step.id())
@@ -103,7 +107,7 @@ impl Journal {
             .bind(state)
             .bind(findings)
             .bind(attempt)
-            .execute(&mut *self.connection.lock().await)
+            .execute(&mut *self.writing().await?)
             .await
             .map(drop)
             .map_err(|error| self.unusable(error))
@@ -125,7 +129,7 @@ impl Journal {
             .bind(line)
             .bind(log.to_string_lossy().into_owned())
             .bind(now)
-            .execute(&mut *self.connection.lock().await)
+            .execute(&mut *self.writing().await?)
             .await
             .map(|done| done.last_insert_rowid())
             .map_err(|error| self.unusable(error))
@@ -146,7 +150,7 @@ impl Journal {
             .bind(i64::try_from(range.0).unwrap_or(i64::MAX))
             .bind(i64::try_from(range.1).unwrap_or(i64::MAX))
             .bind(command)
-            .execute(&mut *self.connection.lock().await)
+            .execute(&mut *self.writing().await?)
             .await
             .map(drop)
             .map_err(|error| self.unusable(error))
@@ -169,7 +173,7 @@ impl Journal {
             .bind(choice)
             .bind(by)
             .bind(now)
-            .execute(&mut *self.connection.lock().await)
+            .execute(&mut *self.writing().await?)
             .await
             .map(drop)
             .map_err(|error| self.unusable(error))
@@ -189,7 +193,7 @@ impl Journal {
             .bind(name)
             .bind(value)
             .bind(now)
-            .execute(&mut *self.connection.lock().await)
+            .execute(&mut *self.writing().await?)
             .await
             .map(drop)
             .map_err(|error| self.unusable(error))
@@ -204,13 +208,43 @@ impl Journal {
             .bind(now)
             .bind(verdict.as_str().unwrap_or_default().to_owned())
             .bind(json)
-            .execute(&mut *self.connection.lock().await)
+            .execute(&mut *self.writing().await?)
             .await
             .map(drop)
             .map_err(|error| self.unusable(error))
     }
 
+    /// The connection, for one write: stands between the faults before it and behind it.
+    async fn writing(&self) -> Result<Writing<'_>, JournalError> {
+        let connection = self.connection.lock().await;
+        fault::before_write(Place::Journal).map_err(|error| self.unusable(sqlx::Error::Io(error)))?;
+        Ok(Writing(connection))
+    }
+
     fn json<T: Serialize + ?Sized>(&self, value: &T) -> Result<String, JournalError> {
         serde_json::to_string(value).map_err(|error| self.damaged(error.to_string()))
+    }
+}
+
+/// The connection while a write is under way.
+struct Writing<'a>(MutexGuard<'a, SqliteConnection>);
+
+impl Deref for Writing<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl DerefMut for Writing<'_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.0
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        fault::after_write(Place::Journal);
     }
 }

@@ -18,6 +18,7 @@ use super::protocol::{Answer, Line, Numbered, PROTOCOL, Request, Role, RunnerEve
 use super::records::{self, SocketPath};
 use super::{CommandSpec, CommandState, Operator};
 use crate::error::{Kind, Report, Tell};
+use crate::fault;
 
 /// Variables that describe a terminal: commands have one of their own.
 const OF_THE_TERMINAL: [&str; 3] = ["TERM", "LINES", "COLUMNS"];
@@ -103,6 +104,8 @@ struct Shared {
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
+    /// The process of the runner.
+    runner: Option<i32>,
 }
 
 impl Client {
@@ -136,6 +139,7 @@ impl Client {
         operator: Operator,
         role: Role,
     ) -> Result<(Self, mpsc::UnboundedReceiver<RunnerEvent>), RunnerError> {
+        let runner = stream.peer_cred().ok().and_then(|peer| peer.pid());
         let (reader, writer) = stream.into_split();
         let waiting = Arc::new(Waiting::new(Some(HashMap::new())));
         let shared = Arc::new(Shared {
@@ -165,7 +169,7 @@ impl Client {
             }
             *waiting.lock().unwrap_or_else(PoisonError::into_inner) = None;
         });
-        let client = Self { shared };
+        let client = Self { shared, runner };
         match client.ask(Request::Hello { protocol: PROTOCOL, operator, role }).await? {
             Answer::Done => Ok((client, receiver)),
             other => Err(refusal(other)),
@@ -201,6 +205,7 @@ impl Client {
         for (name, value) in std::env::vars_os() {
             if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string())
                 && !OF_THE_TERMINAL.contains(&name.as_str())
+                && name != fault::VARIABLE
             {
                 spec.env.entry(name).or_insert(Some(value));
             }
@@ -240,6 +245,13 @@ impl Client {
         self.ask_done(Request::Kill).await
     }
 
+    /// Kills the runner as a crash would, for a fault that was switched on.
+    pub fn kill_runner(&self) {
+        if let Some(pid) = self.runner.and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+
     /// Becomes the driver in place of another wizard.
     pub async fn take_over(&self) -> Result<(), RunnerError> {
         self.ask_done(Request::TakeOver).await
@@ -272,7 +284,7 @@ async fn launch(dir: &Path, exe: Option<&Path>) -> io::Result<()> {
         .arg("internal-runner")
         .arg(dir)
         .env_clear()
-        .envs(OF_THE_RUNNER.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+        .envs(OF_THE_RUNNER.iter().chain(&[fault::VARIABLE]).filter_map(|name| Some((name, std::env::var_os(name)?))))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

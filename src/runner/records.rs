@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::CommandState;
+use crate::fault::{self, Place};
 
 /// Creates the directory with mode 0700, and `commands/` in it.
 pub(super) fn prepare(dir: &Path) -> io::Result<()> {
@@ -30,12 +31,17 @@ struct Record {
 pub(super) fn write(dir: &Path, id: i64, state: &CommandState) -> io::Result<()> {
     let path = record_path(dir, id);
     let temporary = path.with_extension("tmp");
+    fault::before_write(Place::Runner)?;
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
     let record = Record { boot: boot_id(), state: state.clone() };
     file.write_all(serde_json::to_string(&record)?.as_bytes())?;
     file.sync_all()?;
+    fault::after_write(Place::Runner);
+    fault::before_write(Place::Runner)?;
     fs::rename(&temporary, &path)?;
-    File::open(dir.join("commands"))?.sync_all()
+    File::open(dir.join("commands"))?.sync_all()?;
+    fault::after_write(Place::Runner);
+    Ok(())
 }
 
 fn record_path(dir: &Path, id: i64) -> PathBuf {

@@ -94,6 +94,7 @@ fn detach(dir: &Path) -> io::Result<u8> {
 
 /// The second stage.
 fn serve(dir: &Path) -> io::Result<u8> {
+    crate::fault::this_is_the_runner();
     rustix::process::setsid()?;
     records::prepare(dir)?;
     let Some(_lock) = records::lock(dir)? else {

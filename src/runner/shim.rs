@@ -77,7 +77,7 @@ fn execute(dir: &Path, spec: &CommandSpec, out: &mut UnixStream) -> io::Result<E
     let mut command = Command::new(program);
     command.args(args).current_dir(&spec.cwd);
     command.env("TERM", "xterm-256color").env("PYTHONUNBUFFERED", "1");
-    command.env_remove("LINES").env_remove("COLUMNS");
+    command.env_remove("LINES").env_remove("COLUMNS").env_remove(crate::fault::VARIABLE);
     for (name, value) in &spec.env {
         match value {
             Some(value) => command.env(name, value),

@@ -15,11 +15,13 @@ use secrecy::ExposeSecret;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
+use crate::fault::{self, Place};
 use crate::site::{Connection, Db, DbError, Engine, quote};
 
 /// Copies a SQLite database consistently: `VACUUM INTO` a temporary name, integrity check, sync, rename.
 pub async fn sqlite_copy(source: &Path, target: &Path) -> Result<(), String> {
     let temporary = target.with_extension("part");
+    fault::before_write(Place::Snapshot).map_err(|error| error.to_string())?;
     let _ = fs::remove_file(&temporary);
     let text = |error: sqlx::Error| error.to_string();
     let mut connection = SqliteConnectOptions::new()
@@ -44,8 +46,12 @@ pub async fn sqlite_copy(source: &Path, target: &Path) -> Result<(), String> {
     }
     fs::set_permissions(&temporary, fs::Permissions::from_mode(0o600))
         .and_then(|()| File::open(&temporary)?.sync_all())
+        .and_then(|()| fault::before_write(Place::Snapshot))
         .and_then(|()| fs::rename(&temporary, target))
-        .map_err(|error| error.to_string())
+        .and_then(|()| target.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all()))
+        .map_err(|error| error.to_string())?;
+    fault::after_write(Place::Snapshot);
+    Ok(())
 }
 
 /// A command line for `/bin/sh` that dumps a server's database, and what it needs.
@@ -148,8 +154,13 @@ fn client_options(connection: &Connection) -> Vec<(&'static str, String)> {
 
 /// Writes a file that only its owner can read, in place of one that is there.
 pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    fault::before_write(Place::Snapshot)?;
     let _ = fs::remove_file(path);
-    OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+    let mut file = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fault::after_write(Place::Snapshot);
+    Ok(())
 }
 
 /// Returns the statements that empty the database before its copy is loaded: tables that only the new version has

@@ -158,9 +158,20 @@ fill_environment() {
 
 # copy_environment FROM TO: a private copy, with its own paths in its scripts.
 copy_environment() {
+  "$1/bin/python" -m venv --without-pip "$2"
+  cp -a --reflink=auto "$1/lib/." "$2/lib/"
+  copy_scripts "$1" "$2"
+}
+
+# share_environment FROM TO: an environment without packages of its own, which finds those of FROM.
+share_environment() {
+  "$1/bin/python" -m venv --without-pip "$2"
+  (cd "$2/lib"/python3.*/site-packages && echo "$1/lib/"python3.*/site-packages > shared.pth)
+  copy_scripts "$1" "$2"
+}
+
+copy_scripts() {
   local from=$1 to=$2 file
-  "$from/bin/python" -m venv --without-pip "$to"
-  cp -a --reflink=auto "$from/lib/." "$to/lib/"
   for file in "$from"/bin/*; do
     [ -f "$file" ] && [ ! -L "$file" ] && [ ! -e "$to/bin/${file##*/}" ] || continue
     sed "s|$from|$to|g" "$file" > "$to/bin/${file##*/}"

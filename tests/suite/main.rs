@@ -4,6 +4,8 @@ mod account;
 mod architecture;
 mod catalogue;
 mod compare;
+mod crash;
+mod crash_site;
 mod decided_restore;
 mod decisions;
 mod demo;

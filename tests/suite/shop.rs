@@ -46,6 +46,12 @@ impl Shop {
         Self::make("sqlite", &["--schema-after", changes])
     }
 
+    /// Builds a small site of the application alone, on `sqlite`, `postgresql` or `mariadb`, which is upgraded with these
+    /// changes of the models. It takes a second.
+    pub fn light_on(engine: &'static str, changes: &str) -> Self {
+        Self::make(engine, &["--env", "new", "--shop", "1.0", "--light", "--schema-after", changes])
+    }
+
     /// Builds the site on SQLite as the new version makes one, with these changes of the models.
     pub fn new_with_schema(changes: &str) -> Self {
         Self::make("sqlite", &["--env", "new", "--schema", changes])

@@ -8,6 +8,7 @@ use super::super::context::{Command, Context};
 use super::compare::{DESCRIBED, describe};
 use super::{blocking, done, failed, unfinished};
 use crate::error::{Kind, Report, Tell};
+use crate::fault::{self, Place};
 use crate::messages::CommandKind;
 use crate::procedure::Finding;
 use crate::site::{self, Db, Engine, quote};
@@ -25,7 +26,7 @@ pub async fn make(context: &Context) -> Result<StepEnd, Report> {
             )],
         ));
     }
-    keep_old_archive(context)?;
+    keep_old_archive(context).await?;
     // The directory is written anew, and with it goes the last copy of its script.
     super::super::decided::keep(&context.site).map_err(|error| {
         Report::new(Kind::Failed, format!("Your changes of restore_decided.py cannot be kept: {error}."))
@@ -41,19 +42,32 @@ pub async fn make(context: &Context) -> Result<StepEnd, Report> {
     Ok(unfinished(&end).unwrap_or_else(|| done("made; the next step proves it")))
 }
 
-/// The archive that is there stays until the new one is verified: `make_snapshot.sh` may move or delete it.
-fn keep_old_archive(context: &Context) -> Result<(), Report> {
+/// Name of the journal's fact that the archive of before this run is kept.
+const ARCHIVE_KEPT: &str = "archive-kept";
+
+/// The archive that is there stays until the new one is verified: `make_snapshot.sh` may move or delete it. What a
+/// broken-off attempt of this run has left there is not worth keeping.
+async fn keep_old_archive(context: &Context) -> Result<(), Report> {
     let archive = context.site.dir.join("snapshot.zip");
     let kept = context.site.state_dir.join("previous-snapshot.zip");
-    if !archive.exists() {
+    let known: Option<bool> =
+        context.journal.fact(context.run, ARCHIVE_KEPT).await.map_err(|error| error.tell())?;
+    if known.is_some() || !archive.exists() {
         return Ok(());
     }
-    let _ = std::fs::remove_file(&kept);
-    std::fs::hard_link(&archive, &kept).or_else(|_| std::fs::copy(&archive, &kept).map(drop)).map_err(|error| {
-        Report::new(Kind::Failed, format!("The old snapshot.zip cannot be kept: {error}."))
-            .unchanged("No new snapshot was made.")
-            .next("Free some disk space, then retry.")
-    })
+    let part = kept.with_extension("part");
+    let _ = std::fs::remove_file(&part);
+    fault::before_write(Place::Snapshot)
+        .and_then(|()| std::fs::hard_link(&archive, &part).or_else(|_| std::fs::copy(&archive, &part).map(drop)))
+        .and_then(|()| std::fs::rename(&part, &kept))
+        .map_err(|error| {
+            Report::new(Kind::Failed, format!("The old snapshot.zip cannot be kept: {error}."))
+                .unchanged("No new snapshot was made.")
+                .next("Free some disk space, then retry.")
+        })?;
+    fault::after_write(Place::Snapshot);
+    let now = super::super::clock::now();
+    context.journal.record(context.run, ARCHIVE_KEPT, &true, now).await.map_err(|error| error.tell())
 }
 
 /// Proves the snapshot.

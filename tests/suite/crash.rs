@@ -1,0 +1,208 @@
+//! Crashes at every step and every write: the upgrade is killed, started again, and comes to its end with nothing lost.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test stops at the first surprise")]
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+
+use crate::crash_site::{At, Crash, CrashSite, Start, Victim, can_reboot};
+
+/// What is done after the last crash of a case; tells what was lost.
+type AfterCrash = fn(&CrashSite) -> Vec<String>;
+
+/// The upgrade is started again and goes to its end.
+fn continues(site: &CrashSite) -> Vec<String> {
+    let last = site.start(None);
+    site.faults(&last)
+}
+
+/// The crashes of one upgrade, one after another.
+#[derive(Clone, Debug)]
+struct Case {
+    engine: &'static str,
+    crashes: Vec<Crash>,
+}
+
+/// How a case ended: how many crashes came, and what was lost.
+struct Tried {
+    crashes: usize,
+    /// Crashes that never came, because there is no such write.
+    missed: Vec<String>,
+    lost: Vec<String>,
+}
+
+fn run(case: &Case, after_crash: AfterCrash) -> Tried {
+    let mut tried = Tried { crashes: 0, missed: Vec::new(), lost: Vec::new() };
+    let tell = |crash: &Crash, start: &Start| {
+        if std::env::var_os("CRASH_LOG").is_some() {
+            eprintln!("  {} {crash}: {:?} {}", case.engine, start.status, start.said.trim_end().replace('\n', " | "));
+        }
+    };
+    let all = catch_unwind(AssertUnwindSafe(|| {
+        let site = CrashSite::build(case.engine);
+        for crash in &case.crashes {
+            let start = site.start(Some(crash));
+            tell(crash, &start);
+            if start.struck {
+                tried.crashes += 1;
+            } else {
+                tried.missed.push(crash.to_string());
+            }
+            if start.status == Some(0) {
+                tried.lost.extend(site.faults(&start));
+                return;
+            }
+        }
+        let lost = after_crash(&site);
+        if !lost.is_empty() && std::env::var_os("CRASH_KEEP").is_some() {
+            let kept = std::env::temp_dir().join(format!("crash-kept-{}", std::process::id()));
+            let _ = std::process::Command::new("cp").arg("-a").arg(&site.shop.dir).arg(&kept).status();
+            eprintln!("  kept in {}", kept.display());
+        }
+        tried.lost.extend(lost);
+    }));
+    if let Err(panic) = all {
+        let text = panic.downcast_ref::<String>().cloned();
+        tried.lost.push(text.unwrap_or_else(|| "a panic".into()));
+    }
+    tried
+}
+
+/// Runs cases, two at a time; prints how many crashes were tried and how many lost something.
+fn matrix(name: &str, cases: Vec<Case>, after_crash: AfterCrash) -> usize {
+    let queue = Mutex::new(VecDeque::from(cases));
+    let done = Mutex::new((0, Vec::new(), Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let Some(case) = queue.lock().unwrap().pop_front() else { return };
+                    let tried = run(&case, after_crash);
+                    let mut done = done.lock().unwrap();
+                    done.0 += tried.crashes;
+                    done.1.extend(tried.missed);
+                    if !tried.lost.is_empty() {
+                        let crashes: Vec<String> = case.crashes.iter().map(ToString::to_string).collect();
+                        let text = format!("{}: {}: {}", case.engine, crashes.join(", "), tried.lost.join("; "));
+                        eprintln!("LOST {text}");
+                        done.2.push(text);
+                    }
+                }
+            });
+        }
+    });
+    let (tried, missed, lost) = done.into_inner().unwrap();
+    for crash in &missed {
+        eprintln!("never came: {crash}");
+    }
+    eprintln!("{name}: {tried} crashes tried, {} lost", lost.len());
+    assert_eq!(lost, Vec::<String>::new());
+    tried
+}
+
+const fn event(step: &'static str, event: &'static str, nth: u32, victim: Victim) -> Crash {
+    Crash { at: At::Event(step, event, nth), victim }
+}
+
+const fn open(part: &'static str, nth: u32, victim: Victim) -> Crash {
+    Crash { at: At::Open(part, nth), victim }
+}
+
+const BEGUN: &str = "step_started";
+const RUNS: &str = "command_started";
+
+/// Where each step can be killed, in the order of the procedure: at its beginning, in its commands, in the files that
+/// they read and write.
+fn points(victim: Victim) -> Vec<Crash> {
+    let with_commands = [
+        event("stop-services", RUNS, 1, victim),
+        open("/snapshot/", 3, victim),
+        open("/snapshot/", 20, victim),
+        event("snapshot", RUNS, 1, victim),
+        event("protect", RUNS, 1, victim),
+        open("/lino_shop-2.0.dist-info/", 1, victim),
+        event("pull", RUNS, 1, victim),
+        event("compare", RUNS, 1, victim),
+        open("/snapshot/shop_product.py", 1, victim),
+        open("/snapshot/shop_sale.py", 1, victim),
+        event("restore", RUNS, 1, victim),
+        event("restore", RUNS, 2, victim),
+        event("collectstatic", RUNS, 1, victim),
+        event("collectstatic", RUNS, 2, victim),
+        event("checkdata", RUNS, 1, victim),
+        event("start-services", RUNS, 1, victim),
+    ];
+    let mut points = Vec::new();
+    if victim != Victim::Command {
+        points.extend([event("check", BEGUN, 1, victim), event("verify-snapshot", BEGUN, 1, victim)]);
+        points.push(event("sign-in", BEGUN, 1, victim));
+    }
+    points.extend(with_commands);
+    points
+}
+
+/// One upgrade with a crash in each step, and one with other victims.
+#[test]
+fn an_upgrade_that_is_killed_in_each_step_comes_to_its_end() {
+    use Victim::{Command, Reboot, RebootWithServices, Runner, Wizard};
+    let reboots = can_reboot();
+    if !reboots {
+        eprintln!("no reboots: this machine lets nobody see another id of the boot (unshare -m)");
+    }
+    let first = vec![
+        event("check", BEGUN, 1, Runner),
+        event("stop-services", RUNS, 1, Command),
+        open("/snapshot/", 5, Reboot),
+        event("verify-snapshot", BEGUN, 1, Wizard),
+        event("protect", RUNS, 1, Runner),
+        open("/lino_shop-2.0.dist-info/", 1, Command),
+        event("compare", RUNS, 1, Wizard),
+        open("/snapshot/shop_sale.py", 1, Reboot),
+        event("collectstatic", RUNS, 2, Command),
+        event("checkdata", RUNS, 1, RebootWithServices),
+        event("start-services", RUNS, 1, Wizard),
+        event("sign-in", BEGUN, 1, Reboot),
+    ];
+    let second = vec![
+        event("check", BEGUN, 1, Reboot),
+        event("stop-services", RUNS, 1, Wizard),
+        open("/snapshot/", 12, Command),
+        event("verify-snapshot", BEGUN, 1, RebootWithServices),
+        event("protect", RUNS, 1, Wizard),
+        event("pull", RUNS, 1, Reboot),
+        event("compare", RUNS, 1, Runner),
+        open("/snapshot/shop_product.py", 1, Command),
+        open("/snapshot/shop_sale.py", 1, Runner),
+        event("restore", RUNS, 2, Reboot),
+        event("checkdata", RUNS, 1, Command),
+        event("start-services", RUNS, 1, Runner),
+        event("sign-in", BEGUN, 1, Wizard),
+    ];
+    let stays = |crash: &Crash| reboots || !matches!(crash.victim, Reboot | RebootWithServices);
+    let cases = [first, second].map(|crashes| Case {
+        engine: "sqlite",
+        crashes: crashes.into_iter().filter(stays).collect(),
+    });
+    let tried = matrix("crashes in each step", cases.to_vec(), continues);
+    assert!(tried >= if reboots { 25 } else { 17 }, "only {tried} crashes came");
+}
+
+fn alone(engine: &'static str, crashes: impl IntoIterator<Item = Crash>) -> Vec<Case> {
+    crashes.into_iter().map(|crash| Case { engine, crashes: vec![crash] }).collect()
+}
+
+fn victims() -> Vec<Victim> {
+    let mut victims = vec![Victim::Wizard, Victim::Runner, Victim::Command];
+    if can_reboot() {
+        victims.extend([Victim::Reboot, Victim::RebootWithServices]);
+    }
+    victims
+}
+
+#[test]
+#[ignore = "takes long; tests/run --full asks for it"]
+fn matrix_each_victim_at_each_point_of_each_step() {
+    let cases = victims().into_iter().flat_map(|victim| alone("sqlite", points(victim))).collect();
+    matrix("each victim at each point of each step", cases, continues);
+}

@@ -1,0 +1,358 @@
+//! A site whose upgrade is killed: who is killed, where, by whom it is continued, and whether anything was lost.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use assert_fs::TempDir;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use crate::shop::{PROGRAM, Shop, without_pip_settings};
+
+/// How long one start of the program may take: the machine may be busy with other tests.
+const LIMIT: Duration = Duration::from_mins(8);
+
+/// Who dies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Victim {
+    /// The wizard. What it has started goes on.
+    Wizard,
+    /// The runner, and with its terminal what runs in it.
+    Runner,
+    /// The command of the step, with all that it has started.
+    Command,
+    /// Everything, and the machine starts again: the boot has another id.
+    Reboot,
+    /// The same, and the machine starts the site's services by itself, as most do.
+    RebootWithServices,
+}
+
+/// Where.
+#[derive(Clone, Debug)]
+pub enum At {
+    /// When this event of a step comes for the so manieth time.
+    Event(&'static str, &'static str, u32),
+    /// Where `LINO_UPGRADE_FAULT` says: wizard or runner kill themselves.
+    Fault(String),
+    /// When a command of the site opens a file with this in its path for the so manieth time.
+    Open(&'static str, u32),
+}
+
+/// A crash.
+#[derive(Clone, Debug)]
+pub struct Crash {
+    pub at: At,
+    pub victim: Victim,
+}
+
+impl fmt::Display for Crash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.at {
+            At::Event(step, event, nth) => write!(f, "{:?} at {event} {nth} of {step}", self.victim),
+            At::Fault(fault) => write!(f, "{:?} with {fault}", self.victim),
+            At::Open(part, nth) => write!(f, "{:?} at file {nth} of {part}", self.victim),
+        }
+    }
+}
+
+/// How one start of the program ended.
+#[derive(Debug)]
+pub struct Start {
+    /// Whether the crash came.
+    pub struck: bool,
+    /// None when it was killed.
+    pub status: Option<i32>,
+    pub events: Vec<Value>,
+    pub said: String,
+}
+
+/// A site that is upgraded with crashes.
+pub struct CrashSite {
+    pub shop: Shop,
+    /// What it held before, without what only the new version has.
+    goods: String,
+    /// The id of the boot, when it is not the real one.
+    boot: RefCell<Option<PathBuf>>,
+    boots: Cell<u32>,
+    home: TempDir,
+}
+
+/// Processes that belong to a site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Wizard,
+    Runner,
+    Shim,
+    Command,
+    Service,
+}
+
+impl CrashSite {
+    /// Builds a site on this database, whose services run.
+    pub fn build(engine: &'static str) -> Self {
+        let shop = Shop::light_on(engine, "new_blank");
+        let packages = std::fs::read_dir(shop.dir.join("env/lib")).unwrap().next().unwrap().unwrap().path();
+        let stop = include_str!("crash_stop.py").replace("@DIR@", &shop.dir.display().to_string());
+        std::fs::write(packages.join("site-packages/sitecustomize.py"), stop).unwrap();
+        let site = Self {
+            goods: String::new(),
+            boot: RefCell::default(),
+            boots: Cell::new(0),
+            home: TempDir::new().unwrap(),
+            shop,
+        };
+        site.web("start");
+        let goods = site.goods();
+        Self { goods, ..site }
+    }
+
+    fn web(&self, wish: &str) -> Option<i32> {
+        let mut command = Command::new("./web.sh");
+        command.arg(wish).current_dir(&self.shop.dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.env("LC_ALL", "C.UTF-8").status().unwrap().code()
+    }
+
+    /// A digest of all rows of the application; the column that only the new version has does not count, and the
+    /// amounts that `checkdata` repairs are as they were.
+    fn goods(&self) -> String {
+        self.shop.query(
+            "for table in sorted(t for t in connection.introspection.table_names(cursor) if t.startswith('shop_')):\n\
+             \x20   cursor.execute('select * from ' + quote(table))\n\
+             \x20   names = [column[0] for column in cursor.description]\n\
+             \x20   rows = [dict(zip(names, row)) for row in cursor.fetchall()]\n\
+             \x20   for row in rows:\n\
+             \x20       row.pop('remark', None)\n\
+             \x20       if table == 'shop_sale' and row['id'] % 40 == 8: row.pop('amount')\n\
+             \x20   lines = sorted(repr(sorted(row.items())) for row in rows)\n\
+             \x20   print(table, len(rows), hashlib.sha256('\\n'.join(lines).encode()).hexdigest())\n",
+        )
+    }
+
+    /// Starts the upgrade, or continues it, until it is struck by the crash or ends.
+    pub fn start(&self, crash: Option<&Crash>) -> Start {
+        let mut command = self.command();
+        let reached = self.shop.dir.join("crash.txt.reached");
+        let _ = std::fs::remove_file(&reached);
+        match crash.map(|crash| &crash.at) {
+            Some(At::Fault(fault)) => {
+                command.env("LINO_UPGRADE_FAULT", fault);
+            }
+            Some(At::Open(part, nth)) => {
+                std::fs::write(self.shop.dir.join("crash.txt"), format!("{part} {nth}\n")).unwrap();
+            }
+            Some(At::Event(..)) | None => {}
+        }
+        let mut child = command.spawn().unwrap();
+        let (lines_in, lines) = channel();
+        let out = child.stdout.take().unwrap();
+        let mut err = child.stderr.take().unwrap();
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(out).lines().map_while(Result::ok) {
+                let _ = lines_in.send(line);
+            }
+        });
+        let complaints = std::thread::spawn(move || {
+            let mut said = Vec::new();
+            let _ = err.read_to_end(&mut said);
+            String::from_utf8_lossy(&said).into_owned()
+        });
+        let limit = Instant::now() + LIMIT;
+        let (mut events, mut seen, mut struck) = (Vec::<Value>::new(), 0, false);
+        loop {
+            let waited = lines.recv_timeout(Duration::from_millis(20));
+            let mut now = false;
+            if let Ok(line) = &waited {
+                // A line may be cut where its writer was killed.
+                let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
+                if let Some(Crash { at: At::Event(step, name, nth), .. }) = crash
+                    && event["event"] == *name
+                    && event["step"] == *step
+                {
+                    seen += 1;
+                    now = seen == *nth;
+                }
+                events.push(event);
+            }
+            if let Some(Crash { at: At::Open(..), victim }) = crash
+                && !struck
+                && reached.exists()
+            {
+                now = true;
+                if *victim == Victim::Runner || *victim == Victim::Wizard {
+                    // What is not killed goes on, when the others are dead.
+                    self.kill_all(&kinds(*victim));
+                    self.signal(&[Kind::Command], Signal::CONT);
+                }
+            }
+            if now && !struck {
+                struck = true;
+                self.strike(crash.unwrap().victim);
+            }
+            if waited == Err(RecvTimeoutError::Disconnected) {
+                break;
+            }
+            assert!(Instant::now() < limit, "{crash:?}: the program does not end; {:?}", events.last());
+        }
+        reader.join().unwrap();
+        let status = child.wait().unwrap().code();
+        // A runner of its own may have inherited nothing, but what it started could hold the pipe.
+        let said = complaints.join().unwrap();
+        if let Some(Crash { at: At::Fault(fault), victim }) = crash {
+            struck = if fault.starts_with("runner.") { status != Some(0) } else { status.is_none() };
+            if struck {
+                self.strike(*victim);
+            }
+        }
+        let _ = std::fs::remove_file(self.shop.dir.join("crash.txt"));
+        Start { struck, status, events, said }
+    }
+
+    /// Prepares the program, in the boot that this machine is said to be in.
+    fn command(&self) -> Command {
+        let words = ["--site", &self.shop.dir.display().to_string(), "run", "--headless", "--yes"].map(str::to_owned);
+        let mut command = if let Some(boot) = &*self.boot.borrow() {
+            let mut command = Command::new("unshare");
+            command.args(["-m", "sh", "-c", "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\""]);
+            command.arg(boot).arg(PROGRAM);
+            command
+        } else {
+            Command::new(PROGRAM)
+        };
+        command.args(words).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("LINO_UPGRADE_FAULT");
+        without_pip_settings(&mut command);
+        command
+    }
+
+    fn strike(&self, victim: Victim) {
+        self.kill_all(&kinds(victim));
+        if matches!(victim, Victim::Reboot | Victim::RebootWithServices) {
+            self.boots.set(self.boots.get() + 1);
+            let path = self.home.path().join(format!("boot-{}", self.boots.get()));
+            std::fs::write(&path, format!("00000000-0000-4000-8000-{:012}\n", self.boots.get())).unwrap();
+            self.boot.replace(Some(path));
+        }
+        if victim == Victim::RebootWithServices {
+            self.web("start");
+        }
+    }
+
+    /// Kills all processes of these kinds, until there is none.
+    fn kill_all(&self, kinds: &[Kind]) {
+        while self.signal(kinds, Signal::KILL) > 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn signal(&self, kinds: &[Kind], signal: Signal) -> usize {
+        let found = processes(&self.shop.dir);
+        let found = found.iter().filter(|(_, kind)| kinds.contains(kind));
+        found.filter(|(pid, _)| kill_process(*pid, signal).is_ok()).count()
+    }
+
+    /// Tells what is not as after an upgrade in which nothing has crashed; empty when all is well.
+    pub fn faults(&self, last: &Start) -> Vec<String> {
+        let mut faults = Vec::new();
+        if last.status != Some(0) || !last.said.contains("The site was upgraded from 1.0 to 2.0.") {
+            faults.push(format!("it ended with {:?}: {}", last.status, last.said));
+        }
+        let goods = self.goods();
+        if goods != self.goods {
+            faults.push(format!("rows before:\n{}rows after:\n{goods}", self.goods));
+        }
+        let mut attempts = self.shop.attempts();
+        attempts.reverse();
+        for (step, _) in crate::shop::WHOLE {
+            let state = attempts.iter().find(|(name, _)| name == step).map_or("", |(_, state)| state.as_str());
+            if !matches!(state, "done" | "skipped") {
+                faults.push(format!("{step} is {state:?}"));
+            }
+        }
+        faults.extend(attempts.iter().filter(|(_, state)| state == "open").map(|(step, _)| format!("{step} is open")));
+        if self.web("status") != Some(0) {
+            faults.push("the web server does not run".into());
+        }
+        let journal = self.journal();
+        if journal != "done 0" {
+            faults.push(format!("outcome and missing rows: {journal:?}"));
+        }
+        faults
+    }
+
+    /// The outcome of the run, and how many rows the account misses.
+    fn journal(&self) -> String {
+        let script = "import json, sqlite3\n\
+            c = sqlite3.connect('file:.lino-upgrade/journal.sqlite?mode=ro', uri=True)\n\
+            outcome, = c.execute('select outcome from runs').fetchone()\n\
+            fact, = c.execute(\"select value from facts where name = 'knowledge'\").fetchone()\n\
+            account = json.loads(fact)['account']\n\
+            print(outcome, account['missing'] if account else 'no account')";
+        let output = Command::new("python3").args(["-c", script]).current_dir(&self.shop.dir).output().unwrap();
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+}
+
+impl Drop for CrashSite {
+    fn drop(&mut self) {
+        self.kill_all(&[Kind::Wizard, Kind::Runner, Kind::Shim, Kind::Command, Kind::Service]);
+    }
+}
+
+fn kinds(victim: Victim) -> Vec<Kind> {
+    match victim {
+        Victim::Wizard => vec![Kind::Wizard],
+        Victim::Runner => vec![Kind::Runner],
+        Victim::Command => vec![Kind::Command],
+        Victim::Reboot | Victim::RebootWithServices => {
+            vec![Kind::Wizard, Kind::Runner, Kind::Shim, Kind::Command, Kind::Service]
+        }
+    }
+}
+
+fn processes(dir: &Path) -> Vec<(Pid, Kind)> {
+    let name = dir.as_os_str().as_encoded_bytes();
+    let within = |bytes: &[u8]| memchr::memmem::find(bytes, name).is_some();
+    let kind = |path: PathBuf| {
+        let stat = std::fs::read_to_string(path.join("stat")).ok()?;
+        if stat.contains(") Z ") {
+            return None;
+        }
+        let line = std::fs::read(path.join("cmdline")).ok()?;
+        let has = |word: &[u8]| memchr::memmem::find(&line, word).is_some();
+        if within(&line) && has(b"internal-runner") {
+            return Some(Kind::Runner);
+        }
+        if within(&line) && has(b"internal-shim") {
+            return Some(Kind::Shim);
+        }
+        if within(&line) && has(b"run\0--headless") {
+            return Some(Kind::Wizard);
+        }
+        if within(&line) && has(b"runserver") {
+            return Some(Kind::Service);
+        }
+        let environ = std::fs::read(path.join("environ")).ok()?;
+        let marked = environ.split(|byte| *byte == 0).any(|v| v.starts_with(b"LINO_UPGRADE_COMMAND=") && within(v));
+        marked.then_some(Kind::Command)
+    };
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    entries
+        .filter_map(|entry| {
+            let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
+            Some((pid, kind(entry.path())?))
+        })
+        .collect()
+}
+
+/// Tells whether this machine lets a process see another id of the boot.
+pub fn can_reboot() -> bool {
+    let script = "mount --bind /proc/version /proc/sys/kernel/random/boot_id";
+    Command::new("unshare").args(["-m", "sh", "-c", script]).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+}
