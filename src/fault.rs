@@ -77,12 +77,14 @@ struct Fault {
 impl Fault {
     fn read(text: &str) -> Result<Self, String> {
         let wrong = |what: &str| format!("`{text}` {what}");
-        let (of_runner, rest) =
-            text.strip_prefix("runner.").map_or((false, text.strip_prefix("wizard.").unwrap_or(text)), |rest| (true, rest));
+        let (of_runner, rest) = text
+            .strip_prefix("runner.")
+            .map_or((false, text.strip_prefix("wizard.").unwrap_or(text)), |rest| (true, rest));
         let (what, place) = rest.split_once('@').ok_or_else(|| wrong("does not say WHAT@WHERE"))?;
         let (place, at) = match place.split_once(':') {
             Some((place, at)) => {
-                let at = at.parse().ok().filter(|at| *at > 0).ok_or_else(|| wrong("does not end in a number from 1"))?;
+                let at =
+                    at.parse().ok().filter(|at| *at > 0).ok_or_else(|| wrong("does not end in a number from 1"))?;
                 (place, at)
             }
             None => (place, 1),
@@ -152,7 +154,8 @@ static RUNNER: OnceLock<()> = OnceLock::new();
 static FAULTS: OnceLock<Option<Faults>> = OnceLock::new();
 
 fn faults() -> Option<&'static Faults> {
-    FAULTS.get_or_init(|| std::env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty()).map(|t| Faults::read(&t)))
+    FAULTS
+        .get_or_init(|| std::env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty()).map(|t| Faults::read(&t)))
         .as_ref()
 }
 

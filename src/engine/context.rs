@@ -223,10 +223,9 @@ impl Context {
         let command = faulty::offline(self.step.id(), command);
         let known = self.journal.commands(self.attempt).await.map_err(|error| error.tell())?;
         // What was lost is begun anew: the operator wants this attempt to go on.
-        let earlier = known
-            .into_iter()
-            .rfind(|row| row.name == command.name)
-            .filter(|row| !matches!(state_on_disk(&self.runner_dir, row.id), CommandState::Lost { .. } | CommandState::Unknown));
+        let earlier = known.into_iter().rfind(|row| row.name == command.name).filter(|row| {
+            !matches!(state_on_disk(&self.runner_dir, row.id), CommandState::Lost { .. } | CommandState::Unknown)
+        });
         let id = match &earlier {
             Some(row) => row.id,
             None => self

@@ -10,6 +10,7 @@ use super::clock::now;
 use super::context::lock;
 use super::decided::{self, Copied};
 use super::dispatcher::Dispatcher;
+use super::recovery::Found;
 use super::rehearse::{self, Former};
 use super::rehearsing::RehearsalEnd;
 use super::{Deciding, Event, NoticeLevel, decisions, restored};
@@ -28,6 +29,8 @@ pub(super) enum Worked {
     Copied(Decisions, Box<Result<Copied, Report>>),
     /// A step wants decisions taken; it is told when they are written.
     Decided(Vec<Decision>, oneshot::Sender<()>),
+    /// What was done before this run was taken up was looked at.
+    Proved(Box<Found>),
 }
 
 /// What is known of refused rows and decisions.
@@ -136,6 +139,7 @@ impl Dispatcher {
                     let _ = taken.send(());
                 }
             }
+            Worked::Proved(found) => self.proved(*found).await?,
             Worked::Copied(of, copied) => {
                 self.triaging.copying = false;
                 match *copied {

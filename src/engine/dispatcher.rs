@@ -21,6 +21,7 @@ use super::context::{Asks, Attendance, Context, Ends, append_line, command_envir
 use super::deciding::{Triaging, Worked};
 use super::evidence::Overruling;
 use super::record::Records;
+use super::recovery::Recovery;
 use super::rehearsing::Rehearsal;
 use super::start::Seat;
 use super::{Cancel, Event, NoticeLevel, Outcome, Wish, faulty, learning};
@@ -77,6 +78,7 @@ pub(super) struct Dispatcher {
     /// and comes out here.
     pub worked: mpsc::UnboundedReceiver<Worked>,
     pub over: bool,
+    pub recovery: Recovery,
 }
 
 /// What woke the dispatcher.
@@ -165,6 +167,9 @@ impl Dispatcher {
     }
 
     async fn wish(&mut self, wish: Wish) -> Result<(), Report> {
+        if self.is_locked(&wish).await? {
+            return Ok(());
+        }
         match wish {
             Wish::Continue => {
                 if self.refuse_beside_rehearsal() {
@@ -256,6 +261,7 @@ impl Dispatcher {
     }
 
     async fn learn(&mut self, facts: Result<Facts, Report>) -> Result<(), Report> {
+        let starts = facts.as_ref().map(drop).map_err(|report| report.what.clone());
         match facts {
             Ok(facts) => {
                 let knowledge = {
@@ -281,11 +287,11 @@ impl Dispatcher {
             }
             Err(report) => self.tell(Event::Troubled { report }),
         }
-        Ok(())
+        self.python_answered(starts).await
     }
 
     /// Starts the next step that has to run, recording those that need not.
-    async fn advance(&mut self) -> Result<(), Report> {
+    pub(super) async fn advance(&mut self) -> Result<(), Report> {
         while self.going && self.running.is_none() {
             let Some(step) = self.records.next() else { return self.finish().await };
             let because = {
@@ -364,7 +370,7 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn log_path(&self, step: StepId) -> impl Fn(u32) -> PathBuf + Sync + use<> {
+    pub(super) fn log_path(&self, step: StepId) -> impl Fn(u32) -> PathBuf + Sync + use<> {
         let dir = self.site.state_dir.join("logs");
         let run = self.run;
         move |number| dir.join(format!("{run:04}-{:02}-{}-{number}.log", step.number(), step.id()))

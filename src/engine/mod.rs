@@ -16,6 +16,7 @@ mod learning;
 mod lines;
 mod packages;
 mod record;
+mod recovery;
 pub mod rehearse;
 mod rehearsing;
 mod restored;
@@ -27,7 +28,7 @@ mod wish;
 
 pub use context::Attendance;
 use dispatcher::StepEnd;
-pub use faulty::sentence as faults_switched_on;
 pub use event::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Versions};
+pub use faulty::sentence as faults_switched_on;
 pub use start::{Handle, Options, open};
 pub use wish::{Cancel, Deciding, Keys, Rehearsing, Wish};

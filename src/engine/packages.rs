@@ -35,13 +35,15 @@ pub async fn installed(site: &Site) -> Result<BTreeMap<String, String>, Report> 
     serde_json::from_slice(&output.stdout).map_err(|error| failed(format!("{error}.")))
 }
 
-/// Returns what changed from `old` to `new`, by name. Names are compared as pip does: case, `_`, `.` and `-` alike.
+/// Returns the versions by names as pip compares them: case, `_`, `.` and `-` alike.
+pub fn by_name(installed: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    installed.iter().map(|(name, version)| (name.to_lowercase().replace(['_', '.'], "-"), version.clone())).collect()
+}
+
+/// Returns what changed from `old` to `new`, by name.
 #[must_use]
 pub fn changes(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<PackageChange> {
-    let normal = |map: &BTreeMap<String, String>| -> BTreeMap<String, String> {
-        map.iter().map(|(name, version)| (name.to_lowercase().replace(['_', '.'], "-"), version.clone())).collect()
-    };
-    let (old, new) = (normal(old), normal(new));
+    let (old, new) = (by_name(old), by_name(new));
     let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
     names.sort();
     names.dedup();

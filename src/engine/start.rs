@@ -1,7 +1,7 @@
 //! Opens a site for an upgrade: finds it, its journal and its runner, and takes up what was left unfinished.
 //!
-//! State found at start is proved, not believed: the runner's lock and the commands' own records tell what runs,
-//! what ended meanwhile and what was lost; services are asked again.
+//! State found at start is proved, not believed (`recovery`): the runner's lock and the commands' own records tell what
+//! runs, what ended meanwhile and what was lost; services, packages, snapshot and database are looked at again.
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -14,11 +14,12 @@ use super::context::{Asks, Attendance, Ends, lock};
 use super::deciding::Triaging;
 use super::dispatcher::Dispatcher;
 use super::record::Records;
-use super::{Event, NoticeLevel, Outcome, Wish, faulty, lines, watch};
+use super::recovery::{self, Recovery};
+use super::{Event, Outcome, Wish, faulty, lines, watch};
 use crate::error::{Kind, Report, Tell};
 use crate::journal::{AttemptRow, Journal, RunRow};
-use crate::procedure::{Knowledge, StepId, StepState};
-use crate::runner::{Client, CommandState, Operator, Role, RunnerError, RunnerEvent, state_on_disk};
+use crate::procedure::{Knowledge, StepId};
+use crate::runner::{Client, Operator, Role, RunnerError, RunnerEvent};
 use crate::site::{self, Facts, Site, Surroundings};
 
 /// How the engine is opened.
@@ -155,7 +156,7 @@ impl Place {
         });
         let _ = self.events.send(Event::DownSince { at: lock(&dispatcher.knowledge).down_since });
         dispatcher.tell_evidence().await?;
-        take_up(&mut dispatcher, &opened.attempts).await?;
+        recovery::take_up(&mut dispatcher, &opened.attempts).await?;
         dispatcher.open_triage().await?;
         dispatcher.plan();
         ask_in_background(Arc::clone(&self.site), facts_out);
@@ -193,6 +194,7 @@ impl Place {
             work,
             worked,
             over: false,
+            recovery: Recovery::default(),
         }
     }
 }
@@ -258,36 +260,6 @@ impl Opened {
         }
         records
     }
-}
-
-/// Takes up the attempt that had no end: goes on with it when its command runs or has ended, else says it was lost.
-async fn take_up(dispatcher: &mut Dispatcher, attempts: &[AttemptRow]) -> Result<(), Report> {
-    for attempt in attempts.iter().filter(|attempt| attempt.state.is_none()) {
-        let commands = dispatcher.journal.commands(attempt.id).await.map_err(|error| error.tell())?;
-        let last = commands.last().map(|command| state_on_disk(&dispatcher.runner_dir, command.id));
-        match last {
-            Some(CommandState::Running { .. } | CommandState::Finished { .. }) => {
-                let text = format!("{} went on by itself; it is followed again.", attempt.step.title());
-                let _ = dispatcher.events.send(Event::Noticed { level: NoticeLevel::Info, text });
-                dispatcher.execute(attempt.step, attempt.id, attempt.number, attempt.log.clone());
-            }
-            Some(CommandState::Lost { .. } | CommandState::Unknown) | None => {
-                let because = if commands.is_empty() {
-                    "its wizard left before the step had started a command"
-                } else {
-                    "its command was lost when the runner ended (crash or reboot); nobody knows how far it came"
-                };
-                let state = StepState::Interrupted { because: because.into() };
-                dispatcher
-                    .journal
-                    .end_attempt(attempt.id, &state, &[], 0.0, now())
-                    .await
-                    .map_err(|error| error.tell())?;
-                dispatcher.records.of_mut(attempt.step).state = state;
-            }
-        }
-    }
-    Ok(())
 }
 
 /// Returns who sits at this wizard.

@@ -71,6 +71,12 @@ pub fn state_on_disk(dir: &Path, id: i64) -> CommandState {
     }
 }
 
+/// Tells whether a command was begun in an earlier boot of the machine.
+#[must_use]
+pub fn lost_by_reboot(dir: &Path, id: i64) -> bool {
+    read_record(dir, id).is_some_and(|record| record.boot != boot_id())
+}
+
 /// Tells whether a runner holds the lock of this directory. A lock dies with its process.
 pub(super) fn is_alive(dir: &Path) -> bool {
     let Ok(file) = OpenOptions::new().read(true).write(true).open(dir.join("lock")) else { return false };
@@ -89,7 +95,8 @@ pub(super) fn lock(dir: &Path) -> io::Result<Option<File>> {
 }
 
 /// Returns the id of this boot of the machine.
-pub(super) fn boot_id() -> String {
+#[must_use]
+pub fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 

@@ -66,7 +66,8 @@ fn adapters_and_the_engine_know_nothing_above_them() {
 
 #[test]
 fn every_room_has_its_place() {
-    let known: BTreeSet<&str> = PURE.into_iter().chain(ADAPTERS).chain(EDGES).chain(["engine", "error", "fault"]).collect();
+    let known: BTreeSet<&str> =
+        PURE.into_iter().chain(ADAPTERS).chain(EDGES).chain(["engine", "error", "fault"]).collect();
     let rooms: BTreeSet<String> = sources().into_iter().map(|source| source.room).collect();
     let homeless: Vec<&String> = rooms.iter().filter(|room| !known.contains(room.as_str())).collect();
     assert_eq!(homeless, Vec::<&String>::new());

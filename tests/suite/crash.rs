@@ -180,10 +180,8 @@ fn an_upgrade_that_is_killed_in_each_step_comes_to_its_end() {
         event("sign-in", BEGUN, 1, Wizard),
     ];
     let stays = |crash: &Crash| reboots || !matches!(crash.victim, Reboot | RebootWithServices);
-    let cases = [first, second].map(|crashes| Case {
-        engine: "sqlite",
-        crashes: crashes.into_iter().filter(stays).collect(),
-    });
+    let cases =
+        [first, second].map(|crashes| Case { engine: "sqlite", crashes: crashes.into_iter().filter(stays).collect() });
     let tried = matrix("crashes in each step", cases.to_vec(), continues);
     assert!(tried >= if reboots { 25 } else { 17 }, "only {tried} crashes came");
 }

@@ -14,6 +14,7 @@ mod snapshot;
 mod triage;
 
 pub use check::{line as checklist_line, look};
+pub(super) use snapshot::stamp;
 
 use super::context::{CommandEnd, Context};
 use super::dispatcher::StepEnd;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::context::{Command, CommandEnd, Context};
+use super::super::recovery::RESTORED;
 use super::super::{Ask, Attendance, NoticeLevel, StepEnd, decided, decisions, rehearse, restored};
 use super::compare::DESCRIBED;
 use super::{account, advice, blocking, done, failed, interrupted, unfinished};
@@ -201,6 +202,7 @@ async fn conclude(
             }
         }
     }
+    keep_counts(context, &known.snapshot_rows).await?;
     let account = context.known().account.unwrap_or_default();
     if account.missing > 0 || reading.unsaved > 0 {
         let because = because.map_or_else(|| format!("{} rows are missing.", account.missing), Clone::clone);
@@ -319,8 +321,21 @@ fn ignored(count: u64) -> Option<Finding> {
     })
 }
 
+/// Keeps how many rows each table has now, so that a wizard that is opened after a crash can prove that they are there.
+async fn keep_counts(context: &Context, expected: &BTreeMap<String, u64>) -> Result<(), Report> {
+    // Without them less can be proved, and nothing is lost.
+    let Ok(counts) = counts(context, expected).await else { return Ok(()) };
+    let now = super::super::clock::now();
+    context.journal.record(context.run, RESTORED, &counts, now).await.map_err(|error| error.tell())
+}
+
 /// Compares the rows of every table with those of the snapshot.
 async fn count_rows(context: &Context, expected: &BTreeMap<String, u64>) -> Result<Vec<Finding>, Report> {
+    Ok(compare_counts(expected, &counts(context, expected).await?))
+}
+
+/// Counts the rows of these tables.
+async fn counts(context: &Context, expected: &BTreeMap<String, u64>) -> Result<BTreeMap<String, u64>, Report> {
     let connection = site::facts::connection(&context.site).await.map_err(|error| error.tell())?;
     let mut db = Db::connect_read_only(&connection).await.map_err(|error| error.tell())?;
     let tables = db.tables().await.map_err(|error| error.tell())?;
@@ -329,7 +344,7 @@ async fn count_rows(context: &Context, expected: &BTreeMap<String, u64>) -> Resu
         counts.insert(table.clone(), db.count(table).await.map_err(|error| error.tell())?);
     }
     db.close().await;
-    Ok(compare_counts(expected, &counts))
+    Ok(counts)
 }
 
 /// Fewer rows than in the snapshot is an obstacle, more is worth knowing (Lino computes some rows itself).

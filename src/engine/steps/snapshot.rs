@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::StepEnd;
 use super::super::context::{Command, Context};
+use super::super::recovery::FILES;
 use super::compare::{DESCRIBED, describe};
 use super::{blocking, done, failed, unfinished};
 use crate::error::{Kind, Report, Tell};
@@ -50,8 +51,7 @@ const ARCHIVE_KEPT: &str = "archive-kept";
 async fn keep_old_archive(context: &Context) -> Result<(), Report> {
     let archive = context.site.dir.join("snapshot.zip");
     let kept = context.site.state_dir.join("previous-snapshot.zip");
-    let known: Option<bool> =
-        context.journal.fact(context.run, ARCHIVE_KEPT).await.map_err(|error| error.tell())?;
+    let known: Option<bool> = context.journal.fact(context.run, ARCHIVE_KEPT).await.map_err(|error| error.tell())?;
     if known.is_some() || !archive.exists() {
         return Ok(());
     }
@@ -108,6 +108,11 @@ pub async fn verify(context: &Context) -> Result<StepEnd, Report> {
         }));
     }
     let script = dir.join("restore.py");
+    let files = files(&dir).map_err(|error| {
+        Report::new(Kind::Failed, format!("The snapshot cannot be read: {error}.")).next("Make the snapshot again.")
+    })?;
+    let now = super::super::clock::now();
+    context.journal.record(context.run, FILES, &files, now).await.map_err(|error| error.tell())?;
     let stamp = stamp(&script)?;
     let known = context.known();
     if let Some(down) = known.down_since
@@ -147,7 +152,24 @@ async fn conclude(context: &Context, found: &Verification, stamp: (u64, i64)) ->
     Ok(done(text))
 }
 
-fn stamp(path: &Path) -> Result<(u64, i64), Report> {
+/// Returns the files of the snapshot with their lengths, when each is on disk: the restore drops what they were made of.
+fn files(dir: &Path) -> std::io::Result<BTreeMap<String, u64>> {
+    let mut files = BTreeMap::new();
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let data = entry.metadata()?;
+        // Only what is written with the snapshot: a copy with decisions may come and go.
+        if data.is_file() && entry.file_name() != super::super::decided::COPY {
+            std::fs::File::open(entry.path())?.sync_all()?;
+            files.insert(entry.file_name().to_string_lossy().into_owned(), data.len());
+        }
+    }
+    std::fs::File::open(dir)?.sync_all()?;
+    Ok(files)
+}
+
+/// Returns length and modification time of a file.
+pub fn stamp(path: &Path) -> Result<(u64, i64), Report> {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata(path).map(|data| (data.len(), data.mtime())).map_err(|error| {
         Report::new(Kind::Failed, format!("{} cannot be read: {error}.", path.display()))
