@@ -169,3 +169,36 @@ async fn the_journal_is_readable_by_its_owner_only() {
     let mode = std::fs::metadata(journal.path()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
+
+/// A run of each older format, with an attempt that was under way, goes on where it was.
+#[tokio::test]
+async fn a_run_of_every_older_format_is_continued() {
+    for format in 1..FORMAT {
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().join("journal.sqlite");
+        let mut old = SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+        let scripts: Vec<&str> = MIGRATIONS.into_iter().take(usize::try_from(format).unwrap()).collect();
+        let filled = format!(
+            "{}; pragma user_version = {format};
+             insert into runs (mode, operator, started) values ('wizard', 'anna', 100);
+             insert into attempts (run, step, number, log, started) values (1, 'restore', 1, '/logs/restore.log', 101);
+             insert into commands (attempt, name, line, log, started) values (1, 'restore', 'go', '/logs/restore.log', 102);
+             insert into facts (run, name, value, at) values (1, 'answer', '42', 103);",
+            scripts.join(";")
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(filled)).execute(&mut old).await.unwrap();
+        drop(old);
+        let journal = open(&dir).await;
+        let run = journal.unfinished_run().await.unwrap().unwrap();
+        let attempts = journal.attempts(run.id).await.unwrap();
+        let [attempt] = attempts.as_slice() else { panic!("{attempts:?}") };
+        assert_eq!((attempt.step, attempt.number, &attempt.state), (StepId::Restore, 1, &None), "format {format}");
+        assert_eq!(journal.commands(attempt.id).await.unwrap().len(), 1);
+        assert_eq!(journal.fact::<i32>(run.id, "answer").await.unwrap(), Some(42));
+        let done = StepState::Done { summary: "all there".into() };
+        journal.end_attempt(attempt.id, &done, &[], 1.0, 104).await.unwrap();
+        let (_, number) = journal.begin_attempt(run.id, StepId::Restore, &|_| PathBuf::new(), 105).await.unwrap();
+        journal.end_run(run.id, "done", "", 106).await.unwrap();
+        assert_eq!((number, journal.unfinished_run().await.unwrap()), (2, None));
+    }
+}

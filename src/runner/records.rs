@@ -29,18 +29,35 @@ struct Record {
 
 /// Writes the state of a command: temporary file, sync, rename.
 pub(super) fn write(dir: &Path, id: i64, state: &CommandState) -> io::Result<()> {
-    let path = record_path(dir, id);
+    write_record(dir, &record_path(dir, id), &Record { boot: boot_id(), state: state.clone() })
+}
+
+fn write_record(dir: &Path, path: &Path, record: &Record) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
     fault::before_write(Place::Runner)?;
     let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&temporary)?;
-    let record = Record { boot: boot_id(), state: state.clone() };
-    file.write_all(serde_json::to_string(&record)?.as_bytes())?;
+    file.write_all(serde_json::to_string(record)?.as_bytes())?;
     file.sync_all()?;
     fault::after_write(Place::Runner);
     fault::before_write(Place::Runner)?;
-    fs::rename(&temporary, &path)?;
+    fs::rename(&temporary, path)?;
     File::open(dir.join("commands"))?.sync_all()?;
     fault::after_write(Place::Runner);
+    Ok(())
+}
+
+/// Writes down as lost what an earlier runner did not see end. Whoever holds the lock knows that it is dead; nobody else
+/// could tell its commands from those of the new one.
+pub(super) fn bury(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir.join("commands"))? {
+        let path = entry?.path();
+        let Ok(Ok(record)) = fs::read(&path).map(|bytes| serde_json::from_slice::<Record>(&bytes)) else { continue };
+        if let CommandState::Running { started, log_start, .. } = record.state
+            && path.extension().is_some_and(|extension| extension == "json")
+        {
+            write_record(dir, &path, &Record { state: CommandState::Lost { started, log_start }, ..record })?;
+        }
+    }
     Ok(())
 }
 
@@ -145,6 +162,24 @@ mod tests {
         let record = r#"{"boot":"another","state":"running","pid":1,"started":5,"log_start":7}"#;
         fs::write(record_path(dir.path(), 1), record).unwrap();
         assert_eq!(state_on_disk(dir.path(), 1), CommandState::Lost { started: 5, log_start: 7 });
+    }
+
+    #[test]
+    fn a_new_runner_does_not_take_over_what_an_earlier_one_ran() {
+        let dir = TempDir::new().unwrap();
+        prepare(dir.path()).unwrap();
+        let ended = Ended::Exited { code: 0 };
+        let finished = CommandState::Finished { ended, started: 1, finished: 2, log_start: 3, log_end: 4 };
+        write(dir.path(), 1, &finished).unwrap();
+        write(dir.path(), 2, &CommandState::Running { pid: 1, started: 5, log_start: 7 }).unwrap();
+        let record = r#"{"boot":"another","state":"running","pid":1,"started":6,"log_start":8}"#;
+        fs::write(record_path(dir.path(), 3), record).unwrap();
+        let _held = lock(dir.path()).unwrap();
+        bury(dir.path()).unwrap();
+        let states = [1, 2, 3].map(|id| state_on_disk(dir.path(), id));
+        let lost = |started, log_start| CommandState::Lost { started, log_start };
+        assert_eq!(states, [finished, lost(5, 7), lost(6, 8)]);
+        assert_eq!([2, 3].map(|id| lost_by_reboot(dir.path(), id)), [false, true]);
     }
 
     #[test]

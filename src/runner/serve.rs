@@ -102,6 +102,7 @@ fn serve(dir: &Path) -> io::Result<u8> {
         return Ok(0);
     };
     let dir = dir.canonicalize()?;
+    records::bury(&dir)?;
     for name in ["sock", "shim.sock"] {
         let _ = std::fs::remove_file(dir.join(name));
     }

@@ -1,6 +1,12 @@
 //! Crashes at every step and every write: the upgrade is killed, started again, and comes to its end with nothing lost.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::indexing_slicing,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -196,6 +202,105 @@ fn victims() -> Vec<Victim> {
         victims.extend([Victim::Reboot, Victim::RebootWithServices]);
     }
     victims
+}
+
+/// So many crashes at writes, each so many writes after the start before: together they meet most writes of an upgrade.
+fn at_writes(count: u32, fault: impl Fn(u32) -> String, victim: impl Fn(u32) -> Victim) -> Vec<Crash> {
+    (0..count).map(|at| Crash { at: At::Fault(fault(at)), victim: victim(at) }).collect()
+}
+
+const fn kill_or_after(at: u32) -> &'static str {
+    if at.is_multiple_of(2) { "kill" } else { "kill-after" }
+}
+
+/// What is written at each start comes first, so each start gets some writes further.
+fn journal_writes(count: u32) -> Vec<Crash> {
+    at_writes(count, |at| format!("{}@journal:{}", kill_or_after(at), 3 + at * 3 % 7), |_| Victim::Wizard)
+}
+
+fn runner_writes(count: u32) -> Vec<Crash> {
+    at_writes(count, |at| format!("runner.{}@runner:{}", kill_or_after(at), 1 + at * 5 % 12), |_| Victim::Runner)
+}
+
+fn faults() -> Vec<Crash> {
+    let faults = [
+        "fail@check",
+        "full@journal:4",
+        "full@journal:9",
+        "runner.full@runner:1",
+        "lose-runner@snapshot",
+        "full@snapshot:1",
+        "full@snapshot:2",
+        "fail@protect",
+        "lose-runner@pull",
+        "lose-runner@restore",
+        "full@journal:12",
+        "runner.full@runner:8",
+        "fail@start-services",
+        "lose-runner@start-services",
+    ];
+    at_writes(14, |at| faults[at as usize].to_owned(), |_| Victim::Wizard)
+}
+
+fn sqlite(crashes: Vec<Crash>) -> Case {
+    Case { engine: "sqlite", crashes }
+}
+
+#[test]
+fn an_upgrade_in_which_faults_are_switched_on_comes_to_its_end() {
+    let tried = matrix("faults that are switched on", vec![sqlite(faults()), sqlite(journal_writes(12))], continues);
+    assert!(tried >= 18, "only {tried} faults came");
+}
+
+#[test]
+#[ignore = "takes long; tests/run --full asks for it"]
+fn matrix_crashes_at_the_writes_of_journal_and_runner_one_after_another() {
+    let reboots = |at| if can_reboot() && at % 3 == 0 { Victim::RebootWithServices } else { Victim::Wizard };
+    let rebooted = at_writes(60, |at| format!("{}@journal:{}", kill_or_after(at), 4 + at * 5 % 9), reboots);
+    let copies = at_writes(8, |at| format!("{}@snapshot:{}", kill_or_after(at), 1 + at / 2), |_| Victim::Wizard);
+    let cases = [journal_writes(80), runner_writes(60), rebooted, copies].map(sqlite);
+    matrix("writes one after another", cases.to_vec(), continues);
+}
+
+/// An upgrade on its own for each write: the number is that of the write, counted from the beginning.
+#[test]
+#[ignore = "takes hours; CRASH_WRITES says from which write to which"]
+fn matrix_a_crash_at_each_write_of_the_journal() {
+    let range = std::env::var("CRASH_WRITES").unwrap_or_else(|_| "1-130".into());
+    let (from, to) = range.split_once('-').unwrap();
+    let writes = from.parse::<u32>().unwrap()..=to.parse().unwrap();
+    let crash = |(at, kind)| Crash { at: At::Fault(format!("{kind}@journal:{at}")), victim: Victim::Wizard };
+    let crashes = writes.flat_map(|at| [(at, "kill"), (at, "kill-after")]).map(crash);
+    matrix("each write of the journal", alone("sqlite", crashes), continues);
+}
+
+/// Where the database is on a server, the steps that touch it.
+fn on_servers(engine: &'static str) -> Vec<Case> {
+    let reboot = if can_reboot() { Victim::Reboot } else { Victim::Wizard };
+    let first = vec![
+        open("/snapshot/", 9, Victim::Command),
+        event("verify-snapshot", BEGUN, 1, reboot),
+        event("protect", RUNS, 1, Victim::Runner),
+        open("/snapshot/shop_sale.py", 1, reboot),
+        event("restore", RUNS, 2, Victim::Runner),
+        event("checkdata", RUNS, 1, Victim::Command),
+    ];
+    let second = vec![
+        event("snapshot", RUNS, 1, Victim::Wizard),
+        event("protect", RUNS, 1, reboot),
+        open("/snapshot/shop_product.py", 1, Victim::Command),
+        open("/snapshot/shop_sale.py", 1, Victim::Runner),
+        event("restore", RUNS, 2, Victim::Wizard),
+        event("checkdata", RUNS, 1, reboot),
+    ];
+    [first, second].map(|crashes| Case { engine, crashes }).to_vec()
+}
+
+#[test]
+#[ignore = "takes long; tests/run --full asks for it"]
+fn matrix_crashes_on_postgresql_and_mariadb_in_the_steps_that_touch_the_database() {
+    let cases = ["postgresql", "mariadb"].into_iter().flat_map(on_servers).collect();
+    matrix("on servers", cases, continues);
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub enum Victim {
 pub enum At {
     /// When this event of a step comes for the so manieth time.
     Event(&'static str, &'static str, u32),
-    /// Where `LINO_UPGRADE_FAULT` says: wizard or runner kill themselves.
+    /// Where `LINO_UPGRADE_FAULT` says: wizard or runner kill themselves, or something fails, which kills nobody.
     Fault(String),
     /// When a command of the site opens a file with this in its path for the so manieth time.
     Open(&'static str, u32),
@@ -101,7 +101,7 @@ impl CrashSite {
         let packages = std::fs::read_dir(shop.dir.join("env/lib")).unwrap().next().unwrap().unwrap().path();
         let stop = include_str!("crash_stop.py").replace("@DIR@", &shop.dir.display().to_string());
         std::fs::write(packages.join("site-packages/sitecustomize.py"), stop).unwrap();
-        let site = Self {
+        let mut site = Self {
             goods: String::new(),
             boot: RefCell::default(),
             boots: Cell::new(0),
@@ -109,8 +109,8 @@ impl CrashSite {
             shop,
         };
         site.web("start");
-        let goods = site.goods();
-        Self { goods, ..site }
+        site.goods = site.goods();
+        site
     }
 
     fn web(&self, wish: &str) -> Option<i32> {
@@ -205,8 +205,9 @@ impl CrashSite {
         // A runner of its own may have inherited nothing, but what it started could hold the pipe.
         let said = complaints.join().unwrap();
         if let Some(Crash { at: At::Fault(fault), victim }) = crash {
-            struck = if fault.starts_with("runner.") { status != Some(0) } else { status.is_none() };
-            if struck {
+            let kills_wizard = fault.starts_with("kill");
+            struck = if kills_wizard { status.is_none() } else { status != Some(0) };
+            if struck && (kills_wizard || *victim != Victim::Wizard) {
                 self.strike(*victim);
             }
         }
@@ -261,7 +262,7 @@ impl CrashSite {
     pub fn faults(&self, last: &Start) -> Vec<String> {
         let mut faults = Vec::new();
         if last.status != Some(0) || !last.said.contains("The site was upgraded from 1.0 to 2.0.") {
-            faults.push(format!("it ended with {:?}: {}", last.status, last.said));
+            faults.push(format!("it ended with {:?}: {}; {:?}", last.status, last.said, last.events.last()));
         }
         let goods = self.goods();
         if goods != self.goods {

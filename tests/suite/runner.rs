@@ -428,6 +428,8 @@ async fn a_command_whose_runner_was_killed_is_lost_and_a_new_runner_comes() {
 
     let mut wizard = place.drive().await;
     assert_ne!(place.runner(), Some(runner));
+    assert_eq!(state_on_disk(&place.dir, 2), lost, "the new runner does not run it");
+    assert_eq!(soon(wizard.client.state(2)).await.unwrap(), lost);
     assert_eq!(wizard.sh(3, "echo anew").await, text(OK, "anew\r\n"));
     wizard.shutdown().await;
 }
@@ -555,4 +557,46 @@ async fn a_full_disk_halts_the_log_and_loses_nothing() {
     assert_eq!(wizard.sh(3, "echo after").await, text(OK, "after\r\n"));
     wizard.shutdown().await;
     becomes(|| place.runner().is_none()).await;
+}
+
+#[tokio::test]
+async fn a_program_that_is_replaced_while_it_runs_goes_on() {
+    let place = Place::new();
+    let program = place.logs.join("lino-upgrade");
+    std::fs::copy(env!("CARGO_BIN_EXE_lino-upgrade"), &program).unwrap();
+    let attach = || Client::attach_or_launch(&place.dir, Some(&program), operator("first"), Role::Driver);
+    let (client, events) = soon(attach()).await.unwrap();
+    let mut wizard = Wizard { client, events, logs: place.logs.clone() };
+    // As a package manager does: the old file is gone, another one has its name.
+    std::fs::write(place.logs.join("new"), "no program at all").unwrap();
+    std::fs::rename(place.logs.join("new"), &program).unwrap();
+    assert_eq!(wizard.sh(1, "echo one").await, text(OK, "one\r\n"));
+    wizard.start(2, &["/bin/sh", "-c", "kill -KILL $PPID"]).await;
+    wizard.ended(2).await;
+    assert_eq!(wizard.sh(3, "echo three").await, text(OK, "three\r\n"));
+    drop(wizard);
+    let (client, events) = soon(attach()).await.unwrap();
+    let mut wizard = Wizard { client, events, logs: place.logs.clone() };
+    assert_eq!(wizard.sh(4, "echo four").await, text(OK, "four\r\n"));
+    wizard.shutdown().await;
+}
+
+/// Numbers of processes are used again; what a record says of one proves nothing.
+#[tokio::test]
+async fn a_command_of_a_dead_runner_is_lost_although_a_process_has_its_number() {
+    let place = Place::new();
+    let mut wizard = place.drive().await;
+    wizard.start(1, &["sleep", "600"]).await;
+    kill_process(place.runner().unwrap(), Signal::KILL).unwrap();
+    becomes(|| place.runner().is_none()).await;
+    let path = place.dir.join("commands/1.json");
+    let mut record: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    record["pid"] = std::process::id().into();
+    std::fs::write(&path, record.to_string()).unwrap();
+    assert!(matches!(state_on_disk(&place.dir, 1), CommandState::Lost { .. }));
+    drop(wizard);
+    let mut wizard = place.drive().await;
+    assert!(matches!(soon(wizard.client.state(1)).await.unwrap(), CommandState::Lost { .. }));
+    assert_eq!(wizard.sh(2, "echo two").await, text(OK, "two\r\n"));
+    wizard.shutdown().await;
 }
