@@ -126,7 +126,7 @@ impl Fault {
 #[derive(Debug, Default)]
 struct Faults {
     text: String,
-    faults: Vec<Fault>,
+    all: Vec<Fault>,
     problem: Option<String>,
 }
 
@@ -134,8 +134,8 @@ impl Faults {
     fn read(text: &str) -> Self {
         let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
         match words.map(Fault::read).collect() {
-            Ok(faults) => Self { text: text.trim().to_owned(), faults, problem: None },
-            Err(problem) => Self { text: text.trim().to_owned(), faults: Vec::new(), problem: Some(problem) },
+            Ok(all) => Self { text: text.trim().to_owned(), all, problem: None },
+            Err(problem) => Self { text: text.trim().to_owned(), all: Vec::new(), problem: Some(problem) },
         }
     }
 
@@ -143,7 +143,7 @@ impl Faults {
         let of_runner = RUNNER.get().is_some();
         // All of them count, also behind the first that is due.
         let mut due = false;
-        for fault in self.faults.iter().filter(|fault| fault.of_runner == of_runner && fault.what == *what) {
+        for fault in self.all.iter().filter(|fault| fault.of_runner == of_runner && fault.what == *what) {
             due |= fault.is_due();
         }
         due

@@ -85,20 +85,20 @@ pub(super) async fn take_up(dispatcher: &mut Dispatcher, attempts: &[AttemptRow]
 
 impl Dispatcher {
     fn lose(&mut self, attempt: &AttemptRow, commands: &[CommandRow]) {
-        let Some((last, before)) = commands.split_last() else { return };
+        let Some((newest, before)) = commands.split_last() else { return };
         let ended =
             |row: &&CommandRow| matches!(state_on_disk(&self.runner_dir, row.id), CommandState::Finished { .. });
-        let lost = LostStep {
+        let step = LostStep {
             step: attempt.step,
-            command: last.name.clone(),
+            command: newest.name.clone(),
             kept: before.iter().filter(ended).map(|row| row.name.clone()).collect(),
-            by_reboot: lost_by_reboot(&self.runner_dir, last.id),
+            by_reboot: lost_by_reboot(&self.runner_dir, newest.id),
             forecast: self.records.of(attempt.step).forecast.map(|(seconds, _)| seconds),
         };
         let because = "its command was lost when the runner ended (crash or reboot); nobody knows how far it came";
         // In the journal it stays open until the operator has decided.
         self.records.of_mut(attempt.step).state = StepState::Interrupted { because: because.into() };
-        self.recovery.lost = Some((attempt.clone(), lost));
+        self.recovery.lost = Some((attempt.clone(), step));
     }
 
     async fn interrupt(&mut self, attempt: &AttemptRow, because: String) -> Result<(), Report> {
@@ -153,20 +153,14 @@ impl Dispatcher {
         }
         let (Some(found), Some(python)) = (&self.recovery.found, &self.recovery.python) else { return Ok(()) };
         let found = Found { python: python.as_ref().err().cloned(), ..found.clone() };
-        let settled = |step| self.records.state(step).is_settled();
-        let standing = Standing {
-            has_snapshot: self.records.of(StepId::Snapshot).attempts > 0,
-            is_pulled: settled(StepId::Pull),
-            is_installed: settled(StepId::Install),
-            has_compared: settled(StepId::Compare),
-            is_restored: settled(StepId::Restore),
-        };
+        let begun = |step: &StepId| *step == StepId::Snapshot && self.records.of(*step).attempts > 0;
+        let settled = |step: &StepId| self.records.state(*step).is_settled() || begun(step);
+        let standing = Standing(StepId::ALL.into_iter().filter(settled).collect());
         let mut conclusion = found::conclude(&found, &lock(&self.knowledge), &standing);
         // What was not done yet cannot be untrue; what was lost is told of anyway.
         conclusion.untrue.retain(|(step, _)| self.records.state(*step).is_settled());
         let lost = self.recovery.lost.as_ref().map(|(_, lost)| lost);
-        let way_back = lock(&self.knowledge).way_back();
-        let Some(ask) = found::question(lost, &found, &conclusion, &way_back) else {
+        let Some(ask) = found::question(lost, &found, &conclusion) else {
             self.recovery.phase = Phase::Over;
             for note in conclusion.notes {
                 self.notice(NoticeLevel::Warning, note);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -63,10 +64,12 @@ impl fmt::Display for Crash {
 }
 
 /// How one start of the program ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Start {
-    /// Whether the crash came.
-    pub struck: bool,
+    /// The crashes that came.
+    pub struck: Vec<String>,
+    /// Those that did not.
+    pub missed: Vec<String>,
     /// None when it was killed.
     pub status: Option<i32>,
     pub events: Vec<Value>,
@@ -135,20 +138,23 @@ impl CrashSite {
         )
     }
 
-    /// Starts the upgrade, or continues it, until it is struck by the crash or ends.
-    pub fn start(&self, crash: Option<&Crash>) -> Start {
+    /// Starts the upgrade, or continues it, until it is struck dead or ends. What strikes without ending it makes room
+    /// for the next crash; crashes that did not come when a later one does are taken out, too.
+    pub fn start(&self, crashes: &mut VecDeque<Crash>) -> Start {
         let mut command = self.command();
+        let plan = self.shop.dir.join("crash.txt");
         let reached = self.shop.dir.join("crash.txt.reached");
         let _ = std::fs::remove_file(&reached);
-        match crash.map(|crash| &crash.at) {
-            Some(At::Fault(fault)) => {
-                command.env("LINO_UPGRADE_FAULT", fault);
-            }
-            Some(At::Open(part, nth)) => {
-                std::fs::write(self.shop.dir.join("crash.txt"), format!("{part} {nth}\n")).unwrap();
-            }
-            Some(At::Event(..)) | None => {}
+        let _ = std::fs::remove_file(&plan);
+        let fault = match crashes.front() {
+            Some(Crash { at: At::Fault(fault), victim }) => Some((fault.clone(), *victim)),
+            _ => None,
+        };
+        if let Some((fault, _)) = &fault {
+            command.env("LINO_UPGRADE_FAULT", fault);
+            crashes.pop_front();
         }
+        let mut start = Start::default();
         let mut child = command.spawn().unwrap();
         let (lines_in, lines) = channel();
         let out = child.stdout.take().unwrap();
@@ -164,55 +170,68 @@ impl CrashSite {
             String::from_utf8_lossy(&said).into_owned()
         });
         let limit = Instant::now() + LIMIT;
-        let (mut events, mut seen, mut struck) = (Vec::<Value>::new(), 0, false);
+        let mut seen: BTreeMap<(String, String), u32> = BTreeMap::new();
+        let mut over = fault.is_some();
         loop {
+            if !over
+                && !plan.exists()
+                && let Some(Crash { at: At::Open(part, nth), .. }) = crashes.front()
+                && !reached.exists()
+            {
+                std::fs::write(&plan, format!("{part} {nth}\n")).unwrap();
+            }
             let waited = lines.recv_timeout(Duration::from_millis(20));
-            let mut now = false;
+            let mut due = None;
             if let Ok(line) = &waited {
                 // A line may be cut where its writer was killed.
                 let Ok(event) = serde_json::from_str::<Value>(line) else { continue };
-                if let Some(Crash { at: At::Event(step, name, nth), .. }) = crash
-                    && event["event"] == *name
-                    && event["step"] == *step
-                {
-                    seen += 1;
-                    now = seen == *nth;
-                }
-                events.push(event);
+                let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+                let key = (text("event"), text("step"));
+                let count = seen.entry(key.clone()).or_default();
+                *count += 1;
+                due = crashes.iter().position(|crash| match &crash.at {
+                    At::Event(step, name, nth) => key.0 == *name && key.1 == *step && *count == *nth,
+                    At::Fault(_) | At::Open(..) => false,
+                });
+                start.events.push(event);
             }
-            if let Some(Crash { at: At::Open(..), victim }) = crash
-                && !struck
-                && reached.exists()
-            {
-                now = true;
-                if *victim == Victim::Runner || *victim == Victim::Wizard {
+            if reached.exists() {
+                due = Some(0);
+            }
+            if let Some(at) = due.filter(|_| !over) {
+                start.missed.extend(crashes.drain(..at).map(|crash| crash.to_string()));
+                let crash = crashes.pop_front().unwrap();
+                start.struck.push(crash.to_string());
+                over = crash.victim != Victim::Command;
+                let _ = std::fs::remove_file(&plan);
+                self.strike(crash.victim);
+                if reached.exists() {
+                    let _ = std::fs::remove_file(&reached);
                     // What is not killed goes on, when the others are dead.
-                    self.kill_all(&kinds(*victim));
                     self.signal(&[Kind::Command], Signal::CONT);
                 }
-            }
-            if now && !struck {
-                struck = true;
-                self.strike(crash.unwrap().victim);
             }
             if waited == Err(RecvTimeoutError::Disconnected) {
                 break;
             }
-            assert!(Instant::now() < limit, "{crash:?}: the program does not end; {:?}", events.last());
+            assert!(Instant::now() < limit, "the program does not end; {:?}", start.events.last());
         }
         reader.join().unwrap();
-        let status = child.wait().unwrap().code();
-        // A runner of its own may have inherited nothing, but what it started could hold the pipe.
-        let said = complaints.join().unwrap();
-        if let Some(Crash { at: At::Fault(fault), victim }) = crash {
+        start.status = child.wait().unwrap().code();
+        start.said = complaints.join().unwrap();
+        if let Some((fault, victim)) = fault {
             let kills_wizard = fault.starts_with("kill");
-            struck = if kills_wizard { status.is_none() } else { status != Some(0) };
-            if struck && (kills_wizard || *victim != Victim::Wizard) {
-                self.strike(*victim);
+            if start.status.is_none() || (!kills_wizard && start.status != Some(0)) {
+                start.struck.push(fault);
+                if kills_wizard || victim != Victim::Wizard {
+                    self.strike(victim);
+                }
+            } else {
+                start.missed.push(fault);
             }
         }
-        let _ = std::fs::remove_file(self.shop.dir.join("crash.txt"));
-        Start { struck, status, events, said }
+        let _ = std::fs::remove_file(&plan);
+        start
     }
 
     /// Prepares the program, in the boot that this machine is said to be in.

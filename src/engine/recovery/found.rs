@@ -1,5 +1,7 @@
 //! What was found when a run was taken up, what follows from it, and how it is said.
 
+use std::collections::BTreeSet;
+
 use super::super::Ask;
 use super::RESUME;
 use crate::procedure::{Knowledge, StepId};
@@ -68,15 +70,14 @@ pub struct Found {
     pub unread: Option<String>,
 }
 
-/// Where the run stands.
+/// Steps that are settled, and the snapshot as soon as one was begun.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
-    /// Whether a snapshot was made, the restore has begun, the restore is done, the code was pulled and checked.
-    pub has_snapshot: bool,
-    pub is_pulled: bool,
-    pub is_installed: bool,
-    pub has_compared: bool,
-    pub is_restored: bool,
+pub struct Standing(pub BTreeSet<StepId>);
+
+impl Standing {
+    fn has(&self, step: StepId) -> bool {
+        self.0.contains(&step)
+    }
 }
 
 /// What follows from what was found.
@@ -100,12 +101,12 @@ pub fn conclude(found: &Found, known: &Knowledge, standing: &Standing) -> Conclu
             }
         }
     };
-    let pulled = standing.is_pulled || known.packages_changed.is_some();
+    let pulled = standing.has(StepId::Pull) || known.packages_changed.is_some();
     let snapshot = [StepId::Snapshot, StepId::VerifySnapshot, StepId::Protect];
     if !found.running.is_empty() {
         let why = format!("{} runs again, and had been stopped", found.running.join(", "));
         untrue(&[StepId::StopServices], &why);
-        if !pulled && !known.database_changed && standing.has_snapshot {
+        if !pulled && !known.database_changed && standing.has(StepId::Snapshot) {
             untrue(&snapshot, &format!("{why}: somebody may have entered rows since"));
         }
     }
@@ -117,20 +118,21 @@ pub fn conclude(found: &Found, known: &Knowledge, standing: &Standing) -> Conclu
     }
     let code = found.packages.clone();
     // Before the requirements are installed, code that does not start is nothing new.
-    let code = code.or_else(|| found.python.clone().filter(|_| standing.is_pulled && standing.is_installed));
+    let code =
+        code.or_else(|| found.python.clone().filter(|_| standing.has(StepId::Pull) && standing.has(StepId::Install)));
     if let Some(why) = &code {
         untrue(&[StepId::Pull], why);
-        if standing.is_installed {
+        if standing.has(StepId::Install) {
             untrue(&[StepId::Install], why);
         }
-        if standing.has_compared && !standing.is_restored {
+        if standing.has(StepId::Compare) && !standing.has(StepId::Restore) {
             untrue(&[StepId::Compare], why);
         }
     }
     if let Some(path) = &found.simulated {
         untrue(&[StepId::Compare], &format!("the simulated dump {path} is not there any more"));
     }
-    let held = found.database.as_ref().filter(|_| standing.is_restored);
+    let held = found.database.as_ref().filter(|_| standing.has(StepId::Restore));
     if let Some(held) = held.filter(|held| !held.is_whole()) {
         untrue(&[StepId::Restore, StepId::Triage, StepId::CheckData], held.said().trim_end_matches('.'));
     }
@@ -138,15 +140,15 @@ pub fn conclude(found: &Found, known: &Knowledge, standing: &Standing) -> Conclu
         untrue(&[StepId::StartServices], &format!("{} was started, and does not run", found.stopped.join(", ")));
     }
     end.untrue.sort_by_key(|(step, _)| *step);
-    let restoring = pulled && !standing.is_restored;
+    let restoring = pulled && !standing.has(StepId::Restore);
     if let Some(why) = found.snapshot.as_ref().filter(|_| restoring) {
         end.grave = Some(format!(
             "The snapshot is not the one that was verified ({why}), and the new version cannot make it again."
         ));
-    } else if let Some(why) = found.snapshot.as_ref().filter(|_| standing.is_restored) {
+    } else if let Some(why) = found.snapshot.as_ref().filter(|_| standing.has(StepId::Restore)) {
         end.notes.push(format!("The snapshot has changed since it was restored: {why}."));
     }
-    if let Some(name) = found.edited.as_ref().filter(|_| !standing.is_restored) {
+    if let Some(name) = found.edited.as_ref().filter(|_| !standing.has(StepId::Restore)) {
         end.notes.push(format!("{name} of the snapshot was changed since it was verified; look at it before it is restored, unless it was you."));
     }
     if let Some(why) = found.copies.as_ref().filter(|_| pulled || known.database_changed) {
@@ -182,7 +184,7 @@ pub struct LostStep {
 }
 
 /// Asks how to go on; none when nothing was left in the middle.
-pub fn question(lost: Option<&LostStep>, found: &Found, conclusion: &Conclusion, way_back: &str) -> Option<Ask> {
+pub fn question(lost: Option<&LostStep>, found: &Found, conclusion: &Conclusion) -> Option<Ask> {
     let step = lost.map(|lost| lost.step).or_else(|| conclusion.untrue.first().map(|(step, _)| *step))?;
     let mut said: Vec<String> = Vec::new();
     let mut choices = Vec::new();
@@ -228,7 +230,7 @@ pub fn question(lost: Option<&LostStep>, found: &Found, conclusion: &Conclusion,
         said.retain(|sentence| !sentence.starts_with("Recommended"));
         said.push(format!("{grave} Recommended: go back to the old version."));
     }
-    choices.push(('u', format!("go back to the old version: {}", way_back.replace('\n', "; "))));
+    choices.push(('u', "go back to the old version".into()));
     choices.push(('w', "wait, decide later".into()));
     let title = match lost {
         Some(_) => "A step was left in the middle",
@@ -253,11 +255,17 @@ mod tests {
     use super::*;
 
     fn standing() -> Standing {
-        Standing { has_snapshot: true, ..Standing::default() }
+        Standing(BTreeSet::from([StepId::Snapshot]))
     }
 
     fn pulled() -> Standing {
-        Standing { is_pulled: true, is_installed: true, has_compared: true, ..standing() }
+        Standing(BTreeSet::from([StepId::Snapshot, StepId::Pull, StepId::Install, StepId::Compare]))
+    }
+
+    fn restored() -> Standing {
+        let mut standing = pulled();
+        standing.0.insert(StepId::Restore);
+        standing
     }
 
     fn steps(conclusion: &Conclusion) -> Vec<&'static str> {
@@ -268,7 +276,7 @@ mod tests {
     fn nothing_found_is_nothing_to_ask() {
         let conclusion = conclude(&Found::default(), &Knowledge::default(), &pulled());
         assert_eq!(conclusion, Conclusion::default());
-        assert_eq!(question(None, &Found::default(), &conclusion, ""), None);
+        assert_eq!(question(None, &Found::default(), &conclusion), None);
     }
 
     #[test]
@@ -277,7 +285,7 @@ mod tests {
         let before = conclude(&found, &Knowledge::default(), &standing());
         assert_eq!(steps(&before), ["stop-services", "snapshot", "verify-snapshot", "protect"]);
         let known = Knowledge { packages_changed: Some(Vec::new()), database_changed: true, ..Knowledge::default() };
-        let after = conclude(&found, &known, &Standing { is_restored: true, ..pulled() });
+        let after = conclude(&found, &known, &restored());
         assert_eq!((steps(&after), after.grave), (vec!["stop-services"], None));
     }
 
@@ -287,7 +295,7 @@ mod tests {
         let found = Found { running: vec!["web".into()], database: Some(held.clone()), ..Found::default() };
         let known = Knowledge { packages_changed: Some(Vec::new()), ..Knowledge::default() };
         let conclusion = conclude(&found, &known, &pulled());
-        let ask = question(None, &found, &conclusion, "Bring the database back: cp\nStart: web").unwrap();
+        let ask = question(None, &found, &conclusion).unwrap();
         assert_eq!(ask.recommended, None);
         assert!(ask.text.ends_with("Recommended: go back to the old version."), "{}", ask.text);
         let same = Found { database: Some(Held { more: false, ..held }), ..found };
@@ -308,8 +316,7 @@ mod tests {
     fn old_packages_make_pull_and_what_rests_on_it_pending() {
         let found = Found { packages: Some("lino is 25.1".into()), ..Found::default() };
         assert_eq!(steps(&conclude(&found, &Knowledge::default(), &pulled())), ["pull", "install", "compare"]);
-        let restored = Standing { is_restored: true, ..pulled() };
-        assert_eq!(steps(&conclude(&found, &Knowledge::default(), &restored)), ["pull", "install"]);
+        assert_eq!(steps(&conclude(&found, &Knowledge::default(), &restored())), ["pull", "install"]);
     }
 
     #[test]
@@ -323,7 +330,7 @@ mod tests {
             by_reboot: true,
             forecast: Some(130),
         };
-        let ask = question(Some(&lost), &found, &Conclusion::default(), "Bring the database back: cp").unwrap();
+        let ask = question(Some(&lost), &found, &Conclusion::default()).unwrap();
         assert_eq!(
             ask.text,
             "Restore the snapshot was interrupted by a restart of the machine; nobody knows how far it came. The \
@@ -343,7 +350,7 @@ mod tests {
             by_reboot: false,
             forecast: None,
         };
-        let ask = question(Some(&lost), &Found::default(), &Conclusion::default(), "").unwrap();
+        let ask = question(Some(&lost), &Found::default(), &Conclusion::default()).unwrap();
         let keys: String = ask.choices.iter().map(|(key, _)| *key).collect();
         assert_eq!((keys.as_str(), ask.recommended), ("cruw", Some('c')));
     }
