@@ -58,26 +58,34 @@ impl Asks {
 
 /// Commands whose end is awaited.
 #[derive(Clone, Default)]
-pub struct Ends(Arc<Mutex<HashMap<i64, oneshot::Sender<()>>>>);
+pub struct Ends {
+    waiting: Arc<Mutex<HashMap<i64, oneshot::Sender<()>>>>,
+    /// Whether nobody will wake anybody any more.
+    gone: Arc<AtomicBool>,
+}
 
 impl Ends {
     /// Wakes whoever waits for this command.
     pub fn wake(&self, command: i64) {
-        if let Some(sender) = lock(&self.0).remove(&command) {
+        if let Some(sender) = lock(&self.waiting).remove(&command) {
             let _ = sender.send(());
         }
     }
 
-    /// Wakes everybody, for example when the runner is gone.
+    /// Wakes everybody, also who waits later: the runner is gone.
     pub fn wake_all(&self) {
-        for (_, sender) in lock(&self.0).drain() {
+        self.gone.store(true, Ordering::SeqCst);
+        for (_, sender) in lock(&self.waiting).drain() {
             let _ = sender.send(());
         }
     }
 
     fn wait_for(&self, command: i64) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
-        lock(&self.0).insert(command, sender);
+        lock(&self.waiting).insert(command, sender);
+        if self.gone.load(Ordering::SeqCst) {
+            self.wake(command);
+        }
         receiver
     }
 }
@@ -293,6 +301,7 @@ impl Context {
     ) -> (End, Reading) {
         let mut reader = Reader::of_line(command.kind, &command.line);
         let mut tail: Option<Tail> = None;
+        let mut gone = false;
         loop {
             match state {
                 CommandState::Unknown => {
@@ -316,15 +325,26 @@ impl Context {
                     self.tell_progress(&reader);
                 }
             }
-            if tokio::time::timeout(LOOK, &mut ended).await.is_ok() {
-                state = match self.runner.state(id).await {
-                    Ok(state) => state,
-                    Err(_) => state_on_disk(&self.runner_dir, id),
-                };
-                if matches!(state, CommandState::Running { .. }) {
-                    // Woken too early: the runner's event stream was cut while the command still runs.
-                    ended = self.ends.wait_for(id);
+            let woken = if gone {
+                tokio::time::sleep(LOOK).await;
+                true
+            } else {
+                tokio::time::timeout(LOOK, &mut ended).await.is_ok()
+            };
+            if !woken {
+                continue;
+            }
+            state = match self.runner.state(id).await {
+                Ok(state) => state,
+                Err(_) => {
+                    // Nobody will tell any more, and a runner that is just dying holds its lock a moment longer.
+                    gone = true;
+                    state_on_disk(&self.runner_dir, id)
                 }
+            };
+            if !gone && matches!(state, CommandState::Running { .. }) {
+                // Woken too early: the runner's event stream was cut while the command still runs.
+                ended = self.ends.wait_for(id);
             }
         }
     }

@@ -8,8 +8,14 @@ use crate::error::{Kind, Report};
 use crate::procedure::PackageChange;
 use crate::site::Site;
 
-const SCRIPT: &str = "import importlib.metadata as m, json, sys; \
-     json.dump({d.metadata['Name']: d.version for d in m.distributions() if d.metadata['Name']}, sys.stdout)";
+/// What pip has set aside and could not delete before it was killed begins with `~`: it is not installed. Of two of one
+/// name the first is imported.
+const SCRIPT: &str = "import importlib.metadata as m, json, os, sys\n\
+     found = {}\n\
+     for d in m.distributions():\n\
+     \x20   aside = os.path.basename(str(getattr(d, '_path', ''))).startswith('~')\n\
+     \x20   if d.metadata['Name'] and not aside: found.setdefault(d.metadata['Name'], d.version)\n\
+     json.dump(found, sys.stdout)";
 
 /// Asks the site's python for the installed packages: name to version.
 pub async fn installed(site: &Site) -> Result<BTreeMap<String, String>, Report> {

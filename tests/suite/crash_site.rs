@@ -102,8 +102,9 @@ impl CrashSite {
     pub fn build(engine: &'static str) -> Self {
         let shop = Shop::light_on(engine, "new_blank");
         let packages = std::fs::read_dir(shop.dir.join("env/lib")).unwrap().next().unwrap().unwrap().path();
-        let stop = include_str!("crash_stop.py").replace("@DIR@", &shop.dir.display().to_string());
-        std::fs::write(packages.join("site-packages/sitecustomize.py"), stop).unwrap();
+        let hook = include_str!("crash_stop.py").replace("@DIR@", &shop.dir.display().to_string());
+        std::fs::write(packages.join("site-packages/crash_stop.py"), hook).unwrap();
+        std::fs::write(packages.join("site-packages/crash_stop.pth"), "import crash_stop\n").unwrap();
         let mut site = Self {
             goods: String::new(),
             boot: RefCell::default(),

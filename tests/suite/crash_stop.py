@@ -13,7 +13,7 @@ def arm(part, count):
     left = [count]
 
     def hook(event, args):
-        if event == "open" and left[0] > 0 and isinstance(args[0], str) and part in args[0]:
+        if event == "open" and left[0] > 0 and part in str(args[0]):
             left[0] -= 1
             if left[0] == 0:
                 try:
