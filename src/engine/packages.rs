@@ -1,8 +1,11 @@
 //! Which packages are installed in the site's environment, and what changed between two moments. Reads only.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
+
+use serde::de::DeserializeOwned;
 
 use crate::error::{Kind, Report};
 use crate::procedure::PackageChange;
@@ -17,15 +20,37 @@ const SCRIPT: &str = "import importlib.metadata as m, json, os, sys\n\
      \x20   if d.metadata['Name'] and not aside: found.setdefault(d.metadata['Name'], d.version)\n\
      json.dump(found, sys.stdout)";
 
+/// Lists what says of itself in the environment that it is installed, and is not whole: without its description, or
+/// without a file that it should have.
+const BROKEN: &str = "import importlib.metadata as m, json, os, sys\n\
+     found = []\n\
+     for d in m.distributions():\n\
+     \x20   path = str(getattr(d, '_path', ''))\n\
+     \x20   name = os.path.basename(path)\n\
+     \x20   if not path.startswith(sys.prefix + os.sep) or not name.endswith('.dist-info') or name[0] == '~': continue\n\
+     \x20   files = [f for f in d.files or [] if not str(f).endswith('.pyc')]\n\
+     \x20   whole = d.metadata['Name'] and d.files is not None and all(os.path.exists(d.locate_file(f)) for f in files)\n\
+     \x20   if not whole: found.append(path)\n\
+     json.dump(found, sys.stdout)";
+
+/// Returns the `.dist-info` directories of packages that were not installed to the end.
+pub async fn broken(site: &Site) -> Result<Vec<PathBuf>, Report> {
+    ask(site, BROKEN).await
+}
+
 /// Asks the site's python for the installed packages: name to version.
 pub async fn installed(site: &Site) -> Result<BTreeMap<String, String>, Report> {
+    ask(site, SCRIPT).await
+}
+
+async fn ask<T: DeserializeOwned>(site: &Site, script: &str) -> Result<T, Report> {
     let failed = |text: String| {
         Report::new(Kind::Failed, format!("The installed packages cannot be listed: {text}"))
             .unchanged("Nothing was changed by this.")
             .next("Look whether the site's python starts: env/bin/python --version")
     };
     let output = tokio::process::Command::new(&site.python)
-        .args(["-I", "-c", SCRIPT])
+        .args(["-I", "-c", script])
         .current_dir(&site.dir)
         .env_remove("PYTHONHOME")
         .stdin(Stdio::null())

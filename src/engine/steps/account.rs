@@ -65,6 +65,11 @@ pub async fn account(context: &Context) -> Result<Result<Vec<Finding>, NoAccount
         command = command.env(name, &value);
     }
     let end = context.command(command).await?;
+    if end.ended.is_none() {
+        // Not that the new version cannot dump: nobody knows. Without an account nothing may go on as if there were one.
+        return Err(Report::new(Kind::Interrupted, "The account of every row was interrupted: its runner is gone.")
+            .next("Start lino-upgrade again."));
+    }
     if let Some(end) = unfinished(&end) {
         return Ok(Err(NoAccount(end.state.text().to_owned())));
     }

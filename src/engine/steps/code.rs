@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::super::context::{Command, Context};
 use super::super::{StepEnd, learning, packages};
 use super::{done, failed, skipped, unfinished};
-use crate::error::{Report, Tell};
+use crate::error::{Kind, Report, Tell};
 use crate::messages::CommandKind;
 use crate::procedure::{Finding, PackageChange};
 
@@ -22,6 +22,9 @@ pub async fn pull(context: &Context) -> Result<StepEnd, Report> {
         )]));
     };
     let before = packages_before(context).await?;
+    if !context.has_commands().await? {
+        set_aside(context).await?;
+    }
     let end = context.command(Command::new("pull", CommandKind::Pull, line)).await?;
     let after = packages::installed(&context.site).await?;
     let changes = packages::changes(&before, &after);
@@ -38,6 +41,26 @@ pub async fn pull(context: &Context) -> Result<StepEnd, Report> {
     }
     learn_again(context).await?;
     Ok(done(summary(&changes)).with(findings))
+}
+
+/// Sets aside what an earlier attempt has left half installed: pip takes a directory of the right name for a package that
+/// is installed, and would leave it so.
+async fn set_aside(context: &Context) -> Result<(), Report> {
+    let attempts = context.journal.attempts(context.run).await.map_err(|error| error.tell())?;
+    if !attempts.iter().any(|attempt| attempt.step == context.step && attempt.id != context.attempt) {
+        return Ok(());
+    }
+    for path in packages::broken(&context.site).await? {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        // By this first letter pip and Python know that it does not count.
+        let aside = path.with_file_name(format!("~{}-{name}", super::super::clock::now()));
+        context.note(&format!("{name} is not whole; it is set aside, so that pip installs it again."))?;
+        std::fs::rename(&path, &aside).map_err(|error| {
+            Report::new(Kind::Failed, format!("{} cannot be set aside: {error}.", path.display()))
+                .next("Remove this directory, then retry.")
+        })?;
+    }
+    Ok(())
 }
 
 /// Returns the packages as they were before the first `pull` of this run.
