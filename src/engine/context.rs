@@ -334,13 +334,12 @@ impl Context {
             if !woken {
                 continue;
             }
-            state = match self.runner.state(id).await {
-                Ok(state) => state,
-                Err(_) => {
-                    // Nobody will tell any more, and a runner that is just dying holds its lock a moment longer.
-                    gone = true;
-                    state_on_disk(&self.runner_dir, id)
-                }
+            state = if let Ok(state) = self.runner.state(id).await {
+                state
+            } else {
+                // Nobody will tell any more, and a runner that is just dying holds its lock a moment longer.
+                gone = true;
+                state_on_disk(&self.runner_dir, id)
             };
             if !gone && matches!(state, CommandState::Running { .. }) {
                 // Woken too early: the runner's event stream was cut while the command still runs.
