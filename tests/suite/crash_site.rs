@@ -152,6 +152,10 @@ impl CrashSite {
             _ => None,
         };
         if let Some((fault, _)) = &fault {
+            if fault.starts_with("runner.") {
+                // One that lives on from the start before would not hear of it.
+                self.kill_all(&[Kind::Runner, Kind::Shim, Kind::Command]);
+            }
             command.env("LINO_UPGRADE_FAULT", fault);
             crashes.pop_front();
         }
