@@ -2,7 +2,6 @@
 
 use ratatui::text::{Line, Span};
 
-use super::words::counted;
 use crate::ui::state::{Asking, Dialog, Purpose, Reach, State, Triaging, decision_words, given, literal};
 use crate::ui::style::Role;
 use crate::ui::text;
@@ -38,7 +37,7 @@ fn whom(triaging: &Triaging) -> String {
             format!("all rows of {}", text::clean(triaging.model_name().unwrap_or_default()))
         }
         (Reach::Row, Some(failure)) => text::clean(&format!("{} {}", failure.model_or_table(), failure.key)),
-        _ => counted(triaging.reached()),
+        _ => text::rows(triaging.reached()),
     }
 }
 
