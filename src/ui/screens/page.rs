@@ -28,6 +28,11 @@ impl<'a> Page<'a> {
         Self { state, width: width.max(LEAST), lines: Vec::new() }
     }
 
+    /// Adds text.
+    pub(super) fn say(&mut self, body: &str, role: Role) {
+        self.run_on("", role, body, role);
+    }
+
     /// Adds text after a label, wrapped behind it; nothing when the text is empty.
     pub(super) fn put(&mut self, label: &str, label_role: Role, body: &str, role: Role) {
         if body.is_empty() {
