@@ -5,7 +5,6 @@ mod archive;
 pub mod count;
 mod database;
 pub mod index;
-mod locate;
 pub mod protect;
 mod scan;
 mod script;

@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::script::read_script;
+use super::index::Index;
+use super::script::{DumpScript, read_script};
 use super::verify::SnapshotError;
-use super::{locate, script::DumpScript};
 use crate::dump::Script;
 use crate::messages::line::plain;
 use crate::messages::{Ended, FailureCause, Fatal, Judgement, Reading, Refusals, RestoreLog};
-use crate::triage::{Causes, Logged, failures, wanted};
+use crate::triage::{Causes, Logged, Tables, failures, wanted};
 
 /// Bytes of one line that are looked at together; the rest of a longer one is another line.
 const LONGEST: u64 = 8 << 20;
@@ -73,8 +73,6 @@ pub fn triage_log(log: &Path, script: &Path, ended: Option<Ended>) -> Result<Log
     if file.metadata().map_err(wrong)?.is_dir() {
         return Err(wrong(io::ErrorKind::IsADirectory.into()));
     }
-    // A script may be called otherwise, such as one with decisions.
-    let folder = if script.is_file() { script.parent().unwrap_or(script) } else { script };
     let script = read_script(script)?;
     let mut restore = RestoreLog::default();
     if read(file, &mut restore).map_err(wrong)? == 0 {
@@ -85,12 +83,12 @@ pub fn triage_log(log: &Path, script: &Path, ended: Option<Ended>) -> Result<Log
         return Err(LogError::NoRestore(log.to_owned()));
     }
     let other = |why: String| LogError::OtherSite { log: log.to_owned(), why };
-    let tables = locate::tables(&script.script);
+    let tables = Tables::of(&script.script);
     let loaded: Vec<&String> = refusals.tables.iter().filter(|table| !tables.models.contains_key(*table)).collect();
     if let Some(table) = loaded.first() {
         return Err(other(format!("it loads the table {}, which the snapshot does not have", shown(table))));
     }
-    let rows = locate::locate(folder, &script.script, &wanted(&refusals, &tables))?;
+    let rows = Index::open(&script.path, None)?.named(&wanted(&refusals, &tables))?;
     let logged = failures(&refusals, &tables, &rows);
     if let Some(model) = logged.unknown_models.first() {
         return Err(other(format!("it names rows of {}, which the snapshot does not have", shown(model))));

@@ -32,7 +32,7 @@ pub use failure::{Failure, Phase, Point};
 pub use file::{DecisionsFile, Mistake, write};
 pub use fit::{At, Fit, Known, Stored, Unfit, fit};
 pub use from_log::{Found, Logged, Rows, Tables, Wanted, failures, wanted};
-pub use links::{Link, key_place, links, model_of};
+pub use links::{ForeignKey, Link, foreign_keys, links};
 pub use rehearsed::{Begun, Broken, Ended, Rehearsed, Stopped, Told};
 pub use row::{FieldValue, PointedAt, RowDetail, Target};
 pub use said::Said;

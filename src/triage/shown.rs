@@ -82,10 +82,7 @@ fn text_of(script: &Script, value: &Value<'_>, raw: &[u8]) -> Option<String> {
         Value::Surrogates(points) => {
             points.iter().map(|point| char::from_u32(*point).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
         }
-        Value::Name(name) => {
-            let model = script.models.iter().find(|model| model.variable == *name);
-            model.map_or_else(|| (*name).to_owned(), |model| model.name.clone())
-        }
+        Value::Name(name) => script.model_in(name).unwrap_or(name).to_owned(),
         Value::Call { function, arguments } => called(function, arguments).unwrap_or_else(as_written),
         Value::Float(_)
         | Value::Named(_)

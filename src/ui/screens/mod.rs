@@ -9,6 +9,7 @@ pub mod compare;
 pub mod explanation;
 mod help;
 pub mod main;
+mod page;
 mod popup;
 pub mod rehearsal;
 mod small;

@@ -91,7 +91,7 @@ fn before(state: &State, number: u8, title: &str) -> String {
             format!("The new version takes every row. Enter upgrades now: step {number}, {title}.")
         }
         _ if open > 0 => {
-            format!("{} undecided: t shows what was refused.", crate::ui::screens::triage::words::counted(open as u64))
+            format!("{} undecided: t shows what was refused.", text::rows(open as u64))
         }
         _ if state.triaged.is_some() => format!("All is decided. Enter upgrades now: step {number}, {title}."),
         _ => format!("h rehearses first (recommended). Press Enter to begin with step {number} now."),

@@ -1,6 +1,7 @@
 //! Carries out what the operator wants from the screen.
 
 use super::engine::acknowledge;
+use super::scrolling::{SIDEWAYS, Steps, page};
 use super::{compare, end_typing, in_shell, look_again, triage};
 use crate::engine::{Cancel, Rehearsing, Wish};
 use crate::procedure::StepState;
@@ -10,9 +11,6 @@ use crate::ui::log_view::{Found, Search};
 use crate::ui::reader::{Request, Way};
 use crate::ui::screens::{explanation, popup_height};
 use crate::ui::state::{Action, Division, Focus, Popup, Screen, ShellFocus, State, Typing, TypingBy};
-
-/// Columns of one step sideways.
-const SIDEWAYS: isize = 8;
 
 /// Carries out a command.
 #[expect(clippy::too_many_lines, reason = "one arm per command reads best in one place")]
@@ -321,11 +319,11 @@ fn move_in(state: &mut State, command: Command) {
         | Context::TriageType => return,
         _ => {
             let (rows, room) = popup_height(state);
-            state.popup_scroll = moved(state.popup_scroll, command, room, rows.saturating_sub(room));
+            state.popup_scroll = Steps::of(room, 1).lead(command, state.popup_scroll, rows.saturating_sub(room));
             return;
         }
     }
-    let page = state.log.size.1.saturating_sub(1).max(1);
+    let page = page(state.log.size.1);
     if let Some(shell) = &mut state.shell {
         let rows = isize::try_from(page).unwrap_or(1);
         match command {
@@ -339,8 +337,8 @@ fn move_in(state: &mut State, command: Command) {
         (Focus::Explanation, _) => {
             let areas = areas(state);
             let rows = explanation::lines(state, usize::from(areas.explanation.width)).len();
-            let room = usize::from(areas.explanation.height);
-            state.explanation = moved(state.explanation, command, room, rows.saturating_sub(room));
+            let most = rows.saturating_sub(areas.explanation.height.into());
+            state.explanation = Steps::of(areas.explanation.height, 1).lead(command, state.explanation, most);
         }
         (Focus::Steps, Command::Up | Command::Down | Command::First) => select(state, command),
         (Focus::Steps, Command::Last) => follow(state),
@@ -391,17 +389,4 @@ pub fn choose_step(state: &mut State, at: usize) {
     if in_shell(state) {
         state.following = true;
     }
-}
-
-fn moved(from: usize, command: Command, room: usize, most: usize) -> usize {
-    let page = room.saturating_sub(1).max(1);
-    let to = match command {
-        Command::Up => from.saturating_sub(1),
-        Command::Down => from.saturating_add(1),
-        Command::PageUp => from.saturating_sub(page),
-        Command::PageDown => from.saturating_add(page),
-        Command::First => 0,
-        _ => most,
-    };
-    to.min(most)
 }

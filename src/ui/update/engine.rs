@@ -5,7 +5,6 @@ use crate::engine::{Event, NoticeLevel, PlannedStep};
 use crate::procedure::{StepId, StepState};
 use crate::ui::emulator::Emulator;
 use crate::ui::reader::Request;
-use crate::ui::screens::triage::words as triage_words;
 use crate::ui::state::{
     Action, Ended, Engine, Facts, Popup, Progress, Rehearsal, Run, Screen, Shell, ShellFocus, Site, State, Step,
     Typing, TypingBy, Waiting, Watched,
@@ -176,7 +175,7 @@ fn rehearsal_ended(state: &mut State, ended: Ended, actions: &mut Vec<Action>) {
         Some(Ended { problem: Some(problem), .. }) => Some((NoticeLevel::Error, text::clean(problem))),
         Some(Ended { clean: true, .. }) => Some((NoticeLevel::Info, "The new version takes every row.".to_owned())),
         Some(ended) => {
-            let rows = triage_words::counted(ended.refused);
+            let rows = text::rows(ended.refused);
             let verb = if ended.refused == 1 { "is" } else { "are" };
             Some((NoticeLevel::Warning, format!("The rehearsal is over: {rows} {verb} refused.")))
         }

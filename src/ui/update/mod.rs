@@ -8,6 +8,7 @@ mod commands;
 mod compare;
 mod engine;
 mod mouse;
+mod scrolling;
 mod triage;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};

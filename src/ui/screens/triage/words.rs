@@ -11,12 +11,6 @@ use crate::ui::text;
 /// Characters of a name or a key that are shown.
 const NAME: usize = 200;
 
-/// Returns `1 row`, `1 000 rows`.
-#[must_use]
-pub fn counted(rows: u64) -> String {
-    if rows == 1 { "1 row".to_owned() } else { format!("{} rows", text::number(rows)) }
-}
-
 /// Returns the messages of a cause or a row in one line.
 #[must_use]
 pub fn message(messages: &[(String, String)]) -> String {
@@ -67,7 +61,7 @@ pub fn reach(triaging: &Triaging) -> String {
     }
     let filtered = !triaging.tree.filtered().is_empty();
     let follows = triaging.row().is_some_and(|row| triaging.triage.causes.leader(row).is_some());
-    let count = counted(triaging.reached());
+    let count = text::rows(triaging.reached());
     match triaging.reach {
         Reach::Row if triaging.row().is_some() => "keys: this row".to_owned(),
         Reach::Row | Reach::Cause if follows => {
@@ -128,7 +122,7 @@ pub fn nothing(triaging: &Triaging) -> (Role, String) {
 fn named(take: &[Decision]) -> String {
     let named: Vec<String> = take
         .iter()
-        .map(|decision| format!("{} of {}", counted(decision.rows.count()), text::clean(&decision.model)))
+        .map(|decision| format!("{} of {}", text::rows(decision.rows.count()), text::clean(&decision.model)))
         .collect();
     match named.as_slice() {
         [] => String::new(),
@@ -142,12 +136,12 @@ fn named(take: &[Decision]) -> String {
 #[must_use]
 pub fn question(triaging: &Triaging, take: &[Decision], count: u64, choice: &Choice) -> String {
     let several = take.len() > 1;
-    let of = if several { format!("{} ({})", counted(count), named(take)) } else { named(take) };
+    let of = if several { format!("{} ({})", text::rows(count), named(take)) } else { named(take) };
     let model = take.first().map(|decision| text::clean(&decision.model)).unwrap_or_default();
     let all = take.iter().any(|decision| matches!(decision.rows, Scope::All(_)));
     let is_gone = triaging.is_lost_model();
     let of = match all {
-        true if is_gone && count > 1 => format!("all {} of {model}", counted(count)),
+        true if is_gone && count > 1 => format!("all {} of {model}", text::rows(count)),
         true if is_gone => format!("the only row of {model}"),
         true => format!("all rows of {model}"),
         false => of,
@@ -176,7 +170,7 @@ pub fn meaning(triaging: &Triaging, take: &[Decision], choice: &Choice, left: us
         && !triaging.is_lost_model()
         && let Some((_, count)) = triaging.model()
     {
-        said.push(format!("{} of them {} refused.", counted(count), if count == 1 { "was" } else { "were" }));
+        said.push(format!("{} of them {} refused.", text::rows(count), if count == 1 { "was" } else { "were" }));
     }
     match choice {
         Choice::LeaveOut => {
@@ -295,7 +289,7 @@ pub fn now(state: &State, triaging: &Triaging) -> String {
             format!("Decided. {} undecided: n goes to the next.", text::number(open as u64))
         }
         None if triaging.reached() == 1 => choose(triaging, cause).to_owned(),
-        None => format!("The keys below decide all {} at once; Enter shows them.", counted(triaging.reached())),
+        None => format!("The keys below decide all {} at once; Enter shows them.", text::rows(triaging.reached())),
     }
 }
 
