@@ -225,10 +225,7 @@ impl Dispatcher {
                 self.triaging.file = file;
                 self.triaging.text = text;
                 self.triaging.mistaken = false;
-                self.notice(
-                    NoticeLevel::Info,
-                    "The decisions file was changed by hand; its decisions are taken over.",
-                );
+                self.notice(NoticeLevel::Info, "The decisions file was changed by hand; its decisions are taken over.");
                 true
             }
             Err(report) => {

@@ -44,9 +44,7 @@ pub fn changed(site: &Site, known: Option<&str>) -> Result<Option<(DecisionsFile
     if text.as_deref() == known {
         return Ok(None);
     }
-    let read = |text: &String| {
-        DecisionsFile::read(text).map_err(|mistake| tell_mistake(&path(site), text, &mistake))
-    };
+    let read = |text: &String| DecisionsFile::read(text).map_err(|mistake| tell_mistake(&path(site), text, &mistake));
     Ok(Some((text.as_ref().map(read).transpose()?.unwrap_or_default(), text)))
 }
 

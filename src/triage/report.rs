@@ -155,8 +155,7 @@ impl Report {
             material.decisions.into_iter().flat_map(Decisions::iter).for_each(|decision| all.add_decision(decision));
         }
         let decided = material.decisions.map(Decisions::iter).into_iter().flatten();
-        let mut decisions: Vec<String> =
-            decided.take(MOST_DECISIONS).map(|it| all.text(&cut(&decision(it)))).collect();
+        let mut decisions: Vec<String> = decided.take(MOST_DECISIONS).map(|it| all.text(&cut(&decision(it)))).collect();
         let others = material.decisions.map_or(0, |all| all.iter().len()).saturating_sub(decisions.len());
         if others > 0 {
             decisions.push(format!("{others} more decisions are left off."));
@@ -194,18 +193,18 @@ impl Report {
             causes: told,
             broken,
             decisions,
-            edits: material.edits.as_deref().map(|text| bounded(text, &all)),
-            migrator: material.migrator.as_deref().map(|text| bounded(text, &all)),
+            edits: material.edits.as_deref().map(|text| bounded(text, &all, "; they are in the copy of restore.py")),
+            migrator: material.migrator.as_deref().map(|text| bounded(text, &all, "")),
         }
     }
 }
 
-/// Masks what was edited, unless it is too long to be read.
-fn bounded(text: &str, mask: &Mask) -> String {
+/// Masks what was edited; when it is too long to be read, it is only said where it is.
+fn bounded(text: &str, mask: &Mask, place: &str) -> String {
     if text.len() <= MOST_EDITS {
         return mask.text(text);
     }
-    format!("# {} lines are left off; they are in the copy of restore.py.", text.lines().count())
+    format!("# {} lines are left off{place}.", text.lines().count())
 }
 
 /// Returns the beginning of a long text.

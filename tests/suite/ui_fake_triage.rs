@@ -60,8 +60,13 @@ impl Refused {
     pub fn told(&self) -> Event {
         let snapshot = format!("{}/tests/fixtures/dumps/noi-25.1.1/restore.py", env!("CARGO_MANIFEST_DIR"));
         let versions = ["25.1.1".to_owned(), "26.9.2".to_owned()];
-        let mut triage =
-            Triage::new(Origin::Rehearsal, versions, Arc::clone(&self.causes), self.decisions.clone(), snapshot.clone());
+        let mut triage = Triage::new(
+            Origin::Rehearsal,
+            versions,
+            Arc::clone(&self.causes),
+            self.decisions.clone(),
+            snapshot.clone(),
+        );
         let text = std::fs::read_to_string(snapshot).unwrap();
         let script = Script::read(&text);
         let key = |_: &str, key: &str| {

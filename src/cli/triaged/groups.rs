@@ -62,7 +62,8 @@ impl Serialize for Groups<'_> {
                     let model = failure(follower).map_or("", Failure::model_or_table);
                     by_model.entry(model).or_default().push(follower);
                 }
-                let because = failure(*leader).map(|leader| Because { model: leader.model_or_table(), pk: &leader.key });
+                let because =
+                    failure(*leader).map(|leader| Because { model: leader.model_or_table(), pk: &leader.key });
                 for (model, rows) in by_model {
                     let first = rows.first().and_then(|row| failure(*row));
                     let said: Vec<(String, String)> = first
@@ -71,7 +72,13 @@ impl Serialize for Groups<'_> {
                         .map(|(field, texts)| (field.clone(), texts.join(" ")))
                         .collect();
                     let (message, count) = (message(&said), rows.len());
-                    list.serialize_element(&Group { cause: because, count, message, model, rows: RowsOf(self, &rows) })?;
+                    list.serialize_element(&Group {
+                        cause: because,
+                        count,
+                        message,
+                        model,
+                        rows: RowsOf(self, &rows),
+                    })?;
                 }
             }
         }
