@@ -57,11 +57,11 @@ fn of_thousands_of_causes_those_with_most_rows_are_told_and_json_tells_all() {
         (groups.iter().filter(|group| group["cause"].is_null()).count(), groups.iter().map(rows).sum());
     assert_eq!((sums, &said["unsaved"], &said["outcome"]), ((1000, 20_000), &json!(20_000), &json!("abandoned")));
     let own = groups.iter().find(|group| group["rows"][0]["pk"] == "1" && group["cause"].is_null()).unwrap();
-    assert_eq!(own["message"], "name: Reason a forbids this name.");
+    assert_eq!(own["message"], "name: Reason b forbids this name.");
     let row = json!({
         "pk": "1001", "file": "shop_partner.py", "line": 1004,
         "fields": {"id": 1001, "name": "Partner number 1001", "ref": "R1001"},
-        "messages": {"name": ["Reason a forbids this name."]},
+        "messages": {"name": ["Reason b forbids this name."]},
     });
     assert_eq!(own["rows"][1], row);
 }
