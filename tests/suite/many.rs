@@ -188,3 +188,28 @@ async fn many_refused_rows_are_held_once_however_much_is_decided() {
     handle.wish(Wish::Leave);
     while handle.events.recv().await.is_some() {}
 }
+
+#[test]
+fn a_row_of_fifty_megabytes_is_refused_like_the_others() {
+    let shop = Shop::on_release("new");
+    let mut dump = Command::new(shop.dir.join("env/bin/python"));
+    dump.args(["manage.py", "dump2py", "whole"]).current_dir(&shop.dir).env("LC_ALL", "C.UTF-8");
+    assert!(dump.output().unwrap().status.success());
+    let partners = shop.dir.join("whole/shop_partner.py");
+    let rows = std::fs::read_to_string(&partners).unwrap();
+    // Lino puts the name of the row before its message.
+    let long = rows.replacen("'Bäckerei Ausdemwald 0'", &format!("'{}'", "Ä".repeat(25_000_000)), 1);
+    assert!(long.len() > 50_000_000);
+    std::fs::write(&partners, long).unwrap();
+    let mut rehearse = Command::new(PROGRAM);
+    rehearse.arg("--site").arg(&shop.dir).args(["rehearse", "--snapshot"]).arg(shop.dir.join("whole"));
+    rehearse.arg("--python").arg(shop.dir.join("env/bin/python")).arg("--json");
+    let output = rehearse.env("SCHEMA", "short_name").env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).output().unwrap();
+    let said: Value =
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", text(&output)));
+    let own: Vec<&Value> = said["groups"].as_array().unwrap().iter().filter(|group| group["cause"].is_null()).collect();
+    let [cause] = own.as_slice() else { panic!("{} causes", own.len()) };
+    assert_eq!((&cause["count"], &cause["rows"][0]["pk"]), (&json!(9), &json!("1")));
+    assert_eq!(cause["message"], "name: Ensure this value has at most 20 characters (it has …).");
+    assert!(output.stdout.len() < 200_000, "{}", output.stdout.len());
+}
