@@ -142,7 +142,7 @@ impl Causes {
     fn count(&self, rows: impl Iterator<Item = usize>) -> usize {
         let mut places: Vec<_> = rows.filter_map(|row| self.failures.get(row)).map(Failure::place).collect();
         // Mostly they are in this order.
-        places.sort();
+        places.sort_unstable();
         places.dedup();
         places.len()
     }
