@@ -184,7 +184,7 @@ fn versions(source: &Source, dump: &Script) -> Vec<(String, Option<String>, Opti
 fn rows(source: &Source, dump: &Script) -> io::Result<report::Fields> {
     let causes = &source.causes;
     let with_traceback = causes.failures.iter().filter(|failure| failure.traceback.is_some());
-    let first = causes.causes.iter().flat_map(|cause| cause.rows.iter().take(FETCHED));
+    let first = causes.causes.iter().take(report::MOST_CAUSES).flat_map(|cause| cause.rows.iter().take(FETCHED));
     let wanted = first.filter_map(|row| causes.failures.get(*row)).chain(with_traceback);
     let tables: HashMap<(String, u64), &str> =
         wanted.map(|failure| ((failure.file.clone(), failure.line), failure.table.as_str())).collect();

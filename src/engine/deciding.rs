@@ -219,18 +219,13 @@ impl Dispatcher {
 
     /// Takes over what somebody has changed in the decisions file meanwhile; false when it has a mistake.
     fn read_by_hand(&mut self) -> bool {
-        match decisions::of_site(&self.site) {
-            Ok(found) => {
-                let text = found.as_ref().map(|(_, text)| text.clone());
-                if text != self.triaging.text {
-                    self.triaging.file = found.map(|(file, _)| file).unwrap_or_default();
-                    self.triaging.text = text;
-                    self.triaging.mistaken = false;
-                    self.notice(
-                        NoticeLevel::Info,
-                        "The decisions file was changed by hand; its decisions are taken over.",
-                    );
-                }
+        match decisions::changed(&self.site, self.triaging.text.as_deref()) {
+            Ok(None) => true,
+            Ok(Some((file, text))) => {
+                self.triaging.file = file;
+                self.triaging.text = text;
+                self.triaging.mistaken = false;
+                self.notice(NoticeLevel::Info, "The decisions file was changed by hand; its decisions are taken over.");
                 true
             }
             Err(report) => {
@@ -301,7 +296,7 @@ impl Dispatcher {
         let new = former.rehearsed.begun.as_ref().map(|begun| begun.version.clone());
         let versions = [setting.source_version.clone().unwrap_or_default(), new.unwrap_or_default()];
         let (decisions, script) = (self.triaging.file.decisions.clone(), setting.script.display().to_string());
-        let mut triage = Triage::new(origin, versions, former.causes.clone(), decisions, script);
+        let mut triage = Triage::new(origin, versions, Arc::clone(&former.causes), decisions, script);
         triage.broken.clone_from(&former.rehearsed.broken);
         triage.stopped.clone_from(&former.rehearsed.stopped);
         triage.outdated = self.triaging.is_outdated(former);

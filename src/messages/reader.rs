@@ -143,7 +143,8 @@ impl Reader {
 
     /// Takes the next line, already cleaned by [`plain`](super::line::plain).
     pub fn feed_line(&mut self, line: &str) {
-        let line = strip_log_prefix(bounded(line));
+        let whole = strip_log_prefix(line);
+        let line = bounded(whole);
         if !line.trim().is_empty() {
             self.last_line = cut(line.trim(), MOST_TEXT);
         }
@@ -160,7 +161,9 @@ impl Reader {
             return;
         }
         if self.listing {
-            if !self.goes_on(line) && self.abandoned.take(line) {
+            // The list of rows may have a million keys in one line.
+            let entry = if self.abandoned.keeps() { whole } else { line };
+            if !self.goes_on(line) && self.abandoned.take(entry) {
                 return;
             }
             self.listing = self.listing && line.is_empty();

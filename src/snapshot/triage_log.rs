@@ -12,8 +12,10 @@ use crate::messages::line::plain;
 use crate::messages::{Ended, FailureCause, Fatal, Judgement, Reading, Refusals, RestoreLog};
 use crate::triage::{Causes, Logged, Tables, failures, wanted};
 
-/// Bytes of one line that are looked at together; the rest of a longer one is another line.
-const LONGEST: u64 = 8 << 20;
+/// Bytes of one line that are read: the list of rows names all with one message in one line, and there may be millions.
+const LONGEST: u64 = 64 << 20;
+/// Bytes at the end of a longer line that are read, too.
+const END: u64 = 1 << 20;
 
 /// What a log comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -160,7 +162,7 @@ fn shown(text: &str) -> String {
 /// Feeds a log line by line; returns how many bytes it has.
 fn read(file: File, restore: &mut RestoreLog) -> io::Result<u64> {
     let mut reader = BufReader::with_capacity(256 << 10, file);
-    let (mut line, mut bytes) = (Vec::new(), 0);
+    let (mut line, mut end, mut bytes) = (Vec::new(), Vec::new(), 0);
     loop {
         line.clear();
         let read = (&mut reader).take(LONGEST).read_until(b'\n', &mut line)?;
@@ -168,6 +170,17 @@ fn read(file: File, restore: &mut RestoreLog) -> io::Result<u64> {
             return Ok(bytes);
         }
         bytes += read as u64;
+        // The end of a line tells which row it is about.
+        while read as u64 == LONGEST && line.last() != Some(&b'\n') {
+            let more = (&mut reader).take(END).read_until(b'\n', &mut end)?;
+            bytes += more as u64;
+            end.drain(..end.len().saturating_sub(usize::try_from(END).unwrap_or_default()));
+            if more == 0 || end.last() == Some(&b'\n') {
+                line.append(&mut end);
+                break;
+            }
+        }
         restore.feed_line(&plain(&line));
+        line.shrink_to(1 << 20);
     }
 }

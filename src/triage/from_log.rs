@@ -135,7 +135,7 @@ pub fn failures(refusals: &Refusals, tables: &Tables, rows: &Rows) -> Logged {
             logged.unknown_models.push(entry.model.clone());
         }
         let table = table.cloned().unwrap_or_else(|| entry.model.replace('.', "_").to_lowercase());
-        let said = Said::read(entry.message);
+        let said = Said::read(entry.message).shortened();
         let class = class_of(&entry.model);
         let (exception, mut traceback) = traces.of_message(class, entry.message, &said);
         for key in keys(entry.keys, entry.count, &|key| rows.get(&table, key).is_some()) {
@@ -240,7 +240,7 @@ fn fatal(crash: &Crash, refusals: &Refusals, tables: &Tables, rows: &Rows) -> Op
     };
     // Lino wraps what a row was refused for; what its code raises while a row is made stands for itself.
     let (exception, message) = if phase == Phase::Create { traced.exceptions.last() } else { root(traced) }?;
-    let said = Said::read(message);
+    let said = Said::read(message).shortened();
     let model = tables.models.get(&table).filter(|_| !message.contains("UnresolvedModel"));
     Some(Failure {
         model: model.cloned(),

@@ -25,7 +25,13 @@ const SAMPLES: usize = 3;
 /// Rows of each cause whose texts are looked for in messages and tracebacks.
 const KNOWN: usize = 1_000;
 /// Causes that are told one by one.
-const MOST_CAUSES: usize = 200;
+pub const MOST_CAUSES: usize = 200;
+/// Decisions that are told one by one.
+const MOST_DECISIONS: usize = 1_000;
+/// Characters of a value or of a message that are shown.
+const LONGEST: usize = 2_000;
+/// Bytes of the edits, and of the migrator: longer ones are left off, as nobody reads them.
+const MOST_EDITS: usize = 200 << 10;
 
 /// Whether texts of rows may be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +154,12 @@ impl Report {
         if values == Values::Masked {
             material.decisions.into_iter().flat_map(Decisions::iter).for_each(|decision| all.add_decision(decision));
         }
-        let decisions = material.decisions.into_iter().flat_map(Decisions::iter).map(|it| all.text(&decision(it)));
+        let decided = material.decisions.map(Decisions::iter).into_iter().flatten();
+        let mut decisions: Vec<String> = decided.take(MOST_DECISIONS).map(|it| all.text(&cut(&decision(it)))).collect();
+        let others = material.decisions.map_or(0, |all| all.iter().len()).saturating_sub(decisions.len());
+        if others > 0 {
+            decisions.push(format!("{others} more decisions are left off."));
+        }
         let version = |version: &Option<String>| version.clone().unwrap_or_else(|| "not known".to_owned());
         let mut broken: Vec<(String, String, Option<String>)> = material
             .broken
@@ -159,12 +170,12 @@ impl Report {
                     (Some(file), None) => file.clone(),
                     _ => broken.table.clone().or_else(|| broken.handler.clone()).unwrap_or_default(),
                 };
-                let said = all.text(&format!("{}: {}", broken.exception, broken.message));
+                let said = all.text(&cut(&format!("{}: {}", broken.exception, broken.message)));
                 (place, said, broken.traceback.as_deref().map(|text| all.traceback(text)))
             })
             .collect();
         if let Some(stopped) = material.stopped {
-            let said = all.text(&format!("{}: {}", stopped.exception, stopped.message));
+            let said = all.text(&cut(&format!("{}: {}", stopped.exception, stopped.message)));
             let traceback = (!stopped.traceback.is_empty()).then(|| all.traceback(&stopped.traceback));
             broken.push(("It could not go on".to_owned(), said, traceback));
         }
@@ -181,10 +192,26 @@ impl Report {
             more: causes.causes.len() - told.len(),
             causes: told,
             broken,
-            decisions: decisions.collect(),
-            edits: material.edits.as_deref().map(|text| all.text(text)),
-            migrator: material.migrator.as_deref().map(|text| all.text(text)),
+            decisions,
+            edits: material.edits.as_deref().map(|text| bounded(text, &all, "; they are in the copy of restore.py")),
+            migrator: material.migrator.as_deref().map(|text| bounded(text, &all, "")),
         }
+    }
+}
+
+/// Masks what was edited; when it is too long to be read, it is only said where it is.
+fn bounded(text: &str, mask: &Mask, place: &str) -> String {
+    if text.len() <= MOST_EDITS {
+        return mask.text(text);
+    }
+    format!("# {} lines are left off{place}.", text.lines().count())
+}
+
+/// Returns the beginning of a long text.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -252,7 +279,7 @@ fn tell(cause: &Cause, causes: &Causes, material: &Material<'_>, mask: &Mask, va
             (Why::Own, Phase::Save) => "Refused when it was validated or saved: a restore gives them up at its end.",
         },
         exception: cause.exception.clone(),
-        messages: cause.messages.iter().map(|(field, text)| (field.clone(), mask.text(text))).collect(),
+        messages: cause.messages.iter().map(|(field, text)| (field.clone(), mask.text(&cut(text)))).collect(),
         follow: follow.into_iter().collect(),
         samples: cause.rows.iter().take(SAMPLES).filter_map(|row| causes.failures.get(*row)).map(sample).collect(),
         traceback: cause
@@ -270,11 +297,11 @@ fn shown(value: &Shown, keys: &[&str], values: Values) -> (String, String) {
     };
     match value {
         Shown::Null => ("nothing".to_owned(), "None".to_owned()),
-        Shown::Other(text) => ("value".to_owned(), text.clone()),
+        Shown::Other(text) => ("value".to_owned(), cut(text)),
         Shown::Text(text) if text.is_empty() => ("text, empty".to_owned(), String::new()),
         Shown::Text(text) => {
             let stays = values == Values::Told || keys.contains(&text.as_str()) || mask::is_number(text);
-            (format!("text, {}", letters(text)), if stays { text.clone() } else { mask::MASK.to_owned() })
+            (format!("text, {}", letters(text)), if stays { cut(text) } else { mask::MASK.to_owned() })
         }
         Shown::Texts(texts) => {
             let one = |text: &String| match values {
@@ -282,7 +309,7 @@ fn shown(value: &Shown, keys: &[&str], values: Values) -> (String, String) {
                 _ => text.clone(),
             };
             let kinds: Vec<String> = texts.iter().map(|text| letters(text)).collect();
-            (format!("texts, {}", kinds.join(", ")), texts.iter().map(one).collect::<Vec<_>>().join(" / "))
+            (format!("texts, {}", kinds.join(", ")), cut(&texts.iter().map(one).collect::<Vec<_>>().join(" / ")))
         }
     }
 }

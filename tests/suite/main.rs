@@ -9,6 +9,7 @@ mod decisions;
 mod demo;
 mod getlino;
 mod log_matrix;
+mod many;
 mod matrix;
 mod noi;
 mod noi_jump;

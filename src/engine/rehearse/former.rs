@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -44,7 +45,7 @@ pub struct Former {
     /// What it told; the failures are in `causes`.
     pub rehearsed: Rehearsed,
     /// The rows that were refused, by cause.
-    pub causes: Causes,
+    pub causes: Arc<Causes>,
 }
 
 /// Returns the file that is written when a rehearsal begins, in the directory of the rehearsal.
@@ -125,7 +126,7 @@ pub fn former(site: &Site) -> Result<Option<Former>, Report> {
         return Ok(None);
     }
     let decisions = DecisionsFile::read(&setting.decisions).map(|file| file.decisions).unwrap_or_default();
-    let causes = Causes::of(std::mem::take(&mut rehearsed.failures));
+    let causes = Arc::new(Causes::of(std::mem::take(&mut rehearsed.failures)));
     Ok(Some(Former { setting, decisions, rehearsed, causes }))
 }
 

@@ -150,7 +150,8 @@ impl Triaging {
         self.kinds = None;
         self.reached = None;
         let new = Arc::clone(&self.triage);
-        let same = old.causes == new.causes;
+        let shared = Arc::ptr_eq(&old.causes, &new.causes);
+        let same = shared || old.causes == new.causes;
         let translate = |node: Node| if same { Some(node) } else { translated(&old, &new, node) };
         if !same {
             self.tree.refold(translate);
@@ -159,7 +160,11 @@ impl Triaging {
         if (&old.script, &old.models) != (&new.script, &new.models) {
             self.looked = None;
         }
-        self.tree.renew(&new);
+        if shared {
+            self.tree.restand(&new);
+        } else {
+            self.tree.renew(&new);
+        }
         let place = chosen.and_then(translate).and_then(|node| self.tree.place(node));
         self.at = place.unwrap_or(self.at);
         self.clamp();
@@ -244,14 +249,13 @@ impl Triaging {
     /// Counts the rows that somebody has to decide.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.tree.tallies.iter().map(|tally| tally.open).sum()
+        self.tree.open()
     }
 
     /// Counts the rows that follow from others.
     #[must_use]
     pub fn following(&self) -> usize {
-        let own: usize = self.triage.causes.causes.iter().map(|cause| cause.rows.len()).sum();
-        self.triage.causes.failures.len().saturating_sub(own)
+        self.tree.following()
     }
 
     /// Tells whether something is shown that is no row.

@@ -82,6 +82,10 @@ pub struct Tree {
     follow: Vec<usize>,
     /// By failure, its cause.
     roots: Vec<usize>,
+    /// How many rows follow from others.
+    following: usize,
+    /// How many rows somebody has to decide.
+    open: usize,
     /// By failure, whether the filter lets it through.
     passes: Vec<bool>,
     filter: Filter,
@@ -98,6 +102,7 @@ impl Tree {
     pub fn renew(&mut self, triage: &Triage) {
         let causes = &triage.causes;
         let count = causes.failures.len();
+        self.following = count.saturating_sub(causes.causes.iter().map(|cause| cause.rows.len()).sum());
         self.follow = vec![0; count];
         self.roots = vec![usize::MAX; count];
         for (at, cause) in causes.causes.iter().enumerate() {
@@ -116,7 +121,12 @@ impl Tree {
                 }
             }
         }
-        self.pass(triage, 0..count);
+        self.restand(triage);
+    }
+
+    /// Takes in how the rows stand now, where they are the same.
+    pub fn restand(&mut self, triage: &Triage) {
+        self.pass(triage, 0..triage.causes.failures.len());
         self.build(triage);
     }
 
@@ -182,6 +192,7 @@ impl Tree {
             tally.shown += usize::from(self.passes(row));
             tally.own += usize::from(self.passes(row) && causes.leader(row).is_none());
         }
+        self.open = tallies.iter().map(|tally| tally.open).sum();
         self.tallies = tallies;
         self.lay(triage);
     }
@@ -251,6 +262,18 @@ impl Tree {
     #[must_use]
     pub fn follow(&self, row: usize) -> usize {
         self.follow.get(row).copied().unwrap_or_default()
+    }
+
+    /// Counts the rows that follow from others.
+    #[must_use]
+    pub const fn following(&self) -> usize {
+        self.following
+    }
+
+    /// Counts the rows that somebody has to decide.
+    #[must_use]
+    pub const fn open(&self) -> usize {
+        self.open
     }
 
     /// Returns the cause of a row.

@@ -379,7 +379,7 @@ fn what_is_chosen_and_unfolded_stays_so_when_something_is_decided() {
     tell(&mut wizard, &decided());
     assert_eq!((row(&wizard), shown(&wizard).tree.lines.len()), ("102", 8));
     // A retry: the tasks are gone, one partner is left.
-    let failures = decided().causes.failures.into_iter().filter(|failure| failure.key == "102").collect();
+    let failures = decided().causes.failures.iter().filter(|failure| failure.key == "102").cloned().collect();
     tell(&mut wizard, &super::triage_of(failures, Decisions::default()));
     assert_eq!((row(&wizard), shown(&wizard).tree.lines.len()), ("102", 2));
 }
