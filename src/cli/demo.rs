@@ -60,6 +60,9 @@ const FILES: &[(&str, &str, u32)] = &[
     ("lino-upgrade.toml", include_str!("../../assets/demo/lino-upgrade.toml"), 0o644),
 ];
 
+/// Columns that every terminal has.
+const NARROWEST: usize = 79;
+
 /// What tells a directory built by the demo from any other; also what was asked for.
 const MARKER: &str = ".lino-upgrade-demo.json";
 
@@ -407,8 +410,11 @@ impl<'a> Phases<'a> {
         let text = crate::messages::line::plain(
             bytes.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default(),
         );
-        let short: String = text.chars().filter(char::is_ascii).take(40).collect();
-        let _ = write!(io::stderr().lock(), "\r\x1b[K  {}/{} {title} … {short}", self.number, self.total);
+        let head = format!("  {}/{} {title} … ", self.number, self.total);
+        // A line that is wrapped could not be written over.
+        let room = NARROWEST.saturating_sub(head.chars().count());
+        let short: String = text.chars().filter(char::is_ascii).take(room).collect();
+        let _ = write!(io::stderr().lock(), "\r\x1b[K{head}{short}");
     }
 }
 
