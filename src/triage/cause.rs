@@ -4,7 +4,7 @@
 //! was refused itself. The wording of messages differs between versions and languages; it only helps where a database
 //! names no field.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use super::failure::{Failure, Phase, Point};
 use super::wording::{Common, Wording};
@@ -50,6 +50,8 @@ pub struct Causes {
     followers: Vec<Vec<usize>>,
     /// For each failure the one that it follows from.
     leaders: Vec<Option<usize>>,
+    /// For each failure the first of the same row, which may be itself.
+    first: Vec<usize>,
 }
 
 impl Causes {
@@ -57,6 +59,8 @@ impl Causes {
     #[must_use]
     pub fn of(failures: Vec<Failure>) -> Self {
         let blame = Blame::of(&failures);
+        let mut known = HashMap::new();
+        let first = failures.iter().zip(0..).map(|(failure, at)| *known.entry(failure.place()).or_insert(at)).collect();
         let mut leaders = blame.leaders;
         let circles = open_circles(&mut leaders);
         let mut followers = vec![Vec::new(); failures.len()];
@@ -65,7 +69,7 @@ impl Causes {
                 followers.push(row);
             }
         }
-        let mut found = Self { failures, causes: Vec::new(), followers, leaders };
+        let mut found = Self { failures, causes: Vec::new(), followers, leaders, first };
         let of_their_own: Vec<usize> = (0..found.failures.len()).filter(|&row| found.leader(row).is_none()).collect();
         let (circling, own): (Vec<usize>, Vec<usize>) = of_their_own.into_iter().partition(|row| circles.contains(row));
         found.group(&own, Why::Own, &blame.explained);
@@ -101,7 +105,33 @@ impl Causes {
     /// Counts the rows. One may be refused for two reasons.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.failures.iter().map(Failure::place).collect::<BTreeSet<_>>().len()
+        self.count(0..self.failures.len())
+    }
+
+    /// Counts the rows of some failures, given by their places.
+    #[must_use]
+    pub fn count(&self, failures: impl IntoIterator<Item = usize>) -> usize {
+        let mut known = vec![false; self.failures.len()];
+        let mut count = 0;
+        for failure in failures {
+            let first = self.first.get(failure).copied();
+            if let Some(known) = first.and_then(|first| known.get_mut(first)).filter(|known| !**known) {
+                *known = true;
+                count += 1;
+            }
+        }
+        count
+    }
+
+    /// Counts the rows that are refused for a reason of their own.
+    fn own(&self) -> usize {
+        self.count(self.causes.iter().flat_map(|cause| cause.rows.iter().copied()))
+    }
+
+    /// Counts the rows that are refused only because others are.
+    #[must_use]
+    pub fn following(&self) -> usize {
+        self.rows() - self.own()
     }
 
     /// Says how many causes and rows there are: lower case, no period.
@@ -110,10 +140,7 @@ impl Causes {
         let of = |number: usize, one: &str, many: &str| {
             if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
         };
-        let own = self.causes.iter().flat_map(|cause| &cause.rows).filter_map(|row| self.failures.get(*row));
-        let own: BTreeSet<_> = own.map(Failure::place).collect();
-        let rows = own.len();
-        let follow = self.rows() - rows;
+        let (rows, follow) = (self.own(), self.following());
         let mut text =
             format!("{}, {}", of(self.causes.len(), "cause", "causes"), of(rows, "row refused", "rows refused"));
         if follow > 0 {

@@ -78,6 +78,9 @@ pub struct Tree {
     pub lines: Vec<Line>,
     /// By cause.
     pub tallies: Vec<Tally>,
+    /// Rows that were refused; that follow from others; that the filter shows; that somebody has to decide. A row that
+    /// was refused for two reasons counts once.
+    pub rows: [usize; 4],
     /// By failure, how many rows follow from it over all levels.
     follow: Vec<usize>,
     /// By failure, its cause.
@@ -116,6 +119,7 @@ impl Tree {
                 }
             }
         }
+        self.rows = [causes.rows(), causes.following(), 0, 0];
         self.pass(triage, 0..count);
         self.build(triage);
     }
@@ -183,6 +187,10 @@ impl Tree {
             tally.own += usize::from(self.passes(row) && causes.leader(row).is_none());
         }
         self.tallies = tallies;
+        let [all, following, ..] = self.rows;
+        let shown = causes.count((0..causes.failures.len()).filter(|&row| self.passes(row)));
+        let open = causes.count((0..causes.failures.len()).filter(|&row| to_decide(triage, row)));
+        self.rows = [all, following, shown, open];
         self.lay(triage);
     }
 
