@@ -55,7 +55,7 @@ fn over(page: &mut Page<'_>, state: &State, ended: &Ended) {
         page.put("", Role::Dim, "The site was not touched.", Role::Dim);
     } else if ended.clean {
         page.put("✔ ", Role::Good, "The new version takes every row.", Role::Good);
-        page.put("", Role::Text, &format!("{} were loaded. It took {took} in all.", rows(ended.loaded)), Role::Text);
+        page.put("", Role::Text, &format!("{} loaded, {took} in all.", rows(ended.loaded)), Role::Text);
     } else {
         let triaged = state.triaged.as_deref();
         let causes = triaged.map_or(0, |triaging| triaging.triage.causes.causes.len());
@@ -65,7 +65,7 @@ fn over(page: &mut Page<'_>, state: &State, ended: &Ended) {
             causes => format!("{} causes, {}.", text::number(causes as u64), refused(ended.refused)),
         };
         page.put("! ", Role::Warning, &found, Role::Warning);
-        page.put("", Role::Text, &format!("{} were loaded. It took {took} in all.", rows(ended.loaded)), Role::Text);
+        page.put("", Role::Text, &format!("{} loaded, {took} in all.", rows(ended.loaded)), Role::Text);
         if let Some(triaging) = triaged {
             let open = triaging.open() as u64;
             let what = if open == 0 {
