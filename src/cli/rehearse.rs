@@ -195,7 +195,7 @@ fn progress(line: &str) {
     }
 }
 
-fn text(told: &Rehearsed, causes: &Causes, (site, live): (&Site, bool), out: &mut dyn Write) -> io::Result<()> {
+fn text(told: &Rehearsed, causes: &Causes, (site, in_wizard): (&Site, bool), out: &mut dyn Write) -> io::Result<()> {
     if let Some(begun) = &told.begun {
         let what = format!("version {} on Lino {}, Django {}", begun.version, begun.lino, begun.django);
         writeln!(out, "Rehearsed with {}.", shown(&what))?;
@@ -243,7 +243,7 @@ fn text(told: &Rehearsed, causes: &Causes, (site, live): (&Site, bool), out: &mu
         (false, false) => {
             writeln!(out, "{}.", causes.summary())?;
             writeln!(out, "The log is {}.", site_rehearse::places(site).log.display())?;
-            let next = if live {
+            let next = if in_wizard {
                 "To decide what becomes of these rows: t in the wizard."
             } else {
                 "To decide what becomes of these rows: --write-decisions FILE, edit FILE, then rehearse with \

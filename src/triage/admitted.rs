@@ -1,7 +1,5 @@
 //! What the new version admits in a row of the old one: fields that it adds, and the values of a choice.
 
-use serde_json::Value;
-
 use super::row::RowDetail;
 use crate::compare::{Field, Model};
 
@@ -17,17 +15,19 @@ pub fn admit(row: &mut RowDetail, new: &Model) {
         known.choices = choices
             .into_iter()
             .flatten()
+            .filter(|(value, _)| !value.is_null())
             .map(|(value, said)| {
                 let value = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
                 (value, said.clone().unwrap_or_default())
             })
-            .filter(|(value, _)| *value != Value::Null.to_string())
             .collect();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::triage::FieldValue;
 
