@@ -90,6 +90,8 @@ async fn rehearse(args: &args::Rehearse, site: &Site, format: Format, out: &mut 
     // What was told before is gone as soon as the new version is started.
     let former = rehearse::former(site).ok().flatten().filter(|_| args.retry);
     let mut setting = setting(&script, decided.as_ref().map(|(_, file)| file))?;
+    // Unknown, they are not believed to be those of the upgrade.
+    setting.packages = rehearse::packages(site, (&within, &python)).await.ok();
     let loaded = match &decided {
         _ if live => with_own_decisions(args, site, (&within, &python), &mut setting, decided.as_ref()).await?,
         Some((path, file)) => with_decisions(site, (&within, &python), &script, (path, file)).await?,
@@ -130,7 +132,7 @@ async fn rehearse(args: &args::Rehearse, site: &Site, format: Format, out: &mut 
     }
     let written = match format {
         Format::Json => json(&told, &causes, &script, out),
-        Format::Text => text(&told, &causes, site, out),
+        Format::Text => text(&told, &causes, (site, live), out),
     };
     written.map_err(|error| unprintable(&error))?;
     Ok(u8::from(!is_clean(&told, &causes)))
@@ -200,7 +202,7 @@ fn progress(line: &str) {
     }
 }
 
-fn text(told: &Rehearsed, causes: &Causes, site: &Site, out: &mut dyn Write) -> io::Result<()> {
+fn text(told: &Rehearsed, causes: &Causes, (site, in_wizard): (&Site, bool), out: &mut dyn Write) -> io::Result<()> {
     if let Some(begun) = &told.begun {
         let what = format!("version {} on Lino {}, Django {}", begun.version, begun.lino, begun.django);
         writeln!(out, "Rehearsed with {}.", shown(&what))?;
@@ -248,8 +250,12 @@ fn text(told: &Rehearsed, causes: &Causes, site: &Site, out: &mut dyn Write) -> 
         (false, false) => {
             writeln!(out, "{}.", causes.summary())?;
             writeln!(out, "The log is {}.", site_rehearse::places(site).log.display())?;
-            let next = "To decide what becomes of these rows: --write-decisions FILE, edit FILE, then rehearse with \
-                         --decisions FILE.";
+            let next = if in_wizard {
+                "To decide what becomes of these rows: t in the wizard."
+            } else {
+                "To decide what becomes of these rows: --write-decisions FILE, edit FILE, then rehearse with \
+                 --decisions FILE."
+            };
             triaged::paragraph(out, "", next)
         }
     }

@@ -116,7 +116,7 @@ impl Dispatcher {
                 self.tell(Event::RehearsalEnded {
                     seconds: end.seconds,
                     loaded: ended.map_or(0, Ended::all),
-                    refused: former.as_ref().map_or(0, |former| former.causes.failures.len() as u64),
+                    refused: former.as_ref().map_or(0, |former| former.causes.rows() as u64),
                     clean: former.as_ref().is_some_and(Former::is_clean),
                     problem,
                 });
@@ -248,6 +248,7 @@ impl Dispatcher {
                 seconds: former.seconds()?,
                 rows: former.setting.rows,
                 version: former.rehearsed.begun.as_ref().map(|begun| begun.version.clone()).unwrap_or_default(),
+                packages: former.setting.packages.clone(),
                 clean: former.is_clean() && !self.triaging.is_outdated(former),
             })
         });
@@ -278,7 +279,7 @@ impl Dispatcher {
         self.tell(Event::Triaged {
             origin: triage.origin,
             causes: triage.causes.causes.len(),
-            rows: triage.causes.failures.len(),
+            rows: triage.causes.rows(),
             undecided: triage.open(),
             outdated: triage.outdated,
             triage: Some(triage),

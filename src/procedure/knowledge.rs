@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{StepId, StepState, with_copy};
+use super::{LastRehearsal, PackageChange, StepId, StepState, with_copy};
 use crate::triage::Accounted;
 
 /// Command lines as the site's configuration or its files give them; shown and run as they are.
@@ -37,17 +37,6 @@ pub struct Lines {
     pub stop: Vec<String>,
     /// How services are started, in order.
     pub start: Vec<String>,
-}
-
-/// A package whose version changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PackageChange {
-    /// Its name.
-    pub name: String,
-    /// Version before; none when it is new.
-    pub old: Option<String>,
-    /// Version after; none when it is gone.
-    pub new: Option<String>,
 }
 
 /// The question under which the journal keeps that the operator acted against the verdict.
@@ -93,20 +82,6 @@ pub struct Protection {
     pub environment_back: Option<String>,
 }
 
-/// The last rehearsal, as far as the plan is concerned.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct LastRehearsal {
-    /// How long loading took.
-    pub seconds: u32,
-    /// How many rows its snapshot had.
-    pub rows: u64,
-    /// The new version of the application.
-    pub version: String,
-    /// Whether every row was loaded with the decisions that are in force now.
-    pub clean: bool,
-}
-
 /// What is known of a run so far. Everything is optional: unknown never means "not needed".
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -123,6 +98,8 @@ pub struct Knowledge {
     pub new_version: Option<String>,
     /// What `pull` changed; none before it ran.
     pub packages_changed: Option<Vec<PackageChange>>,
+    /// All packages of the new version, when they were asked after `pull`.
+    pub packages: Option<BTreeMap<String, String>>,
     /// Packages that the code in place requires and that are not installed; none when unknown.
     pub missing_requirements: Option<Vec<String>>,
     /// What is compared; none when the new version wrote no simulated dump.
@@ -281,35 +258,6 @@ impl Knowledge {
         self.account.as_ref().map_or(0, |account| account.missing)
     }
 
-    /// Says what the last rehearsal means for a step: a sentence, empty when nothing.
-    #[must_use]
-    pub fn rehearsed(&self, step: StepId) -> String {
-        let Some(rehearsal) = self.rehearsal.as_ref().filter(|_| step == StepId::Restore) else { return String::new() };
-        let same = self.new_version.as_ref().is_none_or(|version| *version == rehearsal.version);
-        if !rehearsal.clean || !same {
-            return String::new();
-        }
-        let version = if rehearsal.version.is_empty() { "the new version" } else { &rehearsal.version };
-        match self.decided {
-            0 => format!("In the last rehearsal, {version} took every row."),
-            _ => format!("In the last rehearsal, {version} took every row with these decisions."),
-        }
-    }
-
-    /// Foretells from the last rehearsal how many seconds a step takes.
-    #[must_use]
-    pub fn forecast(&self, step: StepId) -> Option<u32> {
-        let rehearsal = self.rehearsal.as_ref().filter(|_| step == StepId::Restore)?;
-        let rows: u64 = self.snapshot_rows.values().sum();
-        let seconds = u64::from(rehearsal.seconds);
-        let scaled = if rows == 0 || rehearsal.rows == 0 {
-            seconds
-        } else {
-            seconds.saturating_mul(rows).div_ceil(rehearsal.rows)
-        };
-        u32::try_from(scaled).ok()
-    }
-
     /// Returns what brings the old site back if the operator stops now, as one to three sentences.
     #[must_use]
     pub fn way_back(&self) -> String {
@@ -450,18 +398,6 @@ mod tests {
         knowledge.lines.swift = [None, None];
         knowledge.lines.restore = "./restore.sh".into();
         assert_eq!(knowledge.restore_line(), None);
-    }
-
-    #[test]
-    fn a_rehearsal_foretells_the_restore_by_its_rows_and_says_whether_it_was_clean() {
-        let rehearsal = LastRehearsal { seconds: 10, rows: 100, version: "2.0".into(), clean: true };
-        let mut knowledge = Knowledge { rehearsal: Some(rehearsal), ..Knowledge::default() };
-        assert_eq!((knowledge.forecast(StepId::Restore), knowledge.forecast(StepId::Pull)), (Some(10), None));
-        knowledge.snapshot_rows.insert("a".into(), 151);
-        assert_eq!(knowledge.forecast(StepId::Restore), Some(16));
-        assert_eq!(knowledge.rehearsed(StepId::Restore), "In the last rehearsal, 2.0 took every row.");
-        knowledge.new_version = Some("2.1".into());
-        assert_eq!(knowledge.rehearsed(StepId::Restore), "");
     }
 
     #[test]

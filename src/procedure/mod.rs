@@ -4,13 +4,15 @@
 
 mod decided;
 mod knowledge;
+mod packages;
+mod rehearsed;
 mod state;
 mod step;
 
 pub use decided::{COPY, with_copy};
-pub use knowledge::{
-    Configured, DumpScripts, Knowledge, LastRehearsal, Lines, OVERRULED, PackageChange, Protection, Verdict,
-};
+pub use knowledge::{Configured, DumpScripts, Knowledge, Lines, OVERRULED, Protection, Verdict};
+pub use packages::{PackageChange, changes};
+pub use rehearsed::LastRehearsal;
 pub use state::{Finding, Level, StepState};
 pub use step::StepId;
 

@@ -49,6 +49,8 @@ pub struct Causes {
     /// For each failure the one that it follows from.
     leaders: Vec<Option<usize>>,
     followers: Followers,
+    /// For each failure the first of the same row, which may be itself.
+    first: Vec<usize>,
     /// How many rows there are, and how many of them follow from no other.
     counts: (usize, usize),
 }
@@ -89,6 +91,21 @@ impl Followers {
     }
 }
 
+/// Finds for each failure the first one of the same row, which may be itself.
+fn first_of_same_row(failures: &[Failure]) -> Vec<usize> {
+    let mut rows: Vec<(_, usize)> = failures.iter().map(Failure::place).zip(0..).collect();
+    // Mostly they are in this order.
+    rows.sort();
+    let mut first: Vec<usize> = (0..failures.len()).collect();
+    for same in rows.chunk_by(|(place, _), (next, _)| place == next) {
+        let Some((_, earliest)) = same.first() else { continue };
+        for (_, row) in same {
+            first.get_mut(*row).into_iter().for_each(|first| *first = *earliest);
+        }
+    }
+    first
+}
+
 impl Causes {
     /// Finds the causes.
     #[must_use]
@@ -97,7 +114,8 @@ impl Causes {
         let mut leaders = blame.leaders;
         let circles = open_circles(&mut leaders);
         let followers = Followers::of(&leaders);
-        let mut found = Self { failures, leaders, followers, ..Self::default() };
+        let first = first_of_same_row(&failures);
+        let mut found = Self { failures, leaders, followers, first, ..Self::default() };
         let of_their_own: Vec<usize> = (0..found.failures.len()).filter(|&row| found.leader(row).is_none()).collect();
         found.counts = (found.count(0..found.failures.len()), found.count(of_their_own.iter().copied()));
         let is_circle = |row: &usize| circles.get(*row).copied().unwrap_or_default();
@@ -138,13 +156,25 @@ impl Causes {
         self.counts.0
     }
 
-    /// Counts the rows of these failures.
-    fn count(&self, rows: impl Iterator<Item = usize>) -> usize {
-        let mut places: Vec<_> = rows.filter_map(|row| self.failures.get(row)).map(Failure::place).collect();
-        // Mostly they are in this order.
-        places.sort_unstable();
-        places.dedup();
-        places.len()
+    /// Counts the rows that are refused only because others are.
+    #[must_use]
+    pub const fn following(&self) -> usize {
+        self.counts.0 - self.counts.1
+    }
+
+    /// Counts the rows of some failures, given by their places.
+    #[must_use]
+    pub fn count(&self, failures: impl IntoIterator<Item = usize>) -> usize {
+        let mut known = vec![false; self.failures.len()];
+        let mut count = 0;
+        for failure in failures {
+            let first = self.first.get(failure).copied();
+            if let Some(known) = first.and_then(|first| known.get_mut(first)).filter(|known| !**known) {
+                *known = true;
+                count += 1;
+            }
+        }
+        count
     }
 
     /// Says how many causes and rows there are: lower case, no period.
@@ -153,8 +183,7 @@ impl Causes {
         let of = |number: usize, one: &str, many: &str| {
             if number == 1 { format!("1 {one}") } else { format!("{number} {many}") }
         };
-        let (all, rows) = self.counts;
-        let follow = all - rows;
+        let (rows, follow) = (self.counts.1, self.following());
         let mut text =
             format!("{}, {}", of(self.causes.len(), "cause", "causes"), of(rows, "row refused", "rows refused"));
         if follow > 0 {

@@ -3,6 +3,7 @@
 //! Pure: a rehearsal or a log is read by somebody else, rows of the snapshot are fetched by somebody else.
 
 mod accounted;
+mod admitted;
 mod cause;
 #[cfg(test)]
 mod cause_tests;
@@ -26,6 +27,7 @@ mod triage;
 mod wording;
 
 pub use accounted::{Accounted, AccountedTable, Explained, Lost, accounted};
+pub use admitted::admit;
 pub use cause::{Cause, Causes, Why};
 pub use decision::{Bulk, Choice, Decision, Decisions, Given, Refused, Scope, Standing, bulk};
 pub use failure::{Failure, Phase, Point};

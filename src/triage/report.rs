@@ -134,8 +134,10 @@ pub struct Sample {
     pub key: String,
     /// Its file and line; none when the snapshot does not have it.
     pub place: Option<String>,
-    /// Its fields: name, kind, and value.
+    /// Its fields that have a value: name, kind, and value.
     pub fields: Vec<(String, String, String)>,
+    /// Names of fields without a value, and of those with an empty text.
+    pub empty: [Vec<String>; 2],
 }
 
 impl Report {
@@ -260,11 +262,16 @@ fn tell(cause: &Cause, causes: &Causes, material: &Material<'_>, mask: &Mask, va
             .get(&(failure.file.clone(), failure.line))
             .into_iter()
             .flatten()
+            .filter(|(_, value)| emptiness(value).is_none())
             .map(|(name, value)| {
                 let (kind, shown) = shown(value, &keys_of(failure), values);
                 (name.clone(), kind, shown)
             })
             .collect(),
+        empty: [Emptiness::Nothing, Emptiness::Text].map(|wanted| {
+            let fields = material.rows.get(&(failure.file.clone(), failure.line)).into_iter().flatten();
+            fields.filter(|(_, value)| emptiness(value) == Some(wanted)).map(|(name, _)| name.clone()).collect()
+        }),
     };
     Told {
         model: cause.model.clone(),
@@ -286,6 +293,29 @@ fn tell(cause: &Cause, causes: &Causes, material: &Material<'_>, mask: &Mask, va
             .traceback
             .as_deref()
             .map(|text| if values == Values::Masked { mask.traceback(text) } else { text.to_owned() }),
+    }
+}
+
+/// What a field without content has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Emptiness {
+    Nothing,
+    Text,
+}
+
+fn emptiness(value: &Shown) -> Option<Emptiness> {
+    match value {
+        Shown::Null => Some(Emptiness::Nothing),
+        Shown::Text(text) if text.is_empty() => Some(Emptiness::Text),
+        _ => None,
+    }
+}
+
+impl Sample {
+    /// Names the fields that are empty: a head and their names.
+    fn empties(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let named = ["None", "Empty text"].into_iter().zip(&self.empty);
+        named.filter(|(_, names)| !names.is_empty()).map(|(head, names)| (head, names.join(", ")))
     }
 }
 
@@ -317,6 +347,7 @@ fn shown(value: &Shown, keys: &[&str], values: Values) -> (String, String) {
 /// Says what was decided.
 fn decision(decision: &Decision) -> String {
     let rows = match &decision.rows {
+        Scope::All(1) => format!("the only row of {}", decision.model),
         Scope::All(count) => format!("all {count} rows of {}", decision.model),
         Scope::These(keys) => {
             let named: Vec<&str> = keys.iter().take(8).map(String::as_str).collect();

@@ -38,7 +38,7 @@ fn field(script: &Script, parameter: &Parameter, raw: &[u8]) -> FieldValue {
         let given = values.iter().map(|value| text_of(script, value, raw));
         let languages: Vec<_> = script.languages.iter().cloned().zip(given).collect();
         let value = languages.iter().find_map(|(_, value)| value.clone().filter(|value| !value.is_empty()));
-        return FieldValue { name, value, languages, target: None };
+        return FieldValue { name, value, languages, ..FieldValue::default() };
     }
     FieldValue { name, value: text(script, raw), ..FieldValue::default() }
 }

@@ -73,9 +73,10 @@ impl Triage {
         }
     }
 
-    /// Counts the rows that somebody has still to decide.
+    /// Counts the rows that somebody has still to decide. One may be refused for two reasons.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.standings.iter().filter(|standing| standing.is_open()).count()
+        let standings = self.standings.iter().enumerate();
+        self.causes.count(standings.filter(|(_, standing)| standing.is_open()).map(|(failure, _)| failure))
     }
 }

@@ -3,6 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::state::{Division, Focus, Part, State};
+use super::text;
 use crate::procedure::StepState;
 
 /// A row of the table.
@@ -110,6 +111,14 @@ pub struct Hint {
     pub command: Command,
 }
 
+/// Returns a label as the key bar has room for it: its first words up to a comma where these are few, else its first.
+fn short(label: &str) -> &str {
+    /// Columns of a label.
+    const ROOM: usize = 8;
+    let part = label.split([':', ',', '.']).next().unwrap_or_default();
+    if text::width(part) <= ROOM { part } else { part.split(' ').next().unwrap_or_default() }
+}
+
 /// Returns the keys that do something now, the most needed first.
 #[must_use]
 pub fn hints(state: &State) -> Vec<Hint> {
@@ -119,7 +128,7 @@ pub fn hints(state: &State) -> Vec<Hint> {
         let own = |key: char| key == 't' && state.asks_for_triage();
         hints.extend(ask.choices.iter().filter(|(key, _)| !own(*key)).map(|(key, label)| Hint {
             key: key.to_string(),
-            text: label.split([' ', ':', ',', '.']).next().unwrap_or_default().to_owned(),
+            text: short(label).to_owned(),
             command: Command::Choose(*key),
         }));
     }

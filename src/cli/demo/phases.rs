@@ -11,6 +11,9 @@ use tokio::process::Command;
 
 use crate::error::{Kind, Report};
 
+/// Columns that every terminal has.
+const NARROWEST: usize = 79;
+
 /// Shows the phases of the build, and keeps all output in `build.log`.
 pub struct Phases<'a> {
     dir: &'a Path,
@@ -113,8 +116,11 @@ impl<'a> Phases<'a> {
         let text = crate::messages::line::plain(
             bytes.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default(),
         );
-        let short: String = text.chars().filter(char::is_ascii).take(40).collect();
-        let _ = write!(io::stderr().lock(), "\r\x1b[K  {}/{} {title} … {short}", self.number, self.total);
+        let head = format!("  {}/{} {title} … ", self.number, self.total);
+        // A line that is wrapped could not be written over.
+        let room = NARROWEST.saturating_sub(head.chars().count());
+        let short: String = text.chars().filter(char::is_ascii).take(room).collect();
+        let _ = write!(io::stderr().lock(), "\r\x1b[K{head}{short}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the last rehearsal was about, kept beside what it told: a wizard that is opened later reads both.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -31,6 +32,8 @@ pub struct Setting {
     pub decisions: String,
     /// Decisions that did not fit and were not rehearsed: one sentence each.
     pub unfit: Vec<String>,
+    /// The packages of the environment that loads it; none when they could not be listed.
+    pub packages: Option<BTreeMap<String, String>>,
     /// How many seconds the last rehearsal took that loaded every row of this script; a retry says nothing of that.
     pub whole: Option<u32>,
 }
@@ -73,8 +76,9 @@ impl Setting {
             stamp: stamp(script)?,
             source_version,
             rows,
-            decisions: write(&std::collections::BTreeMap::new(), decisions),
+            decisions: write(&BTreeMap::new(), decisions),
             unfit: Vec::new(),
+            packages: None,
             whole: None,
         })
     }

@@ -7,7 +7,7 @@ use super::super::{StepEnd, learning, packages};
 use super::{done, failed, skipped, unfinished};
 use crate::error::{Report, Tell};
 use crate::messages::CommandKind;
-use crate::procedure::{Finding, PackageChange};
+use crate::procedure::{Finding, PackageChange, changes};
 
 /// Name of the journal's fact that holds the packages before `pull`.
 pub(super) const PACKAGES_BEFORE: &str = "packages-before";
@@ -24,10 +24,11 @@ pub async fn pull(context: &Context) -> Result<StepEnd, Report> {
     let before = packages_before(context).await?;
     let end = context.command(Command::new("pull", CommandKind::Pull, line)).await?;
     let after = packages::installed(&context.site).await?;
-    let changes = packages::changes(&before, &after);
+    let changes = changes(&before, &after);
     context
         .learn(|knowledge| {
             knowledge.packages_changed = Some(changes.clone());
+            knowledge.packages = Some(after);
             // It was about the code that was there before.
             knowledge.verdict = None;
         })

@@ -15,6 +15,7 @@ use crate::messages::{CommandKind, DatabaseState, FailureCause, Judgement, Readi
 use crate::procedure::{Finding, Knowledge, Level};
 use crate::site;
 use crate::snapshot::MARK;
+use crate::triage::Accounted;
 
 /// Rows per source file that the next snapshot gets when a restore died for lack of memory.
 const SMALL_FILES: u32 = 5_000;
@@ -207,13 +208,21 @@ async fn conclude(
         return Ok(done(format!("{because} See Triage.")).with(findings));
     }
     let rows: u64 = known.snapshot_rows.values().sum();
-    Ok(match account.explained {
-        0 => done(format!("{rows} rows of the snapshot are in the database")),
-        left => {
-            done(format!("{} rows of the snapshot are in the database, {left} are left out", rows.saturating_sub(left)))
-        }
+    Ok(done(whereabouts(rows, &account)).with(findings))
+}
+
+/// Says where the rows of the snapshot are.
+fn whereabouts(rows: u64, account: &Accounted) -> String {
+    let explained = account.tables.iter().flat_map(|table| &table.explained);
+    let decided: u64 = explained.filter(|one| one.decision.is_some()).map(|one| one.rows).sum();
+    let mut text = format!("{} rows of the snapshot are in the database", rows.saturating_sub(account.explained));
+    if decided > 0 {
+        text = format!("{text}, {decided} left out by decisions");
     }
-    .with(findings))
+    match account.explained.saturating_sub(decided) {
+        0 => text,
+        others => format!("{text}, {others} that Lino makes itself"),
+    }
 }
 
 /// Returns the directory of a simulated dump that this command line names, for example by its `restore.py`.
@@ -256,6 +265,23 @@ mod tests {
         }
         let harmless = ["python manage.py run snapshot/restore.py", "./restore.sh", ""];
         assert_eq!(harmless.map(|line| simulated(site.path(), line)), [None, None, None]);
+    }
+
+    #[test]
+    fn rows_that_lino_makes_itself_are_not_said_to_be_left_out() {
+        use crate::triage::{AccountedTable, Explained};
+        let explained = |decision, rows| Explained { decision, rows, because: String::new() };
+        let tables = vec![AccountedTable {
+            explained: vec![explained(Some(1), 370), explained(Some(2), 2), explained(None, 83)],
+            ..AccountedTable::default()
+        }];
+        let said = |explained, tables| whereabouts(6769, &Accounted { explained, tables, ..Accounted::default() });
+        let [all, some] = [said(0, vec![]), said(455, tables)];
+        assert_eq!(all, "6769 rows of the snapshot are in the database");
+        assert_eq!(
+            some,
+            "6314 rows of the snapshot are in the database, 372 left out by decisions, 83 that Lino makes itself"
+        );
     }
 
     #[test]

@@ -37,6 +37,7 @@ impl State {
             line,
             fields,
             pointed_at: Vec::new(),
+            new_fields: Vec::new(),
             cut: row.cut,
         })
     }

@@ -118,6 +118,7 @@ fn a_row_has_its_fields_and_the_names_of_what_they_point_to() {
             field("born", Some("2020-01-02")),
         ],
         pointed_at: vec![],
+        new_fields: vec![],
         cut: false,
     };
     assert_eq!(index.row("a_partner", "7").unwrap(), Some(expected.clone()));

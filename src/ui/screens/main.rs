@@ -113,7 +113,8 @@ fn facts(state: &State, frame: &mut Frame, area: Rect) {
         return;
     }
     let mut lines = Vec::new();
-    if let Some((seconds, all)) = words::remaining(state) {
+    // Nothing is left of a forecast that was too short.
+    if let Some((seconds, all)) = words::remaining(state).filter(|(seconds, _)| *seconds > 0) {
         let at_least = if all { "about" } else { "at least" };
         lines.push(format!("To go: {at_least} {}", text::duration(seconds)));
     }

@@ -56,7 +56,7 @@ fn over(page: &mut Page<'_>, state: &State, ended: &Ended) {
         page.run_on("", Role::Dim, "The site was not touched.", Role::Dim);
     } else if ended.clean {
         page.run_on("✔ ", Role::Good, "The new version takes every row.", Role::Good);
-        page.run_on("", Role::Text, &format!("{} were loaded in {took}.", text::rows(ended.loaded)), Role::Text);
+        page.run_on("", Role::Text, &format!("{} loaded, {took} in all.", text::rows(ended.loaded)), Role::Text);
     } else {
         let triaged = state.triaged.as_deref();
         let causes = triaged.map_or(0, |triaging| triaging.triage.causes.causes.len());
@@ -66,7 +66,7 @@ fn over(page: &mut Page<'_>, state: &State, ended: &Ended) {
             causes => format!("{} causes, {}.", text::number(causes as u64), refused(ended.refused)),
         };
         page.run_on("! ", Role::Warning, &found, Role::Warning);
-        page.run_on("", Role::Text, &format!("{} were loaded in {took}.", text::rows(ended.loaded)), Role::Text);
+        page.run_on("", Role::Text, &format!("{} loaded, {took} in all.", text::rows(ended.loaded)), Role::Text);
         if let Some(triaging) = triaged {
             let open = triaging.open() as u64;
             let what = if open == 0 {

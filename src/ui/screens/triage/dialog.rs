@@ -7,6 +7,9 @@ use crate::ui::state::{Asking, Dialog, Purpose, Reach, State, Triaging, decision
 use crate::ui::style::Role;
 use crate::ui::text;
 
+/// Values and new fields that are named at once, and characters of each.
+const ADMITTED: usize = 12;
+const NAME: usize = 40;
 /// Fields that are shown at once.
 const FIELDS: usize = 8;
 
@@ -69,6 +72,7 @@ pub fn lines(state: &State, dialog: &Dialog, width: usize) -> Vec<Line<'static>>
             }
             input(&mut page, typed);
             preview(&mut page, ask, typed);
+            admitted(&mut page, ask, typed);
         }
     }
     page.lines
@@ -168,10 +172,40 @@ fn preview(page: &mut Page<'_>, ask: &Asking, typed: &str) {
             page.say("The key of a row of the snapshot that is not left out.", Role::Dim);
         }
         Asking::Value(Purpose::Copy, field, _) => {
-            let choice = crate::triage::Choice::Copy([(typed.trim().to_owned(), field.clone())].into());
-            page.say(&text::clean(&decision_words(&choice)), Role::Good);
+            if !typed.trim().is_empty() {
+                let choice = crate::triage::Choice::Copy([(typed.trim().to_owned(), field.clone())].into());
+                page.say(&text::clean(&decision_words(&choice)), Role::Good);
+            }
             page.say("For all rows of the model.", Role::Dim);
         }
         _ => {}
     }
+}
+
+/// Tells which values or fields the new version has, where that is known: those that match what is typed.
+fn admitted(page: &mut Page<'_>, ask: &Asking, typed: &str) {
+    let Some(detail) = page.state.triaging().and_then(Triaging::detail) else { return };
+    let (head, known): (&str, Vec<String>) = match ask {
+        Asking::Value(Purpose::Set, field, _) => {
+            let is = |name: &str| name == field || name.strip_suffix("_id") == Some(field);
+            let choices = detail.fields.iter().filter(|known| is(&known.name)).flat_map(|known| &known.choices);
+            ("The new version admits", choices.map(|(value, said)| format!("{value} {said}")).collect())
+        }
+        Asking::Value(Purpose::Copy, ..) => ("New in this version", detail.new_fields.clone()),
+        _ => return,
+    };
+    let wanted = typed.trim().to_lowercase();
+    let matching: Vec<&String> = known.iter().filter(|one| one.to_lowercase().contains(&wanted)).collect();
+    // What is typed in full or like none of them is no reason to hide them all.
+    let shown: Vec<&String> = if matching.is_empty() { known.iter().collect() } else { matching };
+    if shown.is_empty() {
+        return;
+    }
+    let named: Vec<String> =
+        shown.iter().take(ADMITTED).map(|one| text::clean(&text::head_of(one, NAME)).trim().to_owned()).collect();
+    let more = match shown.len().saturating_sub(ADMITTED) {
+        0 => ".".to_owned(),
+        more => format!(" and {more} more; type a part of one to find it."),
+    };
+    page.say(&format!("{head}: {}{more}", named.join(" · ")), Role::Text);
 }

@@ -86,11 +86,11 @@ fn title(state: &State, frame: &mut Frame, area: Rect, (left, right): (String, S
 /// Draws the filter while it is typed.
 fn filter(state: &State, triaging: &Triaging, frame: &mut Frame, area: Rect) {
     let typed = &triaging.tree.filtered().needle;
-    let shown: usize = triaging.tree.tallies.iter().map(|tally| tally.shown).sum();
+    let [all, _, shown, _] = triaging.tree.rows;
     let told = if text::clean(typed).is_empty() {
         "type a part of a key, name, message or model".to_owned()
     } else {
-        format!("{} of {}", text::rows(shown as u64), text::number(triaging.triage.causes.failures.len() as u64))
+        format!("{} of {}", text::rows(shown as u64), text::number(all as u64))
     };
     let cursor = needle::draw(state, frame, area, (typed, &told));
     if let Some(cursor) = cursor.filter(|_| triaging.dialog.is_none() && state.popup.is_none()) {

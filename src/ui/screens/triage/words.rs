@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::triage::{Cause, Choice, Decision, Origin, Phase, Scope, Standing, Why};
 use crate::ui::screens::words;
-use crate::ui::state::{Part, Reach, Scripts, State, Triaging, standing as stands, to_decide};
+use crate::ui::state::{Part, Reach, Scripts, State, Triaging, Which, standing as stands, to_decide};
 use crate::ui::style::Role;
 use crate::ui::text;
 
+/// Columns of the filter in the head line.
+const NEEDLE: usize = 24;
 /// Characters of a name or a key that are shown.
 const NAME: usize = 200;
 
@@ -28,7 +30,15 @@ pub fn heading(state: &State, triaging: &Triaging, down: &str) -> (String, Strin
         Origin::Restore => "restore",
     };
     let [old, new] = triage.versions.each_ref().map(|version| text::clean(version));
-    let title = format!("Triage · {what} of {old} → {new}");
+    let filter = triaging.tree.filtered();
+    let which = match filter.which {
+        Which::All => "",
+        Which::Undecided => "only undecided · ",
+        Which::Decided => "only decided · ",
+    };
+    let needle = text::cut(&text::clean(&filter.needle), NEEDLE);
+    let needle = if needle.is_empty() { needle } else { format!("only “{needle}” · ") };
+    let title = format!("Triage · {which}{needle}{what} of {old} → {new}");
     let number = |count: usize, one: &str, many: &str| {
         if count == 1 { format!("1 {one}") } else { format!("{} {many}", text::number(count as u64)) }
     };

@@ -52,6 +52,10 @@ fn decided(triage: &Triage, row: usize) -> String {
     let Some(failure) = triage.causes.failures.get(row) else { return String::new() };
     let leader = triage.causes.leader(row);
     let of_row = || triage.decisions.of_row(failure);
+    let words = || {
+        let said: Vec<String> = of_row().into_iter().map(|decision| dialog::words(&decision.choice)).collect();
+        said.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
+    };
     match standing(triage, row) {
         Standing::Undecided if of_row().iter().any(|decision| decision.choice == Choice::Undecided) => {
             "kept undecided".to_owned()
@@ -59,7 +63,10 @@ fn decided(triage: &Triage, row: usize) -> String {
         Standing::Undecided => match leader {
             Some(leader) if tree::is_open(triage, leader) => "follows".to_owned(),
             Some(_) => "undecided: what it follows from is left out".to_owned(),
-            None => "undecided".to_owned(),
+            None => {
+                let so_far = words();
+                if so_far.is_empty() { "undecided".to_owned() } else { format!("undecided; so far {so_far}") }
+            }
         },
         Standing::Asked => {
             let note = of_row().into_iter().rev().find_map(|decision| match &decision.choice {
@@ -70,9 +77,6 @@ fn decided(triage: &Triage, row: usize) -> String {
         }
         Standing::Follows => "loads with it".to_owned(),
         Standing::LeftOut => "left out".to_owned(),
-        Standing::Changed => {
-            let said: Vec<String> = of_row().into_iter().map(|decision| dialog::words(&decision.choice)).collect();
-            said.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
-        }
+        Standing::Changed => words(),
     }
 }

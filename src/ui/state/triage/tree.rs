@@ -78,14 +78,13 @@ pub struct Tree {
     pub lines: Vec<Line>,
     /// By cause.
     pub tallies: Vec<Tally>,
+    /// Rows that were refused; that follow from others; that the filter shows; that somebody has to decide. A row that
+    /// was refused for two reasons counts once.
+    pub rows: [usize; 4],
     /// By failure, how many rows follow from it over all levels.
     follow: Vec<usize>,
     /// By failure, its cause.
     roots: Vec<usize>,
-    /// How many rows follow from others.
-    following: usize,
-    /// How many rows somebody has to decide.
-    open: usize,
     /// By failure, whether the filter lets it through.
     passes: Vec<bool>,
     filter: Filter,
@@ -102,7 +101,6 @@ impl Tree {
     pub fn renew(&mut self, triage: &Triage) {
         let causes = &triage.causes;
         let count = causes.failures.len();
-        self.following = count.saturating_sub(causes.causes.iter().map(|cause| cause.rows.len()).sum());
         self.follow = vec![0; count];
         self.roots = vec![usize::MAX; count];
         for (at, cause) in causes.causes.iter().enumerate() {
@@ -121,6 +119,7 @@ impl Tree {
                 }
             }
         }
+        self.rows = [causes.rows(), causes.following(), 0, 0];
         self.restand(triage);
     }
 
@@ -192,8 +191,11 @@ impl Tree {
             tally.shown += usize::from(self.passes(row));
             tally.own += usize::from(self.passes(row) && causes.leader(row).is_none());
         }
-        self.open = tallies.iter().map(|tally| tally.open).sum();
         self.tallies = tallies;
+        let [all, following, ..] = self.rows;
+        let shown = causes.count((0..causes.failures.len()).filter(|&row| self.passes(row)));
+        let open = causes.count((0..causes.failures.len()).filter(|&row| to_decide(triage, row)));
+        self.rows = [all, following, shown, open];
         self.lay(triage);
     }
 
@@ -267,13 +269,13 @@ impl Tree {
     /// Counts the rows that follow from others.
     #[must_use]
     pub const fn following(&self) -> usize {
-        self.following
+        self.rows[1]
     }
 
     /// Counts the rows that somebody has to decide.
     #[must_use]
     pub const fn open(&self) -> usize {
-        self.open
+        self.rows[3]
     }
 
     /// Returns the cause of a row.
