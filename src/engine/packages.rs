@@ -19,7 +19,7 @@ pub async fn installed(site: &Site) -> Result<BTreeMap<String, String>, Report> 
             .next("Look whether the site's python starts: env/bin/python --version")
     };
     let output = tokio::process::Command::new(&site.python)
-        .args(["-I", "-c", SCRIPT])
+        .args(["-B", "-I", "-c", SCRIPT])
         .current_dir(&site.dir)
         .env_remove("PYTHONHOME")
         .stdin(Stdio::null())

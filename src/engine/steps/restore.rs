@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::context::{Command, CommandEnd, Context};
-use super::super::{Ask, Attendance, NoticeLevel, StepEnd, decided, decisions, rehearse, restored};
+use super::super::{Ask, Attendance, NoticeLevel, StepEnd, decided, decisions, rehearse, restored, unchanged};
 use super::compare::DESCRIBED;
 use super::{account, advice, blocking, done, failed, interrupted, unfinished};
 use crate::compare::judge::Described;
@@ -43,6 +43,9 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
         if findings.iter().any(|finding| finding.level == Level::Fail) {
             return Ok(failed("somebody still has the database open, so nothing was dropped").with(findings));
         }
+    }
+    if let Some(end) = unchanged::before_restore(context).await? {
+        return Ok(end);
     }
     let mut line = match prepare(context).await? {
         Ok(line) => line,

@@ -11,7 +11,8 @@ async fn a_good_environment_passes() {
     let world = World::with_tools();
     world.script("prod/env/bin/python", "#!/bin/sh\necho 3.11.2\n");
     world.script("prod/env/bin/pull.sh", "#!/bin/bash\n");
-    let findings = environment(&world.site(), &world.around, Demand { database: 1000, env: 1000 }).await;
+    let findings =
+        environment(&world.site(), &world.around, Demand { database: 1000, env: 1000, ..Demand::default() }).await;
     let bad: Vec<&Finding> = findings.iter().filter(|finding| finding.level != Level::Pass).collect();
     assert_eq!(bad, Vec::<&Finding>::new());
     assert!(findings.len() >= 5);
@@ -35,7 +36,7 @@ async fn python_that_does_not_start_or_is_too_old_fails() {
 #[test]
 fn too_small_a_disk_fails_with_numbers() {
     let world = World::new();
-    let findings = disk_space(&world.site(), Demand { database: u64::MAX / 8, env: 0 });
+    let findings = disk_space(&world.site(), Demand { database: u64::MAX / 8, ..Demand::default() });
     assert!(findings.iter().any(|finding| finding.level == Level::Fail), "{findings:?}");
 }
 
