@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! step ──────────────────────────────────────► end ─► last look ─► the step fails, or tells who it was
-//!   └─ every 1.5 s: processes, sessions, services, snapshot/ ─► seen twice: noticed at once, in the log
+//!   └─ every 1.5 s: processes, sessions, services, snapshot/ ─► seen twice: told at once
 //! ```
 //!
 //! Our own are told from others by the mark in the environment of a command that runs now (`runner::mark`), by who
@@ -128,9 +128,8 @@ impl<'a> Guard<'a> {
             if self.seen.contains_key(&key) {
                 continue;
             }
-            let sentence = format!("{text} while {}.", doing(self.context.step));
-            let _ = self.context.note(&format!("! {sentence}"));
-            self.context.notice(NoticeLevel::Warning, sentence);
+            // Not into the log: the runner writes there while a command runs, and counts its bytes.
+            self.context.notice(NoticeLevel::Warning, format!("{text} while {}.", doing(self.context.step)));
             self.seen.insert(key, text);
         }
     }
@@ -214,6 +213,9 @@ impl<'a> Guard<'a> {
             return Ok(end);
         }
         let step = self.context.step;
+        for text in self.seen.values() {
+            self.context.note(&format!("! {text} while {}.", doing(step)))?;
+        }
         let findings: Vec<Finding> = self.seen.iter().take(MOST).map(|(key, text)| finding(step, key, text)).collect();
         let because = format!("somebody could write while {}", doing(step));
         let touched = self.seen.keys().all(|key| key.0 == "snapshot");

@@ -10,8 +10,8 @@ use super::find::Site;
 use super::services::speaks_of;
 use super::surroundings::Surroundings;
 use super::text::printable;
-use process::Process;
 pub use process::{Own, Sockets};
+use process::{Process, is_question};
 pub use session::{Session, foreign};
 
 /// Somebody who could write.
@@ -125,13 +125,13 @@ fn each_process(around: &Surroundings, own: &Own, look: impl Fn(&Process) -> Opt
     let mut found = Processes::default();
     let me = std::process::id();
     for process in Process::all(around) {
-        if process.pid == me || only_asks(&process) {
+        if process.pid == me {
             continue;
         }
         match look(&process) {
             Some(None) => {}
             // Whose it is takes longer to find out, and matters for few.
-            Some(Some(_)) if own.owns(&process) => {}
+            Some(Some(_)) if own.owns(&process) || only_asks(&process) => {}
             Some(Some(what)) => found.writers.push(Writer {
                 id: process.pid.into(),
                 who: process.command(),
@@ -145,13 +145,12 @@ fn each_process(around: &Surroundings, own: &Own, look: impl Fn(&Process) -> Opt
     found
 }
 
-/// Tells whether this is our own question to a site's Python (see [`super::facts`]), or this program in the hands of
-/// somebody who looks at the site: both only read. What a second upgrade runs is seen as what it is.
+/// Tells whether this is a question of this program (see [`super::facts`]), whoever asks.
 fn only_asks(process: &Process) -> bool {
     let words = process.words().unwrap_or_default();
     let asks = words.iter().any(|word| {
         let parts: Vec<&str> = word.rsplitn(3, '/').collect();
         matches!(parts[..], ["facts.py", dir, _] if dir.starts_with("ask-"))
     });
-    asks || words.first().is_some_and(|word| name_of(word) == "lino-upgrade")
+    asks || is_question(process)
 }

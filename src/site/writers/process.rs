@@ -72,7 +72,7 @@ impl Process {
     }
 }
 
-/// Tells our own processes from all others: this one, what it started, and the commands that run for the step.
+/// Tells our own processes from all others: the commands that run for the step, and all that they started.
 #[derive(Clone, Debug, Default)]
 pub struct Own {
     /// The entries of the environment by which the running commands and all that they started are known.
@@ -94,11 +94,6 @@ impl Own {
     /// Tells whether a process is ours. One that a command left behind is ours no longer when the command has ended:
     /// then its mark is none of `marks`.
     pub(super) fn owns(&self, process: &Process) -> bool {
-        let me = std::process::id();
-        ancestors(process).any(|process| process.pid == me) || self.is_of_a_command(process)
-    }
-
-    fn is_of_a_command(&self, process: &Process) -> bool {
         !self.marks.is_empty()
             && ancestors(process).any(|process| self.marks.iter().any(|mark| process.has_variable(mark)))
     }
@@ -108,12 +103,14 @@ impl Own {
     pub fn sockets(&self, around: &Surroundings) -> Sockets {
         let mut found = Sockets::default();
         let me = std::process::id();
-        let (mine, commands): (Vec<Process>, Vec<Process>) = Process::all(around)
-            .into_iter()
-            .filter(|process| self.owns(process))
-            .partition(|process| process.pid == me || !self.is_of_a_command(process));
-        let sockets = |processes: &[Process]| processes.iter().flat_map(Process::sockets).collect::<HashSet<u64>>();
-        let (mine, commands) = (sockets(&mine), sockets(&commands));
+        let (mut mine, mut commands) = (HashSet::new(), HashSet::new());
+        for process in Process::all(around) {
+            if process.pid == me {
+                mine.extend(process.sockets());
+            } else if self.owns(&process) {
+                commands.extend(process.sockets());
+            }
+        }
         let tcp: Vec<(u64, u16)> = ["proc/net/tcp", "proc/net/tcp6"]
             .into_iter()
             .flat_map(|table| connections(&around.system(table)))
@@ -125,6 +122,16 @@ impl Own {
         found.ports = tcp.into_iter().map(|(_, port)| port).collect();
         found
     }
+}
+
+/// Tells whether a process was started by this program in the hands of somebody who looks at the site: a question to its
+/// Python, to pip, to git. Those only read. What a step runs belongs to a runner, and is seen as what it is.
+pub(super) fn is_question(process: &Process) -> bool {
+    ancestors(process).any(|process| {
+        let words = process.words().unwrap_or_default();
+        let ours = words.first().is_some_and(|word| word.rsplit('/').next() == Some("lino-upgrade"));
+        ours && !words.get(1).is_some_and(|word| word.starts_with("internal-"))
+    })
 }
 
 /// Returns the process, the one that started it, and so on.
