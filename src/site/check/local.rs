@@ -50,9 +50,10 @@ async fn status(git: &Path, place: &Path) -> Option<Finding> {
     command.args(["--untracked-files=no", "--ignore-submodules", "-z", "--", "."]);
     command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0").env("LC_ALL", "C");
     let shown = place.display();
+    let typed = crate::site::quote(&place.to_string_lossy());
     let unknown = |why: &str| {
         let text = printable(&format!("Git does not say whether something is uncommitted in {shown}: {why}."));
-        Some(Finding::warn(SUBJECT, text, format!("Look yourself: git -C {shown} status")))
+        Some(Finding::warn(SUBJECT, text, format!("Look yourself: git -C {typed} status")))
     };
     let answer = match process::run(command, place, PATIENCE).await {
         Ok(answer) if answer.status.success() => answer,
@@ -73,7 +74,7 @@ async fn status(git: &Path, place: &Path) -> Option<Finding> {
     };
     let text = printable(&format!("{shown} has uncommitted changes: {}{more}.", shown_files.join(", ")));
     let remedy =
-        format!("Commit them, or put them aside (git -C {shown} stash): pull could fail on them or lose them.");
+        format!("Commit them, or put them aside (git -C {typed} stash): pull could fail on them or lose them.");
     Some(Finding::warn(SUBJECT, text, remedy))
 }
 

@@ -120,7 +120,7 @@ async fn uncommitted_files_of_the_site_and_of_its_checkouts_are_named_and_nothin
     let expected = Finding::warn(
         "local changes",
         format!("{shown} has uncommitted changes: a b.py."),
-        format!("Commit them, or put them aside (git -C {shown} stash): pull could fail on them or lose them."),
+        format!("Commit them, or put them aside (git -C '{shown}' stash): pull could fail on them or lose them."),
     );
     assert_eq!(local_changes(&world.site(), &world.around).await, [expected]);
     assert_eq!(index(), before);
