@@ -11,6 +11,7 @@ pub mod decisions;
 mod dispatcher;
 mod event;
 mod evidence;
+mod guard;
 mod learning;
 mod lines;
 mod packages;
@@ -21,6 +22,7 @@ mod restored;
 mod start;
 pub mod steps;
 mod tail;
+mod unchanged;
 mod watch;
 mod wish;
 

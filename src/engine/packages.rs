@@ -27,7 +27,7 @@ pub async fn installed_in(
             .next("Look whether the site's python starts: env/bin/python --version")
     };
     let python = python.to_string_lossy();
-    let mut words = within.iter().map(String::as_str).chain([&*python, "-I", "-c", SCRIPT]);
+    let mut words = within.iter().map(String::as_str).chain([&*python, "-B", "-I", "-c", SCRIPT]);
     let output = tokio::process::Command::new(words.next().unwrap_or_default())
         .args(words)
         .current_dir(&site.dir)

@@ -8,6 +8,7 @@ mod decided_restore;
 mod decisions;
 mod demo;
 mod getlino;
+mod guard;
 mod log_matrix;
 mod many;
 mod matrix;

@@ -15,10 +15,10 @@ use serde_json::Value;
 use crate::shop::{Shop, WHOLE, all, ended, sites, variables};
 
 /// The private database servers of the tests.
-struct Servers(BTreeMap<String, String>);
+pub struct Servers(BTreeMap<String, String>);
 
 impl Servers {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let output = sites("servers").arg("start").stderr(Stdio::inherit()).output().unwrap();
         assert!(output.status.success(), "servers: {}", output.status);
         Self(variables(&output.stdout))
@@ -29,7 +29,7 @@ impl Servers {
     }
 
     /// Prepares the server's own client, for queries from its standard input.
-    fn client(&self, engine: &str, database: &str) -> Command {
+    pub fn client(&self, engine: &str, database: &str) -> Command {
         let get = |key: &str| self.0[key].as_str();
         let mut command;
         if engine == "postgresql" {
@@ -47,7 +47,7 @@ impl Servers {
     }
 
     /// Opens a session, as somebody does who looks into the database; returns it with its id and its address.
-    fn session(&self, engine: &str, database: &str) -> Session {
+    pub fn session(&self, engine: &str, database: &str) -> Session {
         let mut child = self.client(engine, database).spawn().unwrap();
         let question = if engine == "postgresql" {
             "select pg_backend_pid(), host(inet_client_addr());\n"
@@ -61,7 +61,7 @@ impl Servers {
         Session { id: id.parse().unwrap(), address: address.to_owned(), child }
     }
 
-    fn connection(&self, engine: &str, database: &str) -> Connection {
+    pub fn connection(&self, engine: &str, database: &str) -> Connection {
         let mut connection = Connection::sqlite(Path::new(database));
         let (engine, prefix) = match engine {
             "postgresql" => (Engine::Postgres, "PG"),
@@ -78,9 +78,9 @@ impl Servers {
 }
 
 /// A session of the server's own client; ends when dropped.
-struct Session {
-    id: u64,
-    address: String,
+pub struct Session {
+    pub id: u64,
+    pub address: String,
     child: Child,
 }
 

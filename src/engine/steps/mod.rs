@@ -17,6 +17,7 @@ pub use check::{line as checklist_line, look};
 
 use super::context::{CommandEnd, Context};
 use super::dispatcher::StepEnd;
+use super::guard;
 use crate::error::{Kind, Report};
 use crate::messages::{Judgement, Reading};
 use crate::procedure::{Finding, Level, StepId, StepState};
@@ -26,13 +27,13 @@ pub(super) async fn execute(context: &Context) -> Result<StepEnd, Report> {
     match context.step {
         StepId::Check => check::check(context).await,
         StepId::StopServices => services::stop(context).await,
-        StepId::Snapshot => snapshot::make(context).await,
-        StepId::VerifySnapshot => snapshot::verify(context).await,
-        StepId::Protect => snapshot::protect(context).await,
+        StepId::Snapshot => guard::during(context, Box::pin(snapshot::make(context))).await,
+        StepId::VerifySnapshot => guard::during(context, Box::pin(snapshot::verify(context))).await,
+        StepId::Protect => guard::during(context, Box::pin(snapshot::protect(context))).await,
         StepId::Pull => code::pull(context).await,
         StepId::Install => code::install(context).await,
         StepId::Compare => compare::compare(context).await,
-        StepId::Restore => restore::restore(context).await,
+        StepId::Restore => guard::during(context, Box::pin(restore::restore(context))).await,
         StepId::Triage => triage::triage(context).await,
         StepId::BuildIndexes => finish::build_indexes(context).await,
         StepId::CollectStatic => finish::collect_static(context).await,

@@ -8,7 +8,7 @@ mod line;
 use std::path::{Path, PathBuf};
 
 use super::super::context::{Command, CommandEnd, Context};
-use super::super::{Attendance, NoticeLevel, StepEnd, restored};
+use super::super::{Attendance, NoticeLevel, StepEnd, restored, unchanged};
 use super::{account, advice, blocking, done, failed, unfinished};
 use crate::error::{Kind, Report};
 use crate::messages::{CommandKind, DatabaseState, FailureCause, Judgement, Reading};
@@ -44,6 +44,9 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
         if findings.iter().any(|finding| finding.level == Level::Fail) {
             return Ok(failed("somebody still has the database open, so nothing was dropped").with(findings));
         }
+    }
+    if let Some(end) = unchanged::before_restore(context).await? {
+        return Ok(end);
     }
     let mut line = match line::prepare(context).await? {
         Ok(line) => line,

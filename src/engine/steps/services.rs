@@ -213,9 +213,10 @@ pub(super) async fn open_sessions(context: &Context) -> Result<Vec<Finding>, Rep
     let around = Surroundings::of_this_process();
     let begin = Instant::now();
     loop {
-        let mut open = writers::site_processes(&context.site, &around).writers;
+        let mut open = writers::site_processes(&context.site, &around, &writers::Own::default()).writers;
         if connection.engine == Engine::Sqlite {
-            open.extend(writers::open_handles(Path::new(&connection.name), &around).writers);
+            let file = Path::new(&connection.name);
+            open.extend(writers::open_handles(file, &around, &writers::Own::default()).writers);
         } else {
             let mut db = Db::connect_read_only(&connection).await.map_err(|error| error.tell())?;
             open.extend(db.sessions().await.map_err(|error| error.tell())?);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::super::StepEnd;
 use super::super::context::{Command, Context};
+use super::super::{StepEnd, unchanged};
 use super::compare::{DESCRIBED, describe};
 use super::{blocking, done, failed, unfinished};
 use crate::error::{Kind, Report, Tell};
@@ -32,13 +32,18 @@ pub async fn make(context: &Context) -> Result<StepEnd, Report> {
             .unchanged("No new snapshot was made.")
             .next("Free some disk space, then retry.")
     })?;
+    unchanged::before_snapshot(context).await?;
     let mut command = Command::new("snapshot", CommandKind::Snapshot, known.lines.snapshot);
     if known.engine == "postgresql" {
         let (name, value) = site::dump::postgres_options();
         command = command.env(name, &value);
     }
     let end = context.command(command).await?;
-    Ok(unfinished(&end).unwrap_or_else(|| done("made; the next step proves it")))
+    if let Some(end) = unfinished(&end) {
+        return Ok(end);
+    }
+    let changes = unchanged::after_snapshot(context).await?;
+    Ok(done("made; the next step proves it").with(changes.into_iter().collect()))
 }
 
 /// The archive that is there stays until the new one is verified: `make_snapshot.sh` may move or delete it.
@@ -76,7 +81,11 @@ pub async fn verify(context: &Context) -> Result<StepEnd, Report> {
     let connection = site::facts::connection(site).await.map_err(|error| error.tell())?;
     let mut db = Db::connect_read_only(&connection).await.map_err(|error| error.tell())?;
     snapshot::compare_with_database(&mut found, &mut db, &facts).await.map_err(|error| error.tell())?;
+    let changes = unchanged::when_verified(context, &connection, &mut db).await?;
     db.close().await;
+    if let Some(changes) = changes {
+        return Ok(failed("the data was changed after the snapshot was made").with(vec![changes]));
+    }
     if archive.exists() {
         context.progress(0, None, "reading the archive");
         let directory = dir.clone();

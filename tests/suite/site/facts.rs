@@ -18,7 +18,10 @@ fn answering(world: &World, facts: &str, line: &str) -> Site {
             world.base().display()
         ),
     );
-    world.site()
+    let site = world.site();
+    // Without it a question creates nothing in the site.
+    site.prepare_state_dir().unwrap();
+    site
 }
 
 fn left_behind(world: &World) -> usize {
