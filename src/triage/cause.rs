@@ -95,7 +95,7 @@ impl Followers {
 fn first_of_same_row(failures: &[Failure]) -> Vec<usize> {
     let mut rows: Vec<(_, usize)> = failures.iter().map(Failure::place).zip(0..).collect();
     // Mostly they are in this order.
-    rows.sort();
+    rows.sort_unstable();
     let mut first: Vec<usize> = (0..failures.len()).collect();
     for same in rows.chunk_by(|(place, _), (next, _)| place == next) {
         let Some((_, earliest)) = same.first() else { continue };
