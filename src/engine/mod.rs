@@ -5,6 +5,7 @@
 
 mod clock;
 mod context;
+pub mod copies;
 pub mod decided;
 mod deciding;
 pub mod decisions;
@@ -21,6 +22,7 @@ mod restored;
 mod start;
 pub mod steps;
 mod tail;
+mod undo;
 mod watch;
 mod wish;
 

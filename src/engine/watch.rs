@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::record::Records;
+use super::record::{Records, steps_of};
 use super::start::Seat;
 use super::{Event, NoticeLevel, Outcome, Wish};
 use crate::error::{Report, Tell};
@@ -77,7 +77,7 @@ async fn show(journal: &Journal, events: &mpsc::UnboundedSender<Event>, opened: 
     }
     let knowledge: Knowledge = journal.fact(run.id, "knowledge").await.map_err(tell)?.unwrap_or_default();
     let attempts = journal.attempts(run.id).await.map_err(tell)?;
-    let records = Records::from_attempts(&attempts);
+    let records = Records::from_attempts(steps_of(run.undoes), &attempts);
     let _ = events.send(Event::DownSince { at: knowledge.down_since });
     let _ = events.send(Event::PlanMade { steps: records.plan(&knowledge) });
     if let Some(compared) = super::evidence::compared(journal, run.id, knowledge.dump_scripts.clone()).await? {

@@ -314,6 +314,9 @@ impl Knowledge {
     /// Foretells from the last rehearsal how many seconds a step takes.
     #[must_use]
     pub fn forecast(&self, step: StepId) -> Option<u32> {
+        if let Some(undoing) = &self.undoing {
+            return undoing.forecast(step);
+        }
         let rehearsal = self.rehearsal.as_ref().filter(|_| step == StepId::Restore)?;
         let rows: u64 = self.snapshot_rows.values().sum();
         let seconds = u64::from(rehearsal.seconds);
@@ -325,9 +328,13 @@ impl Knowledge {
         u32::try_from(scaled).ok()
     }
 
-    /// Returns what brings the old site back if the operator stops now, as one to three sentences.
+    /// Returns what brings the old site back if the operator stops now, a sentence a line: first the undo, which takes
+    /// about so many seconds, then what can be typed instead.
     #[must_use]
-    pub fn way_back(&self) -> String {
+    pub fn way_back(&self, seconds: Option<u32>) -> String {
+        if self.undoing.is_some() {
+            return "Only a part is back. Go on with the undo, in the wizard or by a command: lino-upgrade undo".into();
+        }
         let mut parts = Vec::new();
         if self.database_changed {
             if self.down_since.is_none() {
@@ -352,7 +359,16 @@ impl Knowledge {
         if self.down_since.is_some() || self.database_changed {
             parts.push(services("Start the services again", &self.lines.start));
         }
-        if parts.is_empty() { "Nothing was changed: just leave.".into() } else { parts.join("\n") }
+        if parts.is_empty() {
+            return "Nothing was changed: just leave.".into();
+        }
+        let takes = match seconds {
+            None => String::new(),
+            Some(0..60) => ", in less than a minute".into(),
+            Some(seconds) => format!(", in about {} minutes", seconds.div_ceil(60).max(2)),
+        };
+        parts.insert(0, format!("All of this is done by u in the wizard, or by one command{takes}: lino-upgrade undo"));
+        parts.join("\n")
     }
 
     /// Returns what a finished run did, as one sentence.
@@ -504,26 +520,32 @@ mod tests {
     #[test]
     fn the_way_back_grows_with_what_was_changed() {
         let mut knowledge = Knowledge::default();
-        assert_eq!(knowledge.way_back(), "Nothing was changed: just leave.");
+        assert_eq!(knowledge.way_back(None), "Nothing was changed: just leave.");
         knowledge.lines.start = vec!["service supervisor start".into(), "service nginx restart".into()];
         knowledge.down_since = Some(1);
-        assert_eq!(knowledge.way_back(), "Start the services again: service supervisor start && service nginx restart");
+        assert_eq!(
+            knowledge.way_back(None),
+            "All of this is done by u in the wizard, or by one command: lino-upgrade undo\n\
+             Start the services again: service supervisor start && service nginx restart"
+        );
         knowledge.packages_changed =
             Some(vec![PackageChange { name: "lino".into(), old: Some("25".into()), new: Some("26".into()) }]);
         knowledge.protection.environment_back = Some("mv ENV env".into());
         knowledge.database_changed = true;
         knowledge.protection.database_back = Some("cp COPY default.db".into());
         assert_eq!(
-            knowledge.way_back(),
-            "Bring the database back: cp COPY default.db\nBring the old packages back: mv ENV env\n\
+            knowledge.way_back(Some(59)),
+            "All of this is done by u in the wizard, or by one command, in less than a minute: lino-upgrade undo\n\
+             Bring the database back: cp COPY default.db\nBring the old packages back: mv ENV env\n\
              Start the services again: service supervisor start && service nginx restart"
         );
         knowledge.lines.stop = vec!["service supervisor stop".into()];
         knowledge.down_since = None;
         knowledge.protection.database_asks = Some("lino".into());
         assert_eq!(
-            knowledge.way_back(),
-            "Stop the services: service supervisor stop\n\
+            knowledge.way_back(Some(61)),
+            "All of this is done by u in the wizard, or by one command, in about 2 minutes: lino-upgrade undo\n\
+             Stop the services: service supervisor stop\n\
              Bring the database back (this asks for the database password of lino): cp COPY default.db\n\
              Bring the old packages back: mv ENV env\n\
              Start the services again: service supervisor start && service nginx restart"

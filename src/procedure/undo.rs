@@ -104,16 +104,10 @@ impl Undoing {
 }
 
 impl Knowledge {
-    fn undoes_environment(&self, undoing: &Undoing) -> bool {
-        undoing.new_code()
-    }
-
     /// Tells whether the database has to be brought back.
     #[must_use]
     pub fn undoes_database(&self, undoing: &Undoing) -> bool {
-        self.database_changed
-            || undoing.has(StepId::CheckData)
-            || undoing.open_since.is_some() && self.undoes_environment(undoing)
+        self.database_changed || undoing.has(StepId::CheckData) || undoing.open_since.is_some() && undoing.new_code()
     }
 
     /// Tells whether something may have been entered that the old database does not have.
@@ -123,7 +117,7 @@ impl Knowledge {
     }
 
     fn undo_replaces(&self, undoing: &Undoing) -> bool {
-        self.undoes_environment(undoing)
+        undoing.new_code()
             || self.undoes_database(undoing)
             || undoing.has(StepId::CollectStatic)
             || undoing.has(StepId::BuildIndexes)
@@ -144,7 +138,7 @@ impl Knowledge {
             StepId::UndoKeep if undoing.open_since.is_none() => {
                 "nobody could enter anything: the services were not started again"
             }
-            StepId::UndoEnvironment if !self.undoes_environment(undoing) => "the packages were not changed",
+            StepId::UndoEnvironment if !undoing.new_code() => "the packages were not changed",
             StepId::UndoDatabase | StepId::UndoAccount if !self.undoes_database(undoing) => {
                 "the database was not changed"
             }
@@ -230,7 +224,7 @@ impl Knowledge {
     #[must_use]
     pub fn undo_missing(&self, undoing: &Undoing, kept: Kept) -> Vec<String> {
         let mut missing: Vec<String> = Vec::new();
-        if self.undoes_environment(undoing) && !kept.environment {
+        if undoing.new_code() && !kept.environment {
             missing.push(if kept.packages {
                 "There is no copy of the environment: the packages of before are installed again, from wherever pip \
                  finds them. What else is in the environment stays as it is."
