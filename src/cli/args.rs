@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::procedure::StepId;
+
 /// Upgrades a Lino site step by step, in a terminal wizard.
 ///
 /// Start it in the project directory of the site. Without a subcommand it opens the wizard, which continues or
@@ -132,6 +134,9 @@ pub struct Run {
     /// version does not take, which become decisions of the site.
     #[arg(long, value_name = "FILE", requires = "headless")]
     pub decisions: Option<PathBuf>,
+    /// Stop when this step has come to its end; start again to go on.
+    #[arg(long, value_name = "STEP", requires = "headless")]
+    pub until: Option<StepId>,
     /// Where events go: `-` is standard output (the default).
     #[arg(long, value_name = "FILE", default_value = "-", requires = "headless")]
     pub events: PathBuf,

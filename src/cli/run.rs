@@ -11,14 +11,14 @@ use super::args::Run;
 use crate::engine::{Ask, Cancel, Deciding, Event, Handle, Keys, Outcome, Wish, decisions, steps};
 use crate::error::{Kind, Report};
 use crate::messages::prompts;
-use crate::procedure::Level;
+use crate::procedure::{Level, StepId};
 use crate::triage::{Decision, DecisionsFile};
 
 /// Drives the engine until it rests; returns the exit status.
 pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
     let decisions = args.decisions.as_deref().map(decisions::read).transpose()?.unwrap_or_default();
     let mut sink = open_sink(&args.events)?;
-    let mut driver = Driver { decisions, ..Driver::new(args.yes, handle.wishes.clone()) };
+    let mut driver = Driver { decisions, until: args.until, ..Driver::new(args.yes, handle.wishes.clone()) };
     let mut sent = false;
     while let Some(event) = next_event(&mut handle).await {
         let line = serde_json::to_string(&event)
@@ -66,6 +66,8 @@ fn open_sink(path: &Path) -> Result<Box<dyn Write>, Report> {
 pub(super) struct Driver {
     yes: bool,
     decisions: DecisionsFile,
+    /// The step after which nothing starts.
+    until: Option<StepId>,
     handle_wishes: tokio::sync::mpsc::UnboundedSender<Wish>,
     needed: Option<String>,
     way_back: Option<String>,
@@ -76,7 +78,7 @@ impl Driver {
     /// Begins; `yes` takes every recommended answer.
     pub(super) fn new(yes: bool, wishes: tokio::sync::mpsc::UnboundedSender<Wish>) -> Self {
         let decisions = DecisionsFile::default();
-        Self { yes, decisions, handle_wishes: wishes, needed: None, way_back: None, drives: false }
+        Self { yes, decisions, until: None, handle_wishes: wishes, needed: None, way_back: None, drives: false }
     }
 
     /// Answers a question as a person has chosen.
@@ -124,6 +126,10 @@ impl Driver {
             Event::Watching { operator, .. } => {
                 complain(&format!("{operator} is upgrading this site."));
                 Some(Outcome::Refused.exit_status())
+            }
+            Event::StepStarted { step, .. } if self.until == Some(*step) => {
+                self.wish(Wish::PauseAfterStep);
+                None
             }
             Event::StepEnded { findings, .. } => {
                 for finding in findings.iter().filter(|finding| finding.level == Level::Fail) {
@@ -173,14 +179,13 @@ pub(super) fn complain(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::procedure::StepId;
 
     fn driver(yes: bool, answers: &[(&str, &str)]) -> (Driver, tokio::sync::mpsc::UnboundedReceiver<Wish>) {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         let answers = answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let mut decisions = DecisionsFile::default();
         decisions.answers = answers;
-        (Driver { yes, decisions, handle_wishes: sender, needed: None, way_back: None, drives: false }, receiver)
+        (Driver { decisions, ..Driver::new(yes, sender) }, receiver)
     }
 
     fn ask(recommended: Option<char>) -> Event {

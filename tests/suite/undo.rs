@@ -8,7 +8,6 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use lino_upgrade::engine::{Attendance, Event, Keys, Options, Wish, open};
 use lino_upgrade::procedure::StepId;
 use serde_json::{Value, json};
 
@@ -55,32 +54,12 @@ fn events(printed: &str) -> Vec<Value> {
     printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Upgrades to the end of a step, which is not skipped, as an operator does who says yes and then pauses.
-async fn up_to(shop: &Shop, last: StepId) {
-    let (site, cwd) = (Some(shop.dir.clone()), shop.dir.clone());
-    let mut engine = open(Options { site, cwd, attendance: Attendance::Headless, exe: Some(PROGRAM.into()) });
-    let mut begun = false;
-    let mut reached = false;
-    while let Some(event) = engine.events.recv().await {
-        match event {
-            Event::PlanMade { .. } if !begun => {
-                begun = true;
-                engine.wish(Wish::Continue);
-            }
-            Event::StepStarted { step, .. } if step == last => engine.wish(Wish::PauseAfterStep),
-            Event::Asked { ask } => engine.wish(Wish::Choose { question: ask.question, key: ask.recommended.unwrap() }),
-            Event::InputAwaited { secret: false, certain: true, .. } => engine.wish(Wish::Type(Keys::new(*b"y"))),
-            Event::StepEnded { step, state, .. } if step == last => {
-                assert_eq!(state.word(), "done", "{step}: {}", state.text());
-                reached = true;
-            }
-            Event::Rested { summary, .. } | Event::RunEnded { summary, .. } => {
-                assert!(reached, "{summary}");
-                engine.wish(Wish::Leave);
-            }
-            _ => {}
-        }
-    }
+/// Upgrades to the end of a step, which is not skipped.
+fn up_to(shop: &Shop, last: StepId) {
+    let (status, printed, said) = ran(shop, &["run", "--headless", "--yes", "--until", last.id()]);
+    let expected = if last == StepId::SignIn { 0 } else { 4 };
+    assert_eq!(status, Some(expected), "{last}: {said}");
+    assert_eq!(ended(&events(&printed)).last(), Some(&(last.id().to_owned(), "done".to_owned())));
 }
 
 /// Returns number, outcome and what is undone of every run, newest first.
@@ -119,12 +98,12 @@ fn steps(skipped: &[&str]) -> Vec<(String, String)> {
 const DATABASE: [&str; 3] = ["undo-keep", "undo-database", "undo-account"];
 const FILES: [&str; 2] = ["undo-static", "undo-indexes"];
 
-#[tokio::test]
-async fn an_upgrade_is_undone_after_the_pull_and_the_next_one_after_the_restore() {
+#[test]
+fn an_upgrade_is_undone_after_the_pull_and_the_next_one_after_the_restore() {
     let shop = Shop::build();
     web(&shop, "start");
     let before = Before::of(&shop);
-    up_to(&shop, StepId::Pull).await;
+    up_to(&shop, StepId::Pull);
     assert_ne!(Before::of(&shop), before);
     // What the operator reads before anything is done.
     let (status, printed, said) = ran(&shop, &["undo", "--plan", "--json"]);
@@ -140,7 +119,7 @@ async fn an_upgrade_is_undone_after_the_pull_and_the_next_one_after_the_restore(
 
     let (status, _, said) = ran(&shop, &["undo", "--yes"]);
     assert_eq!((status, said.as_str()), (Some(2), ""));
-    up_to(&shop, StepId::Restore).await;
+    up_to(&shop, StepId::Restore);
     assert_eq!(undone(&shop, 3), steps(&[&["undo-keep"][..], &FILES].concat()));
     assert_eq!(Before::of(&shop), before);
     copies_are_listed_and_deleted(&shop);
@@ -208,11 +187,11 @@ fn private(dir: &Path) {
     assert_eq!(open, Vec::<PathBuf>::new());
 }
 
-#[tokio::test]
-async fn an_undo_that_is_killed_in_each_of_its_steps_goes_on_where_it_stopped() {
+#[test]
+fn an_undo_that_is_killed_in_each_of_its_steps_goes_on_where_it_stopped() {
     let shop = Shop::build();
     let before = Before::of(&shop);
-    up_to(&shop, StepId::CollectStatic).await;
+    up_to(&shop, StepId::CollectStatic);
     let mut killed = Vec::new();
     let last = loop {
         let mut child = program(&shop, &["undo", "--yes", "--json"]).spawn().unwrap();
@@ -239,10 +218,10 @@ async fn an_undo_that_is_killed_in_each_of_its_steps_goes_on_where_it_stopped() 
     assert!(is_up(&shop));
 }
 
-#[tokio::test]
-async fn an_upgrade_is_refused_while_an_undo_is_unfinished() {
+#[test]
+fn an_upgrade_is_refused_while_an_undo_is_unfinished() {
     let shop = Shop::build();
-    up_to(&shop, StepId::StopServices).await;
+    up_to(&shop, StepId::StopServices);
     let mut child = program(&shop, &["undo", "--yes", "--json"]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let opened = |line: &String| {
@@ -260,11 +239,11 @@ async fn an_upgrade_is_refused_while_an_undo_is_unfinished() {
 }
 
 /// Undoes an upgrade on a server, and looks that no password stayed anywhere.
-async fn undone_on(engine: &'static str) {
+fn undone_on(engine: &'static str) {
     let shop = Shop::build_on(engine);
     shop.query("cursor.execute(\"update shop_setting set value = '🛒' where id = 1\")");
     let before = Before::of(&shop);
-    up_to(&shop, StepId::Restore).await;
+    up_to(&shop, StepId::Restore);
     assert_eq!(undone(&shop, 1), steps(&[&["undo-keep"][..], &FILES].concat()));
     assert_eq!(Before::of(&shop), before);
     let settings = std::fs::read_to_string(shop.dir.join("settings.py")).unwrap();
@@ -275,14 +254,14 @@ async fn undone_on(engine: &'static str) {
     assert_eq!(with, Vec::<PathBuf>::new());
 }
 
-#[tokio::test]
-async fn an_upgrade_on_postgresql_is_undone_after_the_restore() {
-    undone_on("postgresql").await;
+#[test]
+fn an_upgrade_on_postgresql_is_undone_after_the_restore() {
+    undone_on("postgresql");
 }
 
-#[tokio::test]
-async fn an_upgrade_on_mariadb_is_undone_after_the_restore() {
-    undone_on("mariadb").await;
+#[test]
+fn an_upgrade_on_mariadb_is_undone_after_the_restore() {
+    undone_on("mariadb");
 }
 
 /// A site whose whole directory is kept, to be looked at more than once.
@@ -305,15 +284,15 @@ impl Kept {
     }
 }
 
-#[tokio::test]
+#[test]
 #[ignore = "takes some minutes; tests/run --full asks for it"]
-async fn matrix_undo_after_each_step_of_an_upgrade_on_sqlite() {
+fn matrix_undo_after_each_step_of_an_upgrade_on_sqlite() {
     let shop = Shop::build();
     web(&shop, "start");
     let before = Before::of(&shop);
     let mut tried = 0;
     for last in StepId::ALL.into_iter().filter(|step| !matches!(step, StepId::Triage | StepId::BuildIndexes)) {
-        up_to(&shop, last).await;
+        up_to(&shop, last);
         let kept = Kept::of(&shop);
         if last == StepId::Check {
             assert_eq!(ran(&shop, &["undo", "--yes"]).0, Some(2));
