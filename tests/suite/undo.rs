@@ -264,6 +264,21 @@ fn an_upgrade_on_mariadb_is_undone_after_the_restore() {
     undone_on("mariadb");
 }
 
+#[test]
+#[ignore = "takes two minutes; tests/run --full asks for it"]
+fn matrix_an_upgrade_without_restore_is_undone_after_users_were_let_in() {
+    let shop = Shop::of_one_lino("other_words,new_default,light");
+    let before = Before::of(&shop);
+    let (status, events, said) = shop.upgrade();
+    assert_eq!((status, said.as_str()), (Some(0), "The site was upgraded from 1.0 to 2.0.\n"));
+    assert!(ended(&events).contains(&("restore".to_owned(), "skipped".to_owned())));
+    shop.query("cursor.execute(\"insert into shop_setting (name, value) values ('entered', '1')\")");
+    assert_eq!(undone(&shop, 1), steps(&FILES));
+    assert_eq!(Before::of(&shop), before);
+    let rows = std::fs::read_to_string(shop.dir.join(".lino-upgrade/undone/run-0001/rows/shop_setting.csv")).unwrap();
+    assert!(rows.lines().any(|line| line.starts_with("new,") && line.ends_with(",entered,1")), "{rows}");
+}
+
 /// A site whose whole directory is kept, to be looked at more than once.
 struct Kept {
     dir: PathBuf,
