@@ -97,9 +97,9 @@ impl Undoer<'_> {
             }
             (Stage::Planning, Event::UndoPlanned { plan }) => return self.planned(handle, plan),
             (Stage::Cancelling | Stage::Waiting, Event::Rested { .. }) => self.begin(handle),
-            (Stage::Waiting, Event::RunEnded { .. }) => return Ok(self.driver.react(event)),
-            (Stage::Waiting, Event::Asked { .. } | Event::InputAwaited { .. }) => return self.follow(event),
-            (Stage::Undoing, _) => return self.follow(event),
+            (Stage::Undoing, _) | (Stage::Waiting, Event::Asked { .. } | Event::InputAwaited { .. }) => {
+                return self.follow(event);
+            }
             (_, Event::Troubled { report }) => complain(&report.to_string()),
             (_, Event::Watching { .. } | Event::RunEnded { .. }) => return Ok(self.driver.react(event)),
             _ => {}

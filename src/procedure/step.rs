@@ -122,7 +122,7 @@ impl StepId {
     pub const fn title(self) -> &'static str {
         match self {
             Self::Check => "Check the site",
-            Self::StopServices => "Stop services",
+            Self::StopServices | Self::UndoStop => "Stop services",
             Self::Snapshot => "Make a snapshot",
             Self::VerifySnapshot => "Verify the snapshot",
             Self::Protect => "Record the way back",
@@ -131,20 +131,16 @@ impl StepId {
             Self::Compare => "Compare",
             Self::Restore => "Restore the snapshot",
             Self::Triage => "Triage",
-            Self::BuildIndexes => "Build indexes",
+            Self::BuildIndexes | Self::UndoIndexes => "Build indexes",
             Self::CollectStatic => "Collect static files",
             Self::CheckData => "Check data",
-            Self::StartServices => "Start services",
-            Self::SignIn => "Sign in",
-            Self::UndoStop => "Stop services",
+            Self::StartServices | Self::UndoStart => "Start services",
+            Self::SignIn | Self::UndoConfirm => "Sign in",
             Self::UndoKeep => "Keep what was entered",
             Self::UndoEnvironment => "Bring packages back",
             Self::UndoDatabase => "Bring database back",
             Self::UndoStatic => "Static files back",
-            Self::UndoIndexes => "Build indexes",
             Self::UndoAccount => "Account for every row",
-            Self::UndoStart => "Start services",
-            Self::UndoConfirm => "Sign in",
         }
     }
 
@@ -183,7 +179,9 @@ impl StepId {
             }
             Self::CheckData => "Lets Lino check all data and repair what it can repair by itself.",
             Self::StartServices => "Starts the web server and the other programs of the site again.",
-            Self::SignIn => "Asks the site for a page, then asks you to sign in and to look whether all is well.",
+            Self::SignIn | Self::UndoConfirm => {
+                "Asks the site for a page, then asks you to sign in and to look whether all is well."
+            }
             Self::UndoStop => {
                 "Stops the programs that could write to the database while the old version is brought back. From here on \
                  users cannot reach the site."
@@ -205,7 +203,6 @@ impl StepId {
                 "Lets the old version write out the database again, and looks for every row of the snapshot in it."
             }
             Self::UndoStart => "Starts the web server and the other programs of the site again, with the old version.",
-            Self::UndoConfirm => "Asks the site for a page, then asks you to sign in and to look whether all is well.",
         }
     }
 }

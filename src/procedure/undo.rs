@@ -262,14 +262,14 @@ impl Knowledge {
 mod tests {
     use super::*;
 
-    fn done() -> Option<StepState> {
-        Some(StepState::Done { summary: String::new() })
+    const fn done() -> StepState {
+        StepState::Done { summary: String::new() }
     }
 
     /// An upgrade that came to the end of this step, ten seconds a step.
     fn up_to(last: StepId) -> Undoing {
         let steps = StepId::ALL.into_iter().take_while(|step| *step <= last);
-        Undoing::of(3, steps.map(|step| (step, done(), i64::from(step.number()) * 10, Some(10.0))))
+        Undoing::of(3, steps.map(|step| (step, Some(done()), i64::from(step.number()) * 10, Some(10.0))))
     }
 
     fn skipped(knowledge: &Knowledge, undoing: Undoing) -> Vec<&'static str> {
@@ -301,16 +301,16 @@ mod tests {
     #[test]
     fn a_database_that_was_not_restored_goes_back_when_it_was_repaired_or_users_were_let_in() {
         let knowledge = Knowledge::default();
-        let skip = || Some(StepState::Skipped { because: String::new() });
+        let skip = Some(StepState::Skipped { because: String::new() });
         let run = |last: &[(StepId, Option<StepState>)]| {
-            let first = [(StepId::Pull, done()), (StepId::Restore, skip())];
+            let first = [(StepId::Pull, Some(done())), (StepId::Restore, skip.clone())];
             Undoing::of(3, first.iter().chain(last).map(|(step, state)| (*step, state.clone(), 5, Some(1.0))))
         };
         assert!(!knowledge.undoes_database(&run(&[])));
         assert!(knowledge.undoes_database(&run(&[(StepId::CheckData, None)])));
         assert!(!knowledge.undo_keeps(&run(&[(StepId::CheckData, None)])));
         // Nobody knows who started what when no service is known.
-        let open = run(&[(StepId::CheckData, skip()), (StepId::StartServices, skip())]);
+        let open = run(&[(StepId::CheckData, skip.clone()), (StepId::StartServices, skip.clone())]);
         assert_eq!((open.open_since, knowledge.undo_keeps(&open)), (Some(5), true));
     }
 
@@ -318,10 +318,11 @@ mod tests {
     fn a_restore_that_came_to_its_end_forgets_who_was_let_in_before_and_a_failed_one_does_not() {
         let failed = Some(StepState::Failed { because: String::new() });
         let since = |restored: Option<StepState>| {
-            let attempts = [(StepId::StartServices, done(), 7, None), (StepId::Restore, restored, 9, None)].into_iter();
+            let attempts =
+                [(StepId::StartServices, Some(done()), 7, None), (StepId::Restore, restored, 9, None)].into_iter();
             Undoing::of(3, attempts).open_since
         };
-        assert_eq!([since(done()), since(failed), since(None)], [None, Some(7), Some(7)]);
+        assert_eq!([since(Some(done())), since(failed), since(None)], [None, Some(7), Some(7)]);
     }
 
     #[test]

@@ -260,7 +260,8 @@ mod tests {
         let dir = dir.path().join(name);
         fs::create_dir(&dir).unwrap();
         fs::write(dir.join("restore.py"), SCRIPT).unwrap();
-        let calls: String = rows.iter().map(|row| format!("loader.save(create_shop_goods({row}))\n")).collect();
+        let calls: Vec<String> = rows.iter().map(|row| format!("loader.save(create_shop_goods({row}))\n")).collect();
+        let calls = calls.concat();
         let head = format!("logger.info(\"Loading {} objects to table shop_goods...\")\n", rows.len());
         fs::write(
             dir.join("shop_goods.py"),

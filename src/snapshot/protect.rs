@@ -295,11 +295,10 @@ fn named(text: &[u8]) -> Option<String> {
                     quote = None;
                 }
             }
-            Some(_) => name.push(letter),
             None if letter == '"' || letter == '`' => quote = Some(letter),
             None if letter == '.' => name.clear(),
             None if letter == ' ' || letter == '(' => break,
-            None => name.push(letter),
+            Some(_) | None => name.push(letter),
         }
     }
     (!name.is_empty()).then_some(name)
