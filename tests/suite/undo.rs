@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -315,8 +314,7 @@ fn matrix_undo_after_each_step_of_an_upgrade_on_sqlite() {
             undone(&shop, 1);
         }
         assert_eq!(Before::of(&shop), before, "{last}");
-        let state: BTreeMap<&str, bool> = [("up", is_up(&shop))].into();
-        assert_eq!(state, [("up", true)].into(), "{last}");
+        assert!(is_up(&shop), "{last}");
         tried += 1;
         let stopped = matches!(last, StepId::Check | StepId::StartServices | StepId::SignIn);
         web(&shop, "stop");
@@ -325,5 +323,5 @@ fn matrix_undo_after_each_step_of_an_upgrade_on_sqlite() {
             web(&shop, "start");
         }
     }
-    println!("{tried} steps were undone, 0 sites were lost");
+    assert_eq!(tried, 13);
 }
