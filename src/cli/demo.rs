@@ -105,7 +105,7 @@ pub async fn run(args: Demo) -> Result<u8, Report> {
     let attendance = if args.headless { Attendance::Headless } else { Attendance::Wizard };
     let options = Options { site: Some(dir.clone()), cwd: dir, attendance, exe: None };
     if args.headless {
-        let run = Run { headless: true, yes: true, decisions: args.decisions, events: PathBuf::from("-") };
+        let run = Run { headless: true, yes: true, decisions: args.decisions, until: None, events: PathBuf::from("-") };
         return super::run::drive(crate::engine::open(options), &run).await;
     }
     wizard::run(options).await

@@ -77,6 +77,8 @@ pub(super) struct Dispatcher {
     /// and comes out here.
     pub worked: mpsc::UnboundedReceiver<Worked>,
     pub over: bool,
+    /// Who sits at this wizard.
+    pub me: String,
 }
 
 /// What woke the dispatcher.
@@ -165,6 +167,10 @@ impl Dispatcher {
     }
 
     async fn wish(&mut self, wish: Wish) -> Result<(), Report> {
+        if self.undoes().is_some() && matches!(wish, Wish::Rehearse(_) | Wish::Decide(_) | Wish::Renamed { .. }) {
+            self.notice(NoticeLevel::Warning, "An undo is under way; it has to come to its end first.");
+            return Ok(());
+        }
         match wish {
             Wish::Continue => {
                 if self.refuse_beside_rehearsal() {
@@ -210,6 +216,8 @@ impl Dispatcher {
             Wish::Renamed { index, renamed } => self.renamed(index, renamed).await,
             Wish::Rehearse(what) => self.rehearse(what).await,
             Wish::Decide(what) => self.decide(what).await.map(drop),
+            Wish::PlanUndo => self.plan_undo().await,
+            Wish::Undo { run } => self.undo(run).await,
             // This wizard drives already, and leaving ends the loop.
             Wish::TakeOver | Wish::Leave => Ok(()),
         }
@@ -257,6 +265,16 @@ impl Dispatcher {
 
     async fn learn(&mut self, facts: Result<Facts, Report>) -> Result<(), Report> {
         match facts {
+            // What is known is that of the run which is undone.
+            Ok(facts) if self.undoes().is_some() => {
+                let versions = learning::versions(&lock(&self.knowledge), &facts);
+                self.tell(Event::FactsLearned {
+                    versions,
+                    database: learning::database(&facts),
+                    models: facts.models.len(),
+                    languages: facts.site.languages.clone(),
+                });
+            }
             Ok(facts) => {
                 let knowledge = {
                     let mut knowledge = lock(&self.knowledge);
@@ -285,7 +303,7 @@ impl Dispatcher {
     }
 
     /// Starts the next step that has to run, recording those that need not.
-    async fn advance(&mut self) -> Result<(), Report> {
+    pub(super) async fn advance(&mut self) -> Result<(), Report> {
         while self.going && self.running.is_none() {
             let Some(step) = self.records.next() else { return self.finish().await };
             let because = {
@@ -307,6 +325,9 @@ impl Dispatcher {
             return Ok(());
         }
         self.over = true;
+        if let Some(undone) = self.undoes() {
+            return self.finish_undo(undone).await;
+        }
         let summary = lock(&self.knowledge).summary();
         self.journal.end_run(self.run, "done", &summary, now()).await.map_err(|error| error.tell())?;
         let aside = self.close_triage();
@@ -320,6 +341,10 @@ impl Dispatcher {
         }
         if self.running.is_some() {
             self.notice(NoticeLevel::Warning, "A step is running; wait for its end or cancel it.");
+            return Ok(());
+        }
+        if !self.records.has(step) {
+            self.notice(NoticeLevel::Warning, "This is no step of what is under way now.");
             return Ok(());
         }
         if self.records.next().is_some_and(|next| next < step) {

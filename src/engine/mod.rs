@@ -5,6 +5,7 @@
 
 mod clock;
 mod context;
+pub mod copies;
 pub mod decided;
 mod deciding;
 pub mod decisions;
@@ -23,11 +24,12 @@ mod start;
 pub mod steps;
 mod tail;
 mod unchanged;
+mod undo;
 mod watch;
 mod wish;
 
 pub use context::Attendance;
 use dispatcher::StepEnd;
-pub use event::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Versions};
+pub use event::{Ask, Event, NoticeLevel, Outcome, PlannedStep, UndoPlan, Versions};
 pub use start::{Handle, Options, open};
 pub use wish::{Cancel, Deciding, Keys, Rehearsing, Wish};

@@ -44,3 +44,109 @@ pub async fn installed_in(
     }
     serde_json::from_slice(&output.stdout).map_err(|error| failed(format!("{error}.")))
 }
+
+/// Where packages come from that no index has: to be brought back, they need more than a version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Origins {
+    /// By package, what pip installs it from: `lino @ git+https://…@REVISION`.
+    pub pinned: BTreeMap<String, String>,
+    /// By working copy, its revision.
+    pub checkouts: BTreeMap<String, String>,
+}
+
+const ORIGINS: &str = "import importlib.metadata as m, json, os, sys\n\
+    found = {}\n\
+    for d in m.distributions():\n\
+    \x20   name = d.metadata['Name']\n\
+    \x20   url = d.read_text('direct_url.json')\n\
+    \x20   place = os.path.realpath(str(d.locate_file('')))\n\
+    \x20   outside = not place.startswith(os.path.realpath(sys.prefix) + os.sep)\n\
+    \x20   outside = outside and not place.startswith(os.path.realpath(sys.base_prefix) + os.sep)\n\
+    \x20   if name and (url or outside):\n\
+    \x20       found[name] = {'url': json.loads(url) if url else None, 'place': place if outside else None}\n\
+    json.dump(found, sys.stdout)";
+
+/// What the site's python says of a package.
+#[derive(serde::Deserialize)]
+struct Direct {
+    url: Option<serde_json::Value>,
+    place: Option<String>,
+}
+
+/// Asks the site's python where packages come from, and git for the revisions of working copies. What cannot be found
+/// out is left out.
+pub async fn origins(site: &Site) -> Origins {
+    let output = tokio::process::Command::new(&site.python)
+        .args(["-I", "-c", ORIGINS])
+        .current_dir(&site.dir)
+        .env_remove("PYTHONHOME")
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let Ok(Ok(output)) = tokio::time::timeout(Duration::from_mins(2), output).await else { return Origins::default() };
+    let found: BTreeMap<String, Direct> = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let mut origins = Origins::default();
+    for (name, direct) in found {
+        let text = |pointer: &str| direct.url.as_ref().and_then(|url| url.pointer(pointer)?.as_str());
+        let local = text("/url").and_then(|url| url.strip_prefix("file://")).map(decoded);
+        if let (Some(url), Some(vcs), Some(revision)) =
+            (text("/url"), text("/vcs_info/vcs"), text("/vcs_info/commit_id"))
+        {
+            let below = text("/subdirectory").map_or_else(String::new, |dir| format!("#subdirectory={dir}"));
+            origins.pinned.insert(name, format!("{vcs}+{url}@{revision}{below}"));
+        } else if let Some(dir) = local.or_else(|| direct.place.clone())
+            && let Some((top, revision)) = revision(&dir).await
+        {
+            origins.checkouts.insert(top, revision);
+        }
+    }
+    origins
+}
+
+/// Decodes what a URL writes with `%`.
+fn decoded(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, others)) = rest.split_first() {
+        let code = others.get(..2).and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+        match code {
+            Some(code) if *first == b'%' => {
+                bytes.push(code);
+                rest = others.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(*first);
+                rest = others;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Returns the working copy to which a directory belongs, and its revision; none when it is none.
+pub async fn revision(dir: &str) -> Option<(String, String)> {
+    let output = tokio::process::Command::new("git")
+        // A working copy of somebody else is only read.
+        .args(["-c", "safe.directory=*", "-C", dir, "rev-parse", "--show-toplevel", "HEAD"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(Duration::from_secs(20), output).await.ok()?.ok()?;
+    let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+    let (top, revision) = text.trim_end().split_once('\n')?;
+    Some((top.to_owned(), revision.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_urls_are_decoded() {
+        let cases = [("/srv/a%20b/%C3%BC", "/srv/a b/ü"), ("/100%", "/100%"), ("/%zz", "/%zz")];
+        for (url, path) in cases {
+            assert_eq!(decoded(url), path);
+        }
+    }
+}

@@ -13,8 +13,8 @@ use super::clock::now;
 use super::context::{Asks, Attendance, Ends, lock};
 use super::deciding::Triaging;
 use super::dispatcher::Dispatcher;
-use super::record::Records;
-use super::{Event, NoticeLevel, Outcome, Wish, lines, watch};
+use super::record::{Records, steps_of};
+use super::{Event, NoticeLevel, Outcome, Wish, lines, undo, watch};
 use crate::error::{Kind, Report, Tell};
 use crate::journal::{AttemptRow, Journal, RunRow};
 use crate::procedure::{Knowledge, StepId, StepState};
@@ -69,8 +69,14 @@ async fn drive(
     wishes: mpsc::UnboundedReceiver<Wish>,
     events: mpsc::UnboundedSender<Event>,
 ) -> Result<(), Report> {
-    let site = site::find(options.site.as_deref(), &options.cwd, &Surroundings::of_this_process())
+    let site = site::find_unproved(options.site.as_deref(), &options.cwd, &Surroundings::of_this_process())
         .map_err(|error| error.tell())?;
+    // A run that has broken the environment can still be undone.
+    if let Err(error) = site.prove_python()
+        && !undo::is_begun(&site).await
+    {
+        return Err(error.tell());
+    }
     let _ = events.send(Event::SiteFound {
         name: site.name.clone(),
         dir: site.dir.clone(),
@@ -151,11 +157,16 @@ impl Place {
             resumed: opened.resumed,
             started: opened.run.started,
             state_dir: self.site.state_dir.clone(),
+            undoes: opened.run.undoes,
         });
         let _ = self.events.send(Event::DownSince { at: lock(&dispatcher.knowledge).down_since });
-        dispatcher.tell_evidence().await?;
-        take_up(&mut dispatcher, &opened.attempts).await?;
-        dispatcher.open_triage().await?;
+        if opened.run.undoes.is_some() {
+            take_up(&mut dispatcher, &opened.attempts).await?;
+        } else {
+            dispatcher.tell_evidence().await?;
+            take_up(&mut dispatcher, &opened.attempts).await?;
+            dispatcher.open_triage().await?;
+        }
         dispatcher.plan();
         ask_in_background(Arc::clone(&self.site), facts_out);
         Ok(dispatcher.run(&mut self.wishes).await)
@@ -192,6 +203,7 @@ impl Place {
             work,
             worked,
             over: false,
+            me: self.me.user.clone(),
         }
     }
 }
@@ -228,9 +240,12 @@ impl Opened {
             })?
         };
         let attempts = journal.attempts(run.id).await.map_err(tell)?;
-        let earlier = journal.fact(run.id, "knowledge").await.map_err(tell)?;
+        let mut earlier = journal.fact(run.id, "knowledge").await.map_err(tell)?;
+        if let (None, Some(undone)) = (&earlier, run.undoes) {
+            earlier = Some(undo::knowledge(journal, undone).await?);
+        }
         let mut forecasts = Vec::new();
-        for step in StepId::ALL {
+        for step in StepId::ALL.into_iter().chain(StepId::UNDO) {
             if let Some((seconds, at)) = journal.last_duration(step, run.id).await.map_err(tell)? {
                 forecasts.push((step, seconds, at));
             }
@@ -245,8 +260,9 @@ impl Opened {
     }
 
     fn records(&self) -> Records {
-        let mut records = Records::from_attempts(&self.attempts);
-        for (step, seconds, at) in &self.forecasts {
+        let mut records = Records::from_attempts(steps_of(self.run.undoes), &self.attempts);
+        let forecasts = self.forecasts.iter().filter(|(step, ..)| step.is_undo() == self.run.undoes.is_some());
+        for (step, seconds, at) in forecasts {
             let date = jiff::Timestamp::from_second(*at).map_or_else(
                 |_| String::new(),
                 |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d").to_string(),

@@ -73,6 +73,9 @@ impl Knowledge {
     /// Foretells from the last rehearsal how many seconds a step takes.
     #[must_use]
     pub fn forecast(&self, step: StepId) -> Option<u32> {
+        if let Some(undoing) = &self.undoing {
+            return undoing.forecast(step);
+        }
         let rehearsal = self.rehearsal.as_ref().filter(|_| step == StepId::Restore)?;
         let rows: u64 = self.snapshot_rows.values().sum();
         let seconds = u64::from(rehearsal.seconds);

@@ -10,7 +10,10 @@ use crate::messages::CommandKind;
 use crate::procedure::{Finding, PackageChange, changes};
 
 /// Name of the journal's fact that holds the packages before `pull`.
-pub(super) const PACKAGES_BEFORE: &str = "packages-before";
+pub(in crate::engine) const PACKAGES_BEFORE: &str = "packages-before";
+
+/// Name of the journal's fact that holds where packages came from before `pull`.
+pub(super) const ORIGINS_BEFORE: &str = "origins-before";
 
 /// Runs `pull.sh` and finds out what it changed.
 pub async fn pull(context: &Context) -> Result<StepEnd, Report> {
@@ -52,6 +55,12 @@ pub(super) async fn packages_before(context: &Context) -> Result<BTreeMap<String
     context
         .journal
         .record(context.run, PACKAGES_BEFORE, &now, super::super::clock::now())
+        .await
+        .map_err(|error| error.tell())?;
+    let origins = packages::origins(&context.site).await;
+    context
+        .journal
+        .record(context.run, ORIGINS_BEFORE, &origins, super::super::clock::now())
         .await
         .map_err(|error| error.tell())?;
     Ok(now)

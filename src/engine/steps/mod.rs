@@ -8,12 +8,15 @@ mod check;
 mod code;
 mod compare;
 mod finish;
+mod protect;
 mod restore;
 mod services;
 mod snapshot;
 mod triage;
+mod undo;
 
 pub use check::{line as checklist_line, look};
+pub(super) use code::PACKAGES_BEFORE;
 
 use super::context::{CommandEnd, Context};
 use super::dispatcher::StepEnd;
@@ -29,7 +32,7 @@ pub(super) async fn execute(context: &Context) -> Result<StepEnd, Report> {
         StepId::StopServices => services::stop(context).await,
         StepId::Snapshot => guard::during(context, Box::pin(snapshot::make(context))).await,
         StepId::VerifySnapshot => guard::during(context, Box::pin(snapshot::verify(context))).await,
-        StepId::Protect => guard::during(context, Box::pin(snapshot::protect(context))).await,
+        StepId::Protect => guard::during(context, Box::pin(protect::protect(context))).await,
         StepId::Pull => code::pull(context).await,
         StepId::Install => code::install(context).await,
         StepId::Compare => compare::compare(context).await,
@@ -40,6 +43,15 @@ pub(super) async fn execute(context: &Context) -> Result<StepEnd, Report> {
         StepId::CheckData => finish::check_data(context).await,
         StepId::StartServices => services::start(context).await,
         StepId::SignIn => finish::sign_in(context).await,
+        StepId::UndoStop => services::stop_for_undo(context).await,
+        StepId::UndoKeep => undo::keep(context).await,
+        StepId::UndoEnvironment => undo::environment(context).await,
+        StepId::UndoDatabase => undo::database(context).await,
+        StepId::UndoStatic => undo::static_files(context).await,
+        StepId::UndoIndexes => undo::indexes(context).await,
+        StepId::UndoAccount => undo::account(context).await,
+        StepId::UndoStart => services::start_all(context).await,
+        StepId::UndoConfirm => finish::confirm_undo(context).await,
     }
 }
 
