@@ -210,6 +210,10 @@ impl Dispatcher {
             Wish::Renamed { index, renamed } => self.renamed(index, renamed).await,
             Wish::Rehearse(what) => self.rehearse(what).await,
             Wish::Decide(what) => self.decide(what).await.map(drop),
+            Wish::PlanUndo | Wish::Undo { .. } => {
+                self.notice(NoticeLevel::Warning, "This version of lino-upgrade cannot undo yet.");
+                Ok(())
+            }
             // This wizard drives already, and leaving ends the loop.
             Wish::TakeOver | Wish::Leave => Ok(()),
         }

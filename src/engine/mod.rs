@@ -26,6 +26,6 @@ mod wish;
 
 pub use context::Attendance;
 use dispatcher::StepEnd;
-pub use event::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Versions};
+pub use event::{Ask, Event, NoticeLevel, Outcome, PlannedStep, UndoPlan, Versions};
 pub use start::{Handle, Options, open};
 pub use wish::{Cancel, Deciding, Keys, Rehearsing, Wish};

@@ -151,6 +151,7 @@ impl Place {
             resumed: opened.resumed,
             started: opened.run.started,
             state_dir: self.site.state_dir.clone(),
+            undoes: opened.run.undoes,
         });
         let _ = self.events.send(Event::DownSince { at: lock(&dispatcher.knowledge).down_since });
         dispatcher.tell_evidence().await?;

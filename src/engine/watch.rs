@@ -72,7 +72,8 @@ async fn show(journal: &Journal, events: &mpsc::UnboundedSender<Event>, opened: 
     let Some(run) = journal.runs().await.map_err(tell)?.into_iter().next() else { return Ok(opened) };
     if !opened {
         let state_dir = journal.path().parent().map(Path::to_owned).unwrap_or_default();
-        let _ = events.send(Event::RunOpened { run: run.id, resumed: true, started: run.started, state_dir });
+        let (id, started, undoes) = (run.id, run.started, run.undoes);
+        let _ = events.send(Event::RunOpened { run: id, resumed: true, started, state_dir, undoes });
     }
     let knowledge: Knowledge = journal.fact(run.id, "knowledge").await.map_err(tell)?.unwrap_or_default();
     let attempts = journal.attempts(run.id).await.map_err(tell)?;

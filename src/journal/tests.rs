@@ -136,14 +136,14 @@ async fn the_newest_evidence_counts_and_decisions_stand_beside_it() {
 async fn a_journal_of_a_newer_format_is_refused_and_left_alone() {
     let dir = TempDir::new().unwrap();
     let journal = open(&dir).await;
-    sqlx::raw_sql("pragma user_version = 3").execute(&mut *journal.connection.lock().await).await.unwrap();
+    sqlx::raw_sql("pragma user_version = 4").execute(&mut *journal.connection.lock().await).await.unwrap();
     let path = journal.path().to_owned();
     drop(journal);
     let before = std::fs::read(&path).unwrap();
     let error = Journal::open(&path).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("the journal {} has format 3, this program knows formats up to 2", path.display())
+        format!("the journal {} has format 4, this program knows formats up to 3", path.display())
     );
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{StepId, StepState, with_copy};
+use super::{StepId, StepState, Undoing, with_copy};
 use crate::triage::Accounted;
 
 /// Command lines as the site's configuration or its files give them; shown and run as they are.
@@ -91,6 +91,15 @@ pub struct Protection {
     pub environment_copy: Option<String>,
     /// The command line that brings the environment back.
     pub environment_back: Option<String>,
+    /// Where the environment is, without links.
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// The copy of the static files; none when they are in the environment, or not there yet.
+    #[serde(default)]
+    pub static_copy: Option<String>,
+    /// Where the static files are.
+    #[serde(default)]
+    pub static_root: Option<String>,
 }
 
 /// The last rehearsal, as far as the plan is concerned.
@@ -108,7 +117,7 @@ pub struct LastRehearsal {
 }
 
 /// What is known of a run so far. Everything is optional: unknown never means "not needed".
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Knowledge {
     /// The command lines of this site.
@@ -163,6 +172,8 @@ pub struct Knowledge {
     pub start_anyway: bool,
     /// Steps that the configuration leaves out or insists on.
     pub configured: BTreeMap<StepId, Configured>,
+    /// What this run undoes; none when it is an upgrade.
+    pub undoing: Option<Undoing>,
 }
 
 /// What `[steps]` in `lino-upgrade.toml` says about a step.
@@ -181,6 +192,9 @@ impl Knowledge {
     /// `states` are the states of the steps before it.
     #[must_use]
     pub fn skip(&self, step: StepId, states: &dyn Fn(StepId) -> StepState) -> Option<String> {
+        if step.is_undo() {
+            return self.skip_undo(step);
+        }
         match self.configured.get(&step) {
             Some(Configured::Run) => return None,
             Some(Configured::Skip) => return Some("left out by lino-upgrade.toml".into()),
@@ -260,6 +274,7 @@ impl Knowledge {
             StepId::StartServices if lines.start.is_empty() => vec!["(no service is known)".into()],
             StepId::StartServices => lines.start.clone(),
             StepId::SignIn => vec!["(asks the site for a page)".into()],
+            _ => self.undo_commands(step),
         }
     }
 

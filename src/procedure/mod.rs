@@ -1,4 +1,5 @@
-//! The procedure: the ordered steps of an upgrade, what each is for, when it may be skipped, how to get back.
+//! The procedure: the ordered steps of an upgrade and of its undo, what each is for, when it may be skipped, how to get
+//! back.
 //!
 //! Pure: it knows no clock, file or process. What a step does to the machine lives in `engine`.
 
@@ -6,6 +7,7 @@ mod decided;
 mod knowledge;
 mod state;
 mod step;
+mod undo;
 
 pub use decided::{COPY, with_copy};
 pub use knowledge::{
@@ -13,6 +15,7 @@ pub use knowledge::{
 };
 pub use state::{Finding, Level, StepState};
 pub use step::StepId;
+pub use undo::{Begun, Kept, Undoing};
 
 /// The reason of an end of the start of services that goes back to triage.
 pub const TRIAGE_AGAIN: &str = "back to triage, before anything is started";

@@ -85,7 +85,13 @@ impl Fake {
             models: 95,
             languages: vec!["en".into(), "de".into(), "fr".into()],
         });
-        self.tell(Event::RunOpened { run: 3, resumed: false, started: now(), state_dir: self.dir.clone() });
+        self.tell(Event::RunOpened {
+            run: 3,
+            resumed: false,
+            started: now(),
+            state_dir: self.dir.clone(),
+            undoes: None,
+        });
         self.tell(Event::PlanMade { steps: self.steps.clone() });
         if scene == "watch" {
             self.tell(Event::Watching { operator: "anna on pts/3".into(), since: now() });

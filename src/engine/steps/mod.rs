@@ -39,6 +39,15 @@ pub(super) async fn execute(context: &Context) -> Result<StepEnd, Report> {
         StepId::CheckData => finish::check_data(context).await,
         StepId::StartServices => services::start(context).await,
         StepId::SignIn => finish::sign_in(context).await,
+        StepId::UndoStop
+        | StepId::UndoKeep
+        | StepId::UndoEnvironment
+        | StepId::UndoDatabase
+        | StepId::UndoStatic
+        | StepId::UndoIndexes
+        | StepId::UndoAccount
+        | StepId::UndoStart
+        | StepId::UndoConfirm => Ok(failed("this version of lino-upgrade cannot do it yet")),
     }
 }
 

@@ -154,6 +154,15 @@ pub const fn without(step: StepId) -> &'static str {
         StepId::CheckData => "Problems in the data will not be found or repaired now.",
         StepId::StartServices => "Users still cannot reach the site.",
         StepId::SignIn => "Nobody will have looked whether the new version works.",
+        StepId::UndoStop => "Somebody can go on writing to a database that is replaced; what they write will be lost.",
+        StepId::UndoKeep => "What was entered since the services were started will be lost.",
+        StepId::UndoEnvironment => "The new version stays, and may not work with the old database.",
+        StepId::UndoDatabase => "The database stays as it is. The old version may not work with it.",
+        StepId::UndoStatic => "Users may see images, style sheets and scripts of the new version.",
+        StepId::UndoIndexes => "The full-text search may miss or misplace results.",
+        StepId::UndoAccount => "Nobody will have proved that every row is back.",
+        StepId::UndoStart => "Users still cannot reach the site.",
+        StepId::UndoConfirm => "Nobody will have looked whether the old version works.",
     }
 }
 

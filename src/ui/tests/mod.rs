@@ -60,7 +60,13 @@ impl Wizard {
             models: 95,
             languages: vec!["en".into(), "de".into()],
         });
-        wizard.tell(Event::RunOpened { run: 3, resumed: false, started: NOW - 600, state_dir: "/state".into() });
+        wizard.tell(Event::RunOpened {
+            run: 3,
+            resumed: false,
+            started: NOW - 600,
+            state_dir: "/state".into(),
+            undoes: None,
+        });
         wizard.tell(Event::PlanMade { steps: StepId::ALL.into_iter().map(planned).collect() });
         wizard
     }

@@ -71,7 +71,7 @@ fn event() -> impl Strategy<Value = Event> {
         ".{0,300}".prop_map(|text| Event::Noticed { level: NoticeLevel::Error, text }),
         ".{0,200}".prop_map(|what| Event::Troubled { report: Report::new(Kind::Failed, what) }),
         Just(Event::RunEnded { outcome: Outcome::Done, summary: "x".into() }),
-        Just(Event::RunOpened { run: 1, resumed: true, started: NOW, state_dir: "/".into() }),
+        Just(Event::RunOpened { run: 1, resumed: true, started: NOW, state_dir: "/".into(), undoes: None }),
     ]
 }
 

@@ -109,6 +109,7 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
             state.asks.retain(|ask| ask.question != question);
             state.aside = false;
         }
+        Event::UndoPlanned { .. } => {}
         Event::ShellOpened { log, from } => {
             state.shell = Some(Shell { emulator: Emulator::new(80, 24), focus: ShellFocus::Shell });
             compare::close(state);

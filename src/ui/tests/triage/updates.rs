@@ -436,7 +436,7 @@ fn a_click_chooses_and_unfolds_and_the_wheel_scrolls() {
 #[test]
 fn another_run_forgets_what_was_refused() {
     let mut wizard = opened(120, 36, &later());
-    wizard.tell(Event::RunOpened { run: 4, resumed: false, started: 0, state_dir: "/state".into() });
+    wizard.tell(Event::RunOpened { run: 4, resumed: false, started: 0, state_dir: "/state".into(), undoes: None });
     assert_eq!((wizard.state.screen, &wizard.state.triaged), (Screen::Main, &None));
 }
 
