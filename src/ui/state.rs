@@ -30,7 +30,7 @@ pub use triage::{
     Tree, Triaging, UNSAVED, Which, decision_words, given, literal, standing, to_decide,
 };
 pub use typing::{Shell, ShellFocus, Typing, TypingBy, Waiting};
-pub use undo::{Obstacle, is_begun, loses_rows};
+pub use undo::{Obstacle, is_begun, is_needless, loses_rows};
 
 /// The site, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::popup::{Content, choice};
 use super::words;
 use crate::engine::{PlannedStep, UndoPlan};
 use crate::procedure::{Level, StepId, StepState};
-use crate::ui::state::{Obstacle, State, is_begun, loses_rows};
+use crate::ui::state::{Obstacle, State, is_begun, is_needless, loses_rows};
 use crate::ui::style::{Role, of_level, of_state};
 use crate::ui::text;
 
@@ -196,7 +196,7 @@ fn planned(page: &mut Page<'_>, step: &PlannedStep) {
             Some(seconds) => format!("about {}", text::duration(seconds.into())),
             None => "duration not known".to_owned(),
         },
-        StepState::Skipped { because } if step.attempts == 0 => format!("not needed: {because}"),
+        state if is_needless(state) => format!("not needed: {}", state.text()),
         StepState::Done { .. } => format!("done {took}").trim_end().to_owned(),
         state if state.text().is_empty() => state.word().to_owned(),
         state => format!("{}: {}", state.word(), state.text()),

@@ -80,12 +80,17 @@ impl State {
 /// Tells whether the database goes back although something may have been entered that the old one does not have.
 #[must_use]
 pub fn loses_rows(plan: &UndoPlan) -> bool {
-    let step = |id| plan.steps.iter().find(|step| step.step == id);
-    // What a rule leaves out was never tried. What the operator left out is not kept, but lost all the same.
-    let needless =
-        |id| step(id).is_none_or(|step| matches!(step.state, StepState::Skipped { .. }) && step.attempts == 0);
-    let is_back = step(StepId::UndoDatabase).is_some_and(|step| step.state.is_settled());
-    !needless(StepId::UndoKeep) && !is_back
+    let state = |id| plan.steps.iter().find(|step| step.step == id).map(|step| &step.state);
+    let is_back = state(StepId::UndoDatabase).is_some_and(StepState::is_settled);
+    !is_back && state(StepId::UndoKeep).is_some_and(|state| !is_needless(state))
+}
+
+/// Tells whether a rule leaves a step out. What the operator left out may have been needed.
+#[must_use]
+pub fn is_needless(state: &StepState) -> bool {
+    /// The engine's words for it.
+    const BY_OPERATOR: &str = "left out by the operator";
+    matches!(state, StepState::Skipped { because } if because != BY_OPERATOR)
 }
 
 /// Tells whether the undo of a plan was begun already.
