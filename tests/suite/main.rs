@@ -28,6 +28,7 @@ mod triage;
 mod ui_fake;
 mod ui_fake_evidence;
 mod ui_fake_triage;
+mod ui_fake_undo;
 mod upgrade;
 mod verdict;
 mod verify;
