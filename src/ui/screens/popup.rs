@@ -284,7 +284,7 @@ fn trouble(state: &State, report: &Report, width: usize) -> Content {
 
 fn summary(state: &State, width: usize) -> Option<Content> {
     let Engine::Over { outcome, summary } = &state.engine else { return None };
-    let (symbol, title) = words::outcome(*outcome, words::what(state));
+    let (symbol, title) = words::outcome(state, *outcome);
     let mut body = plain(summary, width);
     if let Some(run) = state.run {
         let took = text::duration(state.seconds() - run.started);

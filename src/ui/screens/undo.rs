@@ -240,20 +240,15 @@ pub(super) fn copies(page: &mut Page<'_>) {
         step.plan.step == StepId::Protect && matches!(step.plan.state, StepState::Done { .. })
     };
     if let Some(undone) = run.undoes {
-        page.put(
-            "",
-            Role::Text,
-            &format!("The copies of run {undone} stay until you delete them: lino-upgrade undo --forget {undone}"),
-            Role::Text,
-        );
+        page.say(&format!("The copies of run {undone} stay until you delete them."), Role::Text);
+        page.say(&format!("To delete them: lino-upgrade undo --forget {undone}"), Role::Text);
     } else if state.steps.iter().any(protected) {
         let old = state.facts.as_ref().map(|facts| facts.versions.old.as_str()).unwrap_or_default();
         let body = format!(
-            "still brings {} back while the copies exist, as does lino-upgrade undo. To delete them: lino-upgrade undo \
-             --forget {}",
-            state.version_of(old),
-            run.number
+            "still brings {} back while the copies exist, and so does lino-upgrade undo.",
+            state.version_of(old)
         );
         page.put("u ", Role::Key, &body, Role::Text);
+        page.say(&format!("To delete them: lino-upgrade undo --forget {}", run.number), Role::Text);
     }
 }

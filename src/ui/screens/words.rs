@@ -218,9 +218,10 @@ pub fn what(state: &State) -> &'static str {
 
 /// Returns the outcome of a run in words: of an upgrade, or of an undo.
 #[must_use]
-pub fn outcome(outcome: Outcome, what: &str) -> (&'static str, String) {
+pub fn outcome(state: &State, outcome: Outcome) -> (&'static str, String) {
+    let what = what(state);
     match outcome {
-        Outcome::Done if what == "undo" => ("✔", "The old version is back".to_owned()),
+        Outcome::Done if state.is_undo() => ("✔", "The old version is back".to_owned()),
         Outcome::Done => ("✔", format!("The {what} is done")),
         Outcome::Failed => ("✘", format!("The {what} failed")),
         Outcome::DecisionNeeded => ("?", "A decision is needed".to_owned()),

@@ -74,7 +74,8 @@ pub fn on_opened(state: &mut State, run: Run) {
         state.selected = 0;
         state.explanation = 0;
     }
-    if let Engine::Over { .. } = state.engine {
+    let is_another = known.is_some_and(|known| known.number != run.number);
+    if matches!(state.engine, Engine::Over { .. }) || is_another && matches!(state.engine, Engine::Resting { .. }) {
         state.engine = Engine::Resting { because: None };
     }
 }

@@ -189,7 +189,7 @@ fn an_undo_shows_its_own_steps_and_offers_what_is_possible() {
     assert_eq!(wizard.state.selected, 0);
     assert!(title(&wizard).contains("myproject · back to noi 25.1.1"), "{}", title(&wizard));
     let never = [Command::Rehearse, Command::Triage, Command::Diff];
-    assert_eq!(offered(&wizard).into_iter().filter(|command| never.contains(command)).collect::<Vec<_>>(), []);
+    assert!(!offered(&wizard).iter().any(|command| never.contains(command)));
     assert_eq!(wizard.keys("htd"), vec![]);
     assert_eq!(wizard.key(KeyCode::Enter), vec![Action::Send(Wish::Continue)]);
     assert_eq!(wizard.keys("s"), vec![]);
