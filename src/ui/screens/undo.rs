@@ -26,10 +26,7 @@ pub(super) fn plan(state: &State, width: usize) -> Content {
         return Content {
             title: "No undo".to_owned(),
             role: Role::Warning,
-            body: page(state, width, |page| {
-                page.say(impossible, Role::Text);
-                by_hand(page);
-            }),
+            body: page(state, width, |page| page.say(impossible, Role::Text)),
             choices: vec![choice("Esc", "Close this; nothing was changed.")],
         };
     }

@@ -51,7 +51,7 @@ pub fn now(state: &State) -> String {
         let stops = format!("The {} stops after it.", what(state));
         let after = if state.pausing { stops.as_str() } else { "There is nothing for you to do." };
         return if state.is_undo() {
-            format!("Undo, step {number} of {} is running: {title}. {after}", state.steps.len())
+            format!("Undo, step {number} of {}: {title}. {after}", state.steps.len())
         } else {
             format!("Step {number} is running: {title}. {after}")
         };

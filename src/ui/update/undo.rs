@@ -56,6 +56,7 @@ pub fn on_opened(state: &mut State, run: Run) {
         state.aside = false;
         state.pausing = false;
         state.following = true;
+        state.notice = None;
         if let Some(rehearsal) = &mut state.rehearsal {
             rehearsal.shown = false;
         }
