@@ -27,7 +27,7 @@ const NONE: KeyModifiers = KeyModifiers::NONE;
 const CTRL: KeyModifiers = KeyModifiers::CONTROL;
 
 macro_rules! binding {
-    ([$($key:expr),*], $shown:literal, $bar:literal, $help:literal, $command:expr, $when:expr) => {
+    ([$($key:expr),*], $shown:literal, $bar:literal, $help:expr, $command:expr, $when:expr) => {
         Binding { keys: &[$($key),*], shown: $shown, bar: $bar, help: $help, command: $command, when: $when }
     };
 }
@@ -73,6 +73,8 @@ const fn tables(context: Context) -> [&'static [Binding]; 2] {
         Context::TriageFilter => [triage::FILTER, &[]],
         Context::TriageType => [triage::TYPE, &[]],
         Context::Help | Context::Reading => [popup::READING, popup::SCROLLING],
+        Context::Undo => [popup::UNDO, popup::SCROLLING],
+        Context::UndoSure => [popup::UNDO_SURE, popup::SCROLLING],
         Context::Confirm | Context::TriageConfirm => [popup::CONFIRM, popup::SCROLLING],
         Context::Cancel => [popup::CANCEL, popup::SCROLLING],
         Context::Kill => [popup::KILL, popup::SCROLLING],

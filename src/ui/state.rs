@@ -6,6 +6,7 @@ mod rehearsal;
 mod step;
 mod triage;
 mod typing;
+mod undo;
 
 use std::path::PathBuf;
 
@@ -14,7 +15,7 @@ use jiff::tz::TimeZone;
 use super::log_view::LogView;
 use super::secret::Secret;
 use super::style::Colours;
-use crate::engine::{Ask, NoticeLevel, Outcome, Versions};
+use crate::engine::{Ask, NoticeLevel, Outcome, UndoPlan, Versions};
 use crate::error::Report;
 use crate::procedure::{StepId, StepState};
 
@@ -29,6 +30,7 @@ pub use triage::{
     Tree, Triaging, UNSAVED, Which, decision_words, given, literal, standing, to_decide,
 };
 pub use typing::{Shell, ShellFocus, Typing, TypingBy, Waiting};
+pub use undo::{Obstacle, is_begun, is_needless, loses_rows};
 
 /// The site, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,8 @@ pub struct Run {
     pub resumed: bool,
     /// When it was begun, seconds since 1970.
     pub started: i64,
+    /// The run that it undoes; none when it is an upgrade.
+    pub undoes: Option<i64>,
 }
 
 /// The pane that the arrows move in.
@@ -104,8 +108,12 @@ pub enum Popup {
     EndRehearsal,
     /// Take the site over from another operator?
     TakeOver,
-    /// What brings the old version back.
-    WayBack,
+    /// What an undo would do; being worked out while no plan is there.
+    Undo,
+    /// Undo although rows are lost?
+    UndoSure,
+    /// Why an undo cannot begin now.
+    NoUndo,
     /// How the run ended.
     Summary,
     /// Something went wrong.
@@ -198,6 +206,10 @@ pub struct State {
     pub triaged: Option<Box<Triaging>>,
     /// The rehearsal that runs, or ran last.
     pub rehearsal: Option<Rehearsal>,
+    /// What an undo would do; none while it was not asked for, or is being worked out.
+    pub undo: Option<Box<UndoPlan>>,
+    /// The version that the undo under way brings back, when it is known.
+    pub back_to: Option<String>,
     /// The selected step.
     pub selected: usize,
     /// Whether the running step is selected by itself.
@@ -262,6 +274,8 @@ impl State {
             compared: None,
             triaged: None,
             rehearsal: None,
+            undo: None,
+            back_to: None,
             selected: 0,
             following: true,
             focus: Focus::Steps,

@@ -30,6 +30,7 @@ mod triage;
 mod ui_fake;
 mod ui_fake_evidence;
 mod ui_fake_triage;
+mod ui_fake_undo;
 mod undo;
 mod upgrade;
 mod verdict;

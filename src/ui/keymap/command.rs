@@ -11,8 +11,12 @@ pub enum Command {
     Retry,
     /// Open a shell, or go back into it.
     Shell,
-    /// Show what brings the old version back.
+    /// Show what an undo would do, or why there is none now.
     WayBack,
+    /// Begin the undo, or ask once more.
+    BeginUndo,
+    /// Begin the undo although rows are lost.
+    BeginUndoSure,
     /// Stop after the running step.
     Pause,
     /// Show the levels of cancelling.

@@ -17,6 +17,10 @@ pub enum Context {
     Confirm,
     /// Something to read.
     Reading,
+    /// What an undo would do.
+    Undo,
+    /// The question before an undo loses rows.
+    UndoSure,
     /// A question of the engine.
     Ask,
     /// The needle of a search is typed.
@@ -60,7 +64,9 @@ impl Context {
             Some(Popup::Skip(_) | Popup::Again(_) | Popup::Quit | Popup::EndRehearsal | Popup::TakeOver) => {
                 return Self::Confirm;
             }
-            Some(Popup::WayBack | Popup::Summary | Popup::Trouble(_)) => return Self::Reading,
+            Some(Popup::Undo) => return Self::Undo,
+            Some(Popup::UndoSure) => return Self::UndoSure,
+            Some(Popup::NoUndo | Popup::Summary | Popup::Trouble(_)) => return Self::Reading,
             None => {}
         }
         if state.ask().is_some() {

@@ -8,6 +8,9 @@ use crate::procedure::StepState;
 use crate::ui::log_view::Wrap;
 use crate::ui::state::{Division, Engine, ShellFocus, State};
 
+const UNDO: &str = "Bring the old version back. Shows first which steps that takes, how long, and what would be lost; nothing begins \
+     before you say so.";
+
 fn has_log(state: &State) -> bool {
     state.log.path.is_some() && state.shell.is_none()
 }
@@ -39,6 +42,18 @@ fn may_open_shell(state: &State) -> bool {
     }
 }
 
+fn is_open(state: &State) -> bool {
+    state.engine != Engine::Opening && !undo_is_near(state)
+}
+
+/// Tells whether undoing is one of the first things to think of: something went wrong, or the run is over.
+fn undo_is_near(state: &State) -> bool {
+    let open = state.first_open().and_then(|at| state.steps.get(at));
+    let wrong =
+        open.is_some_and(|step| matches!(step.plan.state, StepState::Failed { .. } | StepState::Interrupted { .. }));
+    state.undo_obstacle().is_none() && (wrong || matches!(state.engine, Engine::Over { .. }))
+}
+
 fn may_search_on(state: &State) -> bool {
     has_log(state) && state.log.search.is_some()
 }
@@ -63,7 +78,7 @@ pub const MAIN: &[Binding] = &[
         "triage",
         "Show the rows that the new version refused, and decide what becomes of them.",
         Command::Triage,
-        |s| s.triaged.is_some() && s.watched.is_none()
+        |s| s.triaged.is_some() && s.watched.is_none() && !s.is_undo()
     ),
     binding!(
         [c('h')],
@@ -108,6 +123,7 @@ pub const MAIN: &[Binding] = &[
         |s| s.watched.is_some()
     ),
     binding!([c('r')], "r", "run again", "Run the selected step again.", Command::Retry, may_retry),
+    binding!([c('u')], "u", "undo", UNDO, Command::WayBack, undo_is_near),
     binding!(
         [c('s')],
         "s",
@@ -153,18 +169,11 @@ pub const MAIN: &[Binding] = &[
         "diff",
         "Show what the new version changes, what that means for the rows, and the scripts side by side.",
         Command::Diff,
-        |s| s.compared.is_some()
+        |s| s.compared.is_some() && !s.is_undo()
     ),
     binding!([c('n')], "n", "next", "Go to the next match.", Command::NextMatch, may_search_on),
     binding!([c('N')], "N", "previous", "Go to the match before.", Command::PreviousMatch, may_search_on),
-    binding!(
-        [c('u')],
-        "u",
-        "way back",
-        "Show what brings the old version back if you stop now.",
-        Command::WayBack,
-        |s| s.step().is_some_and(|step| !step.plan.way_back.is_empty())
-    ),
+    binding!([c('u')], "u", "undo", UNDO, Command::WayBack, is_open),
     HELP,
     binding!([c('q')], "q", "quit", "Leave the wizard. A running command goes on without it.", Command::Quit, always),
     binding!([ctrl('c')], "Ctrl-C", "", "Leave the wizard, since nothing runs.", Command::Quit, always),

@@ -4,7 +4,7 @@ use crossterm::event::KeyCode;
 
 use super::everywhere::{REDRAW, SUSPEND};
 use super::{Binding, Command, always, c, ctrl, k};
-use crate::ui::state::{Popup, State};
+use crate::ui::state::{Obstacle, Popup, State};
 
 pub const SCROLLING: &[Binding] = &[
     binding!([k(KeyCode::Up), c('k')], "↑", "", "Scroll up.", Command::Up, always),
@@ -17,7 +17,29 @@ pub const SCROLLING: &[Binding] = &[
     SUSPEND,
 ];
 
+fn is_in_the_way(state: &State, obstacles: &[Obstacle]) -> bool {
+    state.popup == Some(Popup::NoUndo) && state.undo_obstacle().is_some_and(|found| obstacles.contains(&found))
+}
+
 pub const READING: &[Binding] = &[
+    binding!([ctrl('c')], "Ctrl-C", "cancel the step", "Show the ways to cancel the step.", Command::Cancel, |s| {
+        is_in_the_way(s, &[Obstacle::Running]) && s.is_busy()
+    }),
+    binding!([c('c'), ctrl('c')], "c", "cancel the rehearsal", "End the rehearsal.", Command::CancelRehearsal, |s| {
+        is_in_the_way(s, &[Obstacle::Rehearsing])
+    }),
+    binding!([c('a')], "a", "answer", "Show the question that waits.", Command::Answer, |s| {
+        is_in_the_way(s, &[Obstacle::Asked])
+    }),
+    binding!([c('!')], "!", "back into the shell", "Go back into the shell.", Command::Shell, |s| {
+        is_in_the_way(s, &[Obstacle::Shell])
+    }),
+    binding!([c('t')], "t", "take over", "Drive this yourself.", Command::TakeOver, |s| {
+        is_in_the_way(s, &[Obstacle::Watching, Obstacle::Left])
+    }),
+    binding!([c('u')], "u", "undo", "Show what an undo would do.", Command::WayBack, |s| {
+        s.popup == Some(Popup::Summary)
+    }),
     binding!([c('q')], "q", "quit", "Leave the wizard.", Command::Quit, |s| s.popup == Some(Popup::Summary)),
     binding!(
         [k(KeyCode::Esc), k(KeyCode::Enter), c('q'), c('?'), ctrl('c')],
@@ -27,6 +49,33 @@ pub const READING: &[Binding] = &[
         Command::Back,
         always
     ),
+];
+
+pub const UNDO: &[Binding] = &[
+    binding!([c('y')], "y", "bring it back", "Begin the undo.", Command::BeginUndo, State::may_begin_undo),
+    binding!(
+        [c('n'), k(KeyCode::Esc), c('q'), ctrl('c')],
+        "n",
+        "change nothing",
+        "Change nothing.",
+        Command::Back,
+        State::may_begin_undo
+    ),
+    binding!([c('n'), k(KeyCode::Esc), c('q'), ctrl('c')], "Esc", "close", "Close this.", Command::Back, |s| !s
+        .may_begin_undo()),
+];
+
+// Another key than the one before it, so that no key held down too long answers both.
+pub const UNDO_SURE: &[Binding] = &[
+    binding!(
+        [c('b')],
+        "b",
+        "bring it back",
+        "Begin the undo although rows are lost.",
+        Command::BeginUndoSure,
+        State::may_begin_undo
+    ),
+    binding!([c('n'), k(KeyCode::Esc), ctrl('c')], "n", "no", "Back to the plan.", Command::Back, always),
 ];
 
 pub const CONFIRM: &[Binding] = &[

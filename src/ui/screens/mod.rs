@@ -14,6 +14,7 @@ mod popup;
 pub mod rehearsal;
 mod small;
 pub mod triage;
+mod undo;
 pub mod words;
 
 pub use popup::height as popup_height;

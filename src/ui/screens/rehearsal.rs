@@ -109,4 +109,8 @@ pub(super) fn choices(page: &mut Page<'_>, state: &State) {
         (false, _) => format!("{down}."),
     };
     page.run_on("Enter ", Role::Key, &says, Role::Text);
+    // Before the first run there is nothing to go back to.
+    if state.run.is_some_and(|run| run.number > 1) && state.may_rehearse() {
+        page.run_on("u ", Role::Key, "undo the last upgrade: shows first what that would do.", Role::Text);
+    }
 }

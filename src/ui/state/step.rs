@@ -38,7 +38,8 @@ impl Progress {
 
 impl Step {
     /// Builds a step of which only the name is known.
-    pub(super) fn unplanned(step: StepId) -> Self {
+    #[must_use]
+    pub fn unplanned(step: StepId) -> Self {
         Self::planned(PlannedStep {
             step,
             title: step.title().to_owned(),

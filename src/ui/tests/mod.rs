@@ -6,6 +6,7 @@ mod compare;
 mod properties;
 mod screens;
 mod triage;
+mod undo;
 mod updates;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};

@@ -2,7 +2,7 @@
 
 use super::engine::acknowledge;
 use super::scrolling::{SIDEWAYS, Steps, page};
-use super::{compare, end_typing, in_shell, look_again, triage};
+use super::{compare, end_typing, in_shell, look_again, triage, undo};
 use crate::engine::{Cancel, Rehearsing, Wish};
 use crate::procedure::StepState;
 use crate::ui::keymap::{Command, Context, neighbour};
@@ -39,10 +39,15 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) {
         }
         Command::Retry => retry(state, actions),
         Command::Shell => match &mut state.shell {
-            Some(shell) => shell.focus = ShellFocus::Shell,
+            Some(shell) => {
+                shell.focus = ShellFocus::Shell;
+                state.popup = None;
+            }
             None => send(Wish::OpenShell, actions),
         },
-        Command::WayBack => open(state, Popup::WayBack),
+        Command::WayBack => undo::ask(state, actions),
+        Command::BeginUndo => undo::begin(state, actions),
+        Command::BeginUndoSure => undo::begin_surely(state, actions),
         Command::Pause | Command::CancelAfterStep => {
             state.popup = None;
             state.pausing = true;
@@ -62,6 +67,7 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) {
         Command::TakeOver => open(state, Popup::TakeOver),
         Command::Summary => open(state, Popup::Summary),
         Command::Answer => {
+            state.popup = None;
             state.aside = false;
             state.popup_scroll = 0;
         }
@@ -176,11 +182,11 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) {
     }
 }
 
-fn send(wish: Wish, actions: &mut Vec<Action>) {
+pub(super) fn send(wish: Wish, actions: &mut Vec<Action>) {
     actions.push(Action::Send(wish));
 }
 
-fn open(state: &mut State, popup: Popup) {
+pub(super) fn open(state: &mut State, popup: Popup) {
     state.popup = Some(popup);
     state.popup_scroll = 0;
 }
@@ -227,6 +233,7 @@ fn follow(state: &mut State) {
 fn back(state: &mut State, actions: &mut Vec<Action>) {
     match Context::of(state) {
         Context::Kill => state.popup = Some(Popup::Cancel),
+        Context::UndoSure => state.popup = Some(Popup::Undo),
         Context::Ask => state.aside = true,
         _ if state.popup.is_some() => state.popup = None,
         _ if state.log.editing || state.log.search.is_some() => {

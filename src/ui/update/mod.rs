@@ -10,6 +10,7 @@ mod engine;
 mod mouse;
 mod scrolling;
 mod triage;
+mod undo;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use secrecy::zeroize::Zeroize;

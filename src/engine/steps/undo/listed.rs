@@ -110,13 +110,15 @@ mod tests {
         };
         let changes = [
             change("django", Some("5.2"), Some("6.0")),
+            change("lino", Some("25.1 (3f2c1a0b9d8e)"), Some("25.1 (000c1a0b9d8e)")),
+            change("lino-noi", Some("25.1 (3f2c1a0b9d8e)"), Some("25.2")),
             change("lino-xl", Some("25.1"), None),
             change("new", None, Some("1")),
         ];
         let from = "git+https://example.org/xl@abc".to_owned();
         let origins = Origins { pinned: BTreeMap::from([("lino_xl".to_owned(), from)]), ..Origins::default() };
         let (install, remove) = wanted(&changes, &origins);
-        let line = "python -m pip install --no-deps django==5.2 'lino-xl @ git+https://example.org/xl@abc'";
+        let line = "python -m pip install --no-deps django==5.2 lino-noi==25.1 'lino-xl @ git+https://example.org/xl@abc'";
         assert_eq!(install.as_deref(), Some(line));
         assert_eq!(remove.as_deref(), Some("python -m pip uninstall --yes new"));
         assert_eq!(wanted(&[], &origins), (None, None));
