@@ -118,7 +118,8 @@ mod tests {
         let from = "git+https://example.org/xl@abc".to_owned();
         let origins = Origins { pinned: BTreeMap::from([("lino_xl".to_owned(), from)]), ..Origins::default() };
         let (install, remove) = wanted(&changes, &origins);
-        let line = "python -m pip install --no-deps django==5.2 lino-noi==25.1 'lino-xl @ git+https://example.org/xl@abc'";
+        let line =
+            "python -m pip install --no-deps django==5.2 lino-noi==25.1 'lino-xl @ git+https://example.org/xl@abc'";
         assert_eq!(install.as_deref(), Some(line));
         assert_eq!(remove.as_deref(), Some("python -m pip uninstall --yes new"));
         assert_eq!(wanted(&[], &origins), (None, None));
