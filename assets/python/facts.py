@@ -58,6 +58,21 @@ def at_stage(name, function, *args):
         raise Stage(name, cause) from cause
 
 
+def open_no_log():
+    """Lets log files be opened when something is written to them: else a question would create the site's log.
+
+    It could even belong to another user then than the one who serves the site.
+    """
+    import logging
+
+    begin = logging.FileHandler.__init__
+
+    def __init__(self, filename, mode="a", encoding=None, delay=False, **more):
+        begin(self, filename, mode, encoding, True, **more)
+
+    logging.FileHandler.__init__ = __init__
+
+
 def find_settings():
     """Runs `manage.py` up to Django, for its settings module and search path.
 
@@ -826,6 +841,7 @@ def collect(facts):
     facts["python"] = python_facts()
     facts["installed"] = installed_facts()
 
+    open_no_log()
     at_stage("manage.py", find_settings)
     settings = at_stage("settings", load_settings)
     site = at_stage("lino", load_site, settings)
@@ -932,6 +948,7 @@ def print_connection():
     """Prints the connection, or why there is none, as one marked line."""
     status = 0
     try:
+        open_no_log()
         at_stage("manage.py", find_settings)
         answer = at_stage("database", connection_facts, at_stage("settings", load_settings))
     except Stage as stage:

@@ -105,10 +105,10 @@ def class_name(value):
     return kind.__qualname__ if kind.__module__ == "builtins" else "%s.%s" % (kind.__module__, kind.__qualname__)
 
 
-def printable(function, *args):
+def printable(function, *args, longest=LONGEST):
     """Returns what a function says of an object whose own code may fail."""
     try:
-        return str(function(*args))[:LONGEST]
+        return str(function(*args))[:longest]
     except Exception as cause:
         return "<%s: %s>" % (type(cause).__name__, str(cause)[:200])
 
@@ -123,8 +123,9 @@ def innermost(cause):
     if str(cause).startswith("Failed to save independent"):
         return innermost(inner)
     if isinstance(cause, ValidationError) and isinstance(inner, ValidationError):
-        # Lino puts the name of the row before the message, so that every row has one of its own.
-        if printable(str, inner) in printable(" ".join, cause.messages):
+        # Lino puts the name of the row before the message, so that every row has one of its own. The name may be a text
+        # of any length.
+        if printable(str, inner, longest=None) in printable(" ".join, cause.messages, longest=None):
             return inner
     return cause
 

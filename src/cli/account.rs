@@ -16,6 +16,7 @@ use crate::error::{Report, Tell};
 use crate::site::{self, Site};
 use crate::snapshot;
 use crate::triage::{Decision, Explained, accounted};
+use crate::ui::text::thousands;
 
 /// Rows of each state that are named for a table.
 const NAMED: usize = 5;
@@ -350,13 +351,5 @@ fn plural(number: u64, word: &str) -> String {
 
 /// Writes a number with its thousands apart.
 fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
+    thousands(number, ',')
 }

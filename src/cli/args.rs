@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::procedure::StepId;
+
 /// Upgrades a Lino site step by step, in a terminal wizard.
 ///
 /// Start it in the project directory of the site. Without a subcommand it opens the wizard, which continues or
@@ -58,6 +60,13 @@ pub enum Command {
     Report(Report),
     /// Write a commented lino-upgrade.toml from what was found in the site.
     Init,
+    /// Bring the old version back: packages, database, static files and services.
+    ///
+    /// Shows the plan first: what is done, how long it takes, what would be lost. What users have entered since the
+    /// services were started with the new version is listed and exported before the old database comes back. Possible
+    /// from any step of an upgrade, and after its end as long as its copies are kept and no newer one was begun. An undo
+    /// that was broken off goes on where it stopped.
+    Undo(Undo),
     /// Tell how the unfinished, or else the last upgrade stands.
     Status(Output),
     /// List the upgrades of this site.
@@ -125,9 +134,33 @@ pub struct Run {
     /// version does not take, which become decisions of the site.
     #[arg(long, value_name = "FILE", requires = "headless")]
     pub decisions: Option<PathBuf>,
+    /// Stop when this step has come to its end; start again to go on.
+    #[arg(long, value_name = "STEP", requires = "headless")]
+    pub until: Option<StepId>,
     /// Where events go: `-` is standard output (the default).
     #[arg(long, value_name = "FILE", default_value = "-", requires = "headless")]
     pub events: PathBuf,
+}
+
+/// Options of `undo`.
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of the command line")]
+pub struct Undo {
+    /// Show the plan only.
+    #[arg(long, conflicts_with_all = ["copies", "forget"])]
+    pub plan: bool,
+    /// Print JSON: the plan, the copies, or one line for each event.
+    #[arg(long, conflicts_with = "forget")]
+    pub json: bool,
+    /// Begin without asking, and answer every question whose answer is recommended with that answer.
+    #[arg(long, conflicts_with = "plan")]
+    pub yes: bool,
+    /// List the copies that are kept, with their size and age.
+    #[arg(long, conflicts_with_all = ["forget", "yes"])]
+    pub copies: bool,
+    /// Delete the copies of a run. It can then not be undone any more.
+    #[arg(long, value_name = "RUN")]
+    pub forget: Option<i64>,
 }
 
 /// Options of subcommands that print for people or for programs.

@@ -6,18 +6,19 @@
 //!
 //! Building is done once; what a broken-off build left behind is built again.
 
+mod phases;
+
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
+use self::phases::{Phases, say};
 use super::args::{Demo, Run};
 use super::wizard;
 use crate::engine::{Attendance, Options};
@@ -104,7 +105,7 @@ pub async fn run(args: Demo) -> Result<u8, Report> {
     let attendance = if args.headless { Attendance::Headless } else { Attendance::Wizard };
     let options = Options { site: Some(dir.clone()), cwd: dir, attendance, exe: None };
     if args.headless {
-        let run = Run { headless: true, yes: true, decisions: args.decisions, events: PathBuf::from("-") };
+        let run = Run { headless: true, yes: true, decisions: args.decisions, until: None, events: PathBuf::from("-") };
         return super::run::drive(crate::engine::open(options), &run).await;
     }
     wizard::run(options).await
@@ -303,123 +304,6 @@ async fn python() -> Result<String, Report> {
     Err(Report::new(Kind::Environment, format!("The demo needs Python 3.10 to 3.12 with its venv module. {found}"))
         .unchanged("Nothing was built.")
         .next("On Debian 12: sudo apt install python3 python3-venv"))
-}
-
-/// Shows the phases of the build, and keeps all output in `build.log`.
-struct Phases<'a> {
-    dir: &'a Path,
-    number: u32,
-    total: u32,
-    live: bool,
-}
-
-impl<'a> Phases<'a> {
-    fn new(dir: &'a Path, total: u32) -> Self {
-        Self { dir, number: 0, total, live: io::stderr().is_terminal() }
-    }
-
-    fn begin(&mut self, title: &str) {
-        self.number += 1;
-        let line = format!("  {}/{} {title} …", self.number, self.total);
-        let end = if self.live { "" } else { "\n" };
-        let _ = write!(io::stderr().lock(), "{line}{end}");
-    }
-
-    fn last(&mut self, title: &str) {
-        self.number += 1;
-        say(&format!("  {}/{} {title}", self.number, self.total));
-    }
-
-    async fn run(&mut self, title: &str, program: &str, args: &[&str]) -> Result<(), Report> {
-        self.begin(title);
-        let started = Instant::now();
-        let log = self.dir.join("build.log");
-        let result = self.output(title, program, args, &log).await;
-        if self.live {
-            let _ = write!(io::stderr().lock(), "\r\x1b[K");
-        }
-        let status = result.map_err(|error| {
-            Report::new(Kind::Environment, format!("{title}: {program} cannot be run: {error}.")).log(&log)
-        })?;
-        if status.success() {
-            if self.live {
-                let seconds = started.elapsed().as_secs();
-                say(&format!("  {}/{} {title} ({seconds} s)", self.number, self.total));
-            }
-            return Ok(());
-        }
-        let tail = tail(&log);
-        let mut report = Report::new(Kind::Environment, format!("{title} failed: {program} ended with {status}."))
-            .unchanged("Nothing outside of this directory was touched.")
-            .excerpt(&tail)
-            .log(&log);
-        let network = ["Temporary failure in name resolution", "Could not find a version", "NewConnectionError"];
-        report = if network.iter().any(|text| tail.contains(text)) {
-            report.next("Packages come from PyPI: check the network (and pip's proxy settings), then start again.")
-        } else {
-            report.next("Start again with --reset after the cause is removed.")
-        };
-        Err(report)
-    }
-
-    async fn output(
-        &self,
-        title: &str,
-        program: &str,
-        args: &[&str],
-        log: &Path,
-    ) -> io::Result<std::process::ExitStatus> {
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(log)?;
-        writeln!(file, "$ {program} {}", args.join(" "))?;
-        let mut child = Command::new(program)
-            .args(args)
-            .current_dir(self.dir)
-            .env("PYTHONUNBUFFERED", "1")
-            .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-            .env_remove("DJANGO_SETTINGS_MODULE")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(file.try_clone()?)
-            .kill_on_drop(true)
-            .spawn()?;
-        if let Some(mut output) = child.stdout.take() {
-            let mut buffer = vec![0; 64 * 1024];
-            loop {
-                let count = tokio::select! {
-                    count = output.read(&mut buffer) => count?,
-                    // A server that was started keeps the pipe open: the command itself has ended.
-                    status = child.wait() => return status,
-                };
-                if count == 0 {
-                    break;
-                }
-                let bytes = buffer.get(..count).unwrap_or_default();
-                file.write_all(bytes)?;
-                if self.live {
-                    self.show(title, bytes);
-                }
-            }
-        }
-        child.wait().await
-    }
-
-    fn show(&self, title: &str, bytes: &[u8]) {
-        let text = crate::messages::line::plain(
-            bytes.trim_ascii_end().rsplit(|byte| *byte == b'\n').next().unwrap_or_default(),
-        );
-        let short: String = text.chars().filter(char::is_ascii).take(40).collect();
-        let _ = write!(io::stderr().lock(), "\r\x1b[K  {}/{} {title} … {short}", self.number, self.total);
-    }
-}
-
-fn tail(log: &Path) -> String {
-    let text = fs::read(log).unwrap_or_default();
-    let lines: Vec<_> = text.rsplit(|byte| *byte == b'\n').take(8).map(crate::messages::line::plain).collect();
-    lines.into_iter().rev().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
-}
-
-fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::args::Format;
 use super::unprintable;
 use crate::engine::steps;
 use crate::error::{Kind, Report, Tell};
-use crate::journal::Journal;
+use crate::journal::{Journal, RunRow};
 use crate::procedure::{Level, StepId, StepState};
 use crate::site::{self, Site, Surroundings};
 
@@ -27,7 +27,7 @@ fn print(text: &str) -> Result<(), Report> {
 /// Runs the checklist; exit status 1 when something is an obstacle.
 pub async fn check(site: Option<PathBuf>, format: Format) -> Result<u8, Report> {
     let site = find(site.as_deref())?;
-    let (findings, _) = steps::look(&site).await;
+    let (findings, _) = steps::look(&site, None).await;
     let obstacles = findings.iter().filter(|finding| finding.level == Level::Fail).count();
     match format {
         Format::Json => print(&json!({"ok": obstacles == 0, "findings": findings}).to_string())?,
@@ -55,7 +55,8 @@ pub async fn status(site: Option<PathBuf>, format: Format) -> Result<u8, Report>
     let Some(run) = journal.runs().await.map_err(|error| error.tell())?.into_iter().next() else {
         return nothing(format);
     };
-    let mut states: Vec<(StepId, StepState)> = StepId::ALL.iter().map(|step| (*step, StepState::Pending)).collect();
+    let steps: &[StepId] = if run.undoes.is_some() { &StepId::UNDO } else { &StepId::ALL };
+    let mut states: Vec<(StepId, StepState)> = steps.iter().map(|step| (*step, StepState::Pending)).collect();
     for attempt in journal.attempts(run.id).await.map_err(|error| error.tell())? {
         if let Some(entry) = states.iter_mut().find(|(step, _)| *step == attempt.step) {
             entry.1 = attempt.state.unwrap_or(StepState::Running);
@@ -71,14 +72,14 @@ pub async fn status(site: Option<PathBuf>, format: Format) -> Result<u8, Report>
                 &json!({
                     "run": run.id, "application": run.application, "old_version": run.old_version,
                     "new_version": run.new_version, "started": run.started, "ended": run.ended,
-                    "outcome": run.outcome, "summary": run.summary, "steps": steps,
+                    "outcome": run.outcome, "summary": run.summary, "undoes": run.undoes, "steps": steps,
                 })
                 .to_string(),
             )?;
         }
         Format::Text => {
             let new = run.new_version.as_deref().unwrap_or("?");
-            print(&format!("Run {}: {} {} → {new}", run.id, run.application, run.old_version))?;
+            print(&format!("Run {}: {} {} → {new}{}", run.id, run.application, run.old_version, undo_of(&run)))?;
             for (step, state) in &states {
                 let text = if state.text().is_empty() { String::new() } else { format!(": {}", state.text()) };
                 print(&format!("{} {:2} {} {}{text}", state.symbol(), step.number(), step.title(), state.word()))?;
@@ -89,6 +90,11 @@ pub async fn status(site: Option<PathBuf>, format: Format) -> Result<u8, Report>
         }
     }
     Ok(if run.ended.is_some() { 0 } else { 4 })
+}
+
+/// Says of an undo what it undoes.
+fn undo_of(run: &RunRow) -> String {
+    run.undoes.map_or_else(String::new, |undone| format!(" (undo of run {undone})"))
 }
 
 fn nothing(format: Format) -> Result<u8, Report> {
@@ -113,6 +119,7 @@ pub async fn history(site: Option<PathBuf>, format: Format) -> Result<u8, Report
                         "run": run.id, "application": run.application, "old_version": run.old_version,
                         "new_version": run.new_version, "mode": run.mode, "operator": run.operator,
                         "started": run.started, "ended": run.ended, "outcome": run.outcome, "summary": run.summary,
+                        "undoes": run.undoes,
                     })
                 })
                 .collect();
@@ -127,8 +134,12 @@ pub async fn history(site: Option<PathBuf>, format: Format) -> Result<u8, Report
                 let new = run.new_version.as_deref().unwrap_or("?");
                 let outcome = run.outcome.as_deref().unwrap_or("unfinished");
                 print(&format!(
-                    "{:3}  {date}  {} {} → {new}  {outcome}  by {}",
-                    run.id, run.application, run.old_version, run.operator
+                    "{:3}  {date}  {} {} → {new}{}  {outcome}  by {}",
+                    run.id,
+                    run.application,
+                    run.old_version,
+                    undo_of(run),
+                    run.operator
                 ))?;
             }
         }

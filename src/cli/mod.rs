@@ -12,6 +12,7 @@ mod report;
 mod run;
 mod triage;
 mod triaged;
+mod undo;
 mod verify;
 mod wizard;
 
@@ -84,6 +85,10 @@ fn dispatch(cli: Cli) -> Result<u8, Report> {
             Ok(0)
         }),
         Some(Command::Check(output)) => block_on(inspect::check(site, format(&output))),
+        Some(Command::Undo(args)) => {
+            let options = options(site, Attendance::Headless)?;
+            block_on(async move { undo::run(options, &args).await })
+        }
         Some(Command::Status(output)) => block_on(inspect::status(site, format(&output))),
         Some(Command::History(output)) => block_on(inspect::history(site, format(&output))),
         Some(Command::Demo(args)) => block_on(demo::run(args)),

@@ -8,12 +8,13 @@ use std::io::{self, IsTerminal, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::copies::{setting, with_decisions, with_own_decisions};
 use super::args::{self, Format};
-use super::triaged::{self, shown};
+use super::triaged::{self, Groups, shown};
 use super::unprintable;
 use crate::engine::decisions;
 use crate::engine::rehearse::{self, AGAIN, ROWS, Rehearsal, dumped, environment, script};
@@ -89,6 +90,8 @@ async fn rehearse(args: &args::Rehearse, site: &Site, format: Format, out: &mut 
     // What was told before is gone as soon as the new version is started.
     let former = rehearse::former(site).ok().flatten().filter(|_| args.retry);
     let mut setting = setting(&script, decided.as_ref().map(|(_, file)| file))?;
+    // Unknown, they are not believed to be those of the upgrade.
+    setting.packages = rehearse::packages(site, (&within, &python)).await.ok();
     let loaded = match &decided {
         _ if live => with_own_decisions(args, site, (&within, &python), &mut setting, decided.as_ref()).await?,
         Some((path, file)) => with_decisions(site, (&within, &python), &script, (path, file)).await?,
@@ -119,20 +122,20 @@ async fn rehearse(args: &args::Rehearse, site: &Site, format: Format, out: &mut 
         shown_whole(line);
     };
     let rehearsal = Rehearsal { python, within, script: loaded, retry: args.retry };
-    let told = rehearsal.run(site, &mut printed).await?;
+    let mut told = rehearsal.run(site, &mut printed).await?;
     if !live && io::stderr().is_terminal() {
         let _ = write!(io::stderr(), "\r\u{1b}[K");
     }
-    let causes = Causes::of(told.failures.clone());
+    let causes = Causes::of(std::mem::take(&mut told.failures));
     if let Some(path) = &args.write_decisions {
         write_decisions(path, decided.map(|(_, file)| file).unwrap_or_default(), (&told, &causes))?;
     }
     let written = match format {
-        Format::Json => json(&told, &causes, &script).and_then(|json| writeln!(out, "{json}")),
-        Format::Text => text(&told, &causes, site, out),
+        Format::Json => json(&told, &causes, &script, out),
+        Format::Text => text(&told, &causes, (site, live), out),
     };
     written.map_err(|error| unprintable(&error))?;
-    Ok(u8::from(!told.is_clean()))
+    Ok(u8::from(!is_clean(&told, &causes)))
 }
 
 /// Tells whether a file is the one whose decisions are rehearsed.
@@ -145,6 +148,7 @@ fn is_given(args: &args::Rehearse, site: &Site, path: &Path) -> bool {
 /// Writes the decisions of a file together with the rows that are still refused.
 fn write_decisions(path: &Path, mut file: DecisionsFile, (told, causes): (&Rehearsed, &Causes)) -> Result<(), Report> {
     let open: BTreeSet<usize> = file.decisions.undecided(causes).into_iter().collect();
+    let mut taken = Vec::new();
     for cause in &causes.causes {
         let rows: Vec<usize> = cause.rows.iter().copied().filter(|row| open.contains(row)).collect();
         let because = triaged::message(&cause.messages);
@@ -155,9 +159,9 @@ fn write_decisions(path: &Path, mut file: DecisionsFile, (told, causes): (&Rehea
                 decision.rows = Scope::All(count);
             }
         }
-        let taken = file.decisions.add(decisions);
-        taken.map_err(|why| Report::new(Kind::Environment, format!("{why}")))?;
+        taken.append(&mut decisions);
     }
+    file.decisions.add(taken).map_err(|why| Report::new(Kind::Environment, format!("{why}")))?;
     let text = write(&file.answers, &file.decisions);
     // Messages quote values of rows.
     let options = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
@@ -165,6 +169,11 @@ fn write_decisions(path: &Path, mut file: DecisionsFile, (told, causes): (&Rehea
         Report::new(Kind::Environment, format!("{} cannot be written: {error}.", path.display()))
             .unchanged("The site was not touched.")
     })
+}
+
+/// Tells whether every row was loaded; the failures are in `causes`.
+fn is_clean(told: &Rehearsed, causes: &Causes) -> bool {
+    told.is_clean() && causes.failures.is_empty()
 }
 
 /// Counts the rows of a table none of which can be made.
@@ -193,7 +202,7 @@ fn progress(line: &str) {
     }
 }
 
-fn text(told: &Rehearsed, causes: &Causes, site: &Site, out: &mut dyn Write) -> io::Result<()> {
+fn text(told: &Rehearsed, causes: &Causes, (site, in_wizard): (&Site, bool), out: &mut dyn Write) -> io::Result<()> {
     if let Some(begun) = &told.begun {
         let what = format!("version {} on Lino {}, Django {}", begun.version, begun.lino, begun.django);
         writeln!(out, "Rehearsed with {}.", shown(&what))?;
@@ -235,23 +244,38 @@ fn text(told: &Rehearsed, causes: &Causes, site: &Site, out: &mut dyn Write) -> 
             )?,
         }
     }
-    match (told.is_clean(), causes.failures.is_empty()) {
+    match (is_clean(told, causes), causes.failures.is_empty()) {
         (true, _) => writeln!(out, "The new version takes every row."),
         (false, true) => writeln!(out, "The log is {}.", site_rehearse::places(site).log.display()),
         (false, false) => {
             writeln!(out, "{}.", causes.summary())?;
             writeln!(out, "The log is {}.", site_rehearse::places(site).log.display())?;
-            let next = "To decide what becomes of these rows: --write-decisions FILE, edit FILE, then rehearse with \
-                         --decisions FILE.";
+            let next = if in_wizard {
+                "To decide what becomes of these rows: t in the wizard."
+            } else {
+                "To decide what becomes of these rows: --write-decisions FILE, edit FILE, then rehearse with \
+                 --decisions FILE."
+            };
             triaged::paragraph(out, "", next)
         }
     }
 }
 
 /// The same for programs, in the form of `triage --json`.
-fn json(told: &Rehearsed, causes: &Causes, script: &Path) -> io::Result<Json> {
+#[derive(Serialize)]
+struct Whole<'a> {
+    fatal: Option<Json>,
+    groups: Groups<'a>,
+    loaded: Option<u64>,
+    outcome: &'static str,
+    seconds: Option<f64>,
+    source: &'static str,
+    unsaved: usize,
+}
+
+fn json(told: &Rehearsed, causes: &Causes, script: &Path, out: &mut dyn Write) -> io::Result<()> {
     let stops = causes.causes.iter().any(|cause| cause.phase.stops());
-    let outcome = match (told.is_clean(), stops || !told.broken.is_empty() || told.stopped.is_some()) {
+    let outcome = match (is_clean(told, causes), stops || !told.broken.is_empty() || told.stopped.is_some()) {
         (true, _) => "loaded",
         (false, true) => "crashed",
         (false, false) => "abandoned",
@@ -260,10 +284,14 @@ fn json(told: &Rehearsed, causes: &Causes, script: &Path) -> io::Result<Json> {
         .stopped
         .as_ref()
         .map(|stopped| json!({"exception": stopped.exception, "message": stopped.message, "model": null, "pk": null}));
-    Ok(json!({
-        "source": "rehearsal", "outcome": outcome,
-        "loaded": told.ended.as_ref().map(Ended::all), "unsaved": causes.rows(),
-        "seconds": told.ended.as_ref().map(|ended| ended.seconds),
-        "groups": triaged::groups(causes, script)?, "fatal": fatal,
-    }))
+    let whole = Whole {
+        fatal,
+        groups: Groups::of(causes, script)?,
+        loaded: told.ended.as_ref().map(Ended::all),
+        outcome,
+        seconds: told.ended.as_ref().map(|ended| ended.seconds),
+        source: "rehearsal",
+        unsaved: causes.rows(),
+    };
+    triaged::print(out, &whole)
 }

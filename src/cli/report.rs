@@ -122,12 +122,11 @@ fn of_rehearsal(site: &Site, snapshot: Option<&Path>) -> Result<Source, Report> 
             .next("Or report the log of a restore: --log LOG --snapshot DIR."));
     }
     let told = read(&places)?;
-    let mut path = script(&snapshot.map_or_else(|| site.dir.join("snapshot"), Path::to_owned))?;
-    if snapshot.is_none()
-        && let Some(rehearsed) = rehearsed_script(&places.told).filter(|path| path.is_file())
-    {
-        path = rehearsed;
-    }
+    let rehearsed = rehearsed_script(&places.told).filter(|path| snapshot.is_none() && path.is_file());
+    let mut path = match rehearsed {
+        Some(path) => path,
+        None => script(&snapshot.map_or_else(|| site.dir.join("snapshot"), Path::to_owned))?,
+    };
     if path.file_name().is_some_and(|name| name == COPY) {
         path.set_file_name("restore.py");
     }
@@ -184,7 +183,7 @@ fn versions(source: &Source, dump: &Script) -> Vec<(String, Option<String>, Opti
 fn rows(source: &Source, dump: &Script) -> io::Result<report::Fields> {
     let causes = &source.causes;
     let with_traceback = causes.failures.iter().filter(|failure| failure.traceback.is_some());
-    let first = causes.causes.iter().flat_map(|cause| cause.rows.iter().take(FETCHED));
+    let first = causes.causes.iter().take(report::MOST_CAUSES).flat_map(|cause| cause.rows.iter().take(FETCHED));
     let wanted = first.filter_map(|row| causes.failures.get(*row)).chain(with_traceback);
     let tables: HashMap<(String, u64), &str> =
         wanted.map(|failure| ((failure.file.clone(), failure.line), failure.table.as_str())).collect();

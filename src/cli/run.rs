@@ -8,24 +8,17 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::args::Run;
-use crate::engine::{Cancel, Deciding, Event, Handle, Keys, Outcome, Wish, decisions, faults_switched_on, steps};
+use crate::engine::{Ask, Cancel, Deciding, Event, Handle, Keys, Outcome, Wish, decisions, faults_switched_on, steps};
 use crate::error::{Kind, Report};
 use crate::messages::prompts;
-use crate::procedure::Level;
+use crate::procedure::{Level, StepId};
 use crate::triage::{Decision, DecisionsFile};
 
 /// Drives the engine until it rests; returns the exit status.
 pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
     let decisions = args.decisions.as_deref().map(decisions::read).transpose()?.unwrap_or_default();
     let mut sink = open_sink(&args.events)?;
-    let mut driver = Driver {
-        yes: args.yes,
-        decisions,
-        handle_wishes: handle.wishes.clone(),
-        needed: None,
-        way_back: None,
-        drives: false,
-    };
+    let mut driver = Driver { decisions, until: args.until, ..Driver::new(args.yes, handle.wishes.clone()) };
     let mut sent = false;
     if let Some(text) = faults_switched_on() {
         complain(&text);
@@ -37,8 +30,14 @@ pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
             Report::new(Kind::Interrupted, format!("Events can no longer be written: {error}."))
                 .unchanged("The running command goes on; start again to continue.")
         })?;
-        if matches!(event, Event::PlanMade { .. }) && !sent {
+        if let Event::PlanMade { steps } = &event
+            && !sent
+        {
             sent = true;
+            if steps.first().is_some_and(|step| step.step.is_undo()) {
+                complain("An undo of this site was begun and is not finished. Go on with it: lino-upgrade undo");
+                return Ok(Outcome::Refused.exit_status());
+            }
             let rows: Vec<Decision> = driver.decisions.decisions.iter().cloned().collect();
             if !rows.is_empty() {
                 handle.wish(Wish::Decide(Deciding::Take(rows)));
@@ -66,9 +65,12 @@ fn open_sink(path: &Path) -> Result<Box<dyn Write>, Report> {
     })
 }
 
-struct Driver {
+/// Answers what can be answered without a person, and says on standard error what people must know.
+pub(super) struct Driver {
     yes: bool,
     decisions: DecisionsFile,
+    /// The step after which nothing starts.
+    until: Option<StepId>,
     handle_wishes: tokio::sync::mpsc::UnboundedSender<Wish>,
     needed: Option<String>,
     way_back: Option<String>,
@@ -76,6 +78,17 @@ struct Driver {
 }
 
 impl Driver {
+    /// Begins; `yes` takes every recommended answer.
+    pub(super) fn new(yes: bool, wishes: tokio::sync::mpsc::UnboundedSender<Wish>) -> Self {
+        let decisions = DecisionsFile::default();
+        Self { yes, decisions, until: None, handle_wishes: wishes, needed: None, way_back: None, drives: false }
+    }
+
+    /// Answers a question as a person has chosen.
+    pub(super) fn choose(&self, ask: &Ask, key: char) {
+        self.wish(Wish::Choose { question: ask.question.clone(), key });
+    }
+
     fn wish(&self, wish: Wish) {
         let _ = self.handle_wishes.send(wish);
     }
@@ -86,7 +99,7 @@ impl Driver {
     }
 
     /// Answers what can be answered; returns the exit status when all is over.
-    fn react(&mut self, event: &Event) -> Option<u8> {
+    pub(super) fn react(&mut self, event: &Event) -> Option<u8> {
         match event {
             Event::Asked { ask } => {
                 let decided = self.decisions.answers.get(&ask.question).and_then(|text| text.chars().next());
@@ -116,6 +129,10 @@ impl Driver {
             Event::Watching { operator, .. } => {
                 complain(&format!("{operator} is upgrading this site."));
                 Some(Outcome::Refused.exit_status())
+            }
+            Event::StepStarted { step, .. } if self.until == Some(*step) => {
+                self.wish(Wish::PauseAfterStep);
+                None
             }
             Event::StepEnded { findings, .. } => {
                 for finding in findings.iter().filter(|finding| finding.level == Level::Fail) {
@@ -158,22 +175,20 @@ fn sentence(text: &str) -> String {
     if text.ends_with(['.', '?', '!']) { text.to_owned() } else { format!("{text}.") }
 }
 
-fn complain(text: &str) {
+pub(super) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Ask;
-    use crate::procedure::StepId;
 
     fn driver(yes: bool, answers: &[(&str, &str)]) -> (Driver, tokio::sync::mpsc::UnboundedReceiver<Wish>) {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
         let answers = answers.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let mut decisions = DecisionsFile::default();
         decisions.answers = answers;
-        (Driver { yes, decisions, handle_wishes: sender, needed: None, way_back: None, drives: false }, receiver)
+        (Driver { decisions, ..Driver::new(yes, sender) }, receiver)
     }
 
     fn ask(recommended: Option<char>) -> Event {

@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::args::{self, Format};
-use super::triaged::{self, paragraph, shown};
+use super::triaged::{self, Groups, paragraph, shown};
 use super::unprintable;
 use crate::engine::rehearse::script;
 use crate::error::{Kind, Report, Tell};
@@ -19,7 +20,7 @@ pub fn run(args: &args::Triage, format: Format, out: &mut dyn Write) -> Result<u
     let ended = args.exit.map(|code| Ended::Exited { code });
     let found = triage_log(&args.log, &script, ended).map_err(|error| error.tell())?;
     let written = match format {
-        Format::Json => json(&found, &script).and_then(|json| writeln!(out, "{json}")),
+        Format::Json => json(&found, &script, out),
         Format::Text => text(&found, out),
     };
     written.map_err(|error| unprintable(&error))?;
@@ -71,7 +72,19 @@ fn text(found: &LogTriage, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn json(found: &LogTriage, script: &Path) -> io::Result<Json> {
+/// What is told to programs.
+#[derive(Serialize)]
+struct Whole<'a> {
+    fatal: Option<Json>,
+    groups: Groups<'a>,
+    loaded: Option<u64>,
+    notes: &'a [String],
+    outcome: &'static str,
+    source: &'static str,
+    unsaved: u64,
+}
+
+fn json(found: &LogTriage, script: &Path, out: &mut dyn Write) -> io::Result<()> {
     let unsaved = found.reading.unsaved.max(found.causes.failures.len() as u64);
     let fatal = found.fatal.as_ref().map(|fatal| {
         let row = found.fatal_row.and_then(|row| found.causes.failures.get(row));
@@ -80,10 +93,16 @@ fn json(found: &LogTriage, script: &Path) -> io::Result<Json> {
             "model": row.map(crate::triage::Failure::model_or_table), "pk": row.map(|row| &row.key),
         })
     });
-    Ok(json!({
-        "source": "log", "outcome": outcome(found), "loaded": found.reading.loaded, "unsaved": unsaved,
-        "groups": triaged::groups(&found.causes, script)?, "fatal": fatal, "notes": found.notes,
-    }))
+    let whole = Whole {
+        fatal,
+        groups: Groups::of(&found.causes, script)?,
+        loaded: found.reading.loaded,
+        notes: &found.notes,
+        outcome: outcome(found),
+        source: "log",
+        unsaved,
+    };
+    triaged::print(out, &whole)
 }
 
 impl Tell for LogError {

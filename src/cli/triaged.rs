@@ -1,17 +1,20 @@
 //! Rows that were refused, by cause, for people and for programs: what `rehearse` and `triage` have in common.
 
+mod groups;
+
 use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, BufWriter, Write};
 
-use serde_json::{Value as Json, json};
+use serde::Serialize;
 
-use crate::dump::{Row, Rows, Script, Value};
 use crate::messages::line::plain;
-use crate::snapshot::index::Index;
 use crate::triage::{Cause, Causes, Failure, Why, remedy, saying};
 use crate::ui::text::wrap;
 
+pub(super) use groups::{Groups, of, plainly};
+
+/// Causes that are told to people; they are those with most rows.
+const MOST_CAUSES: usize = 200;
 /// Keys that are named of each cause.
 const NAMED: usize = 8;
 /// Letters of a message that are shown.
@@ -45,12 +48,20 @@ pub(super) fn paragraph(out: &mut dyn Write, margin: &str, text: &str) -> io::Re
     after.iter().try_for_each(|line| writeln!(out, "{}", with_spaces(line)))
 }
 
-/// Tells every cause, each after an empty line.
+/// Tells the causes, each after an empty line.
 pub(super) fn tell(causes: &Causes, out: &mut dyn Write) -> io::Result<()> {
-    causes.causes.iter().try_for_each(|cause| {
+    for cause in causes.causes.iter().take(MOST_CAUSES) {
         writeln!(out)?;
-        tell_one(cause, causes, out)
-    })
+        tell_one(cause, causes, out)?;
+    }
+    let others = causes.causes.get(MOST_CAUSES..).unwrap_or_default();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let count = others.iter().map(|cause| cause.rows.len()).sum();
+    let more = if others.len() == 1 { "1 more cause".to_owned() } else { format!("{} more causes", others.len()) };
+    writeln!(out)?;
+    paragraph(out, "", &format!("And {more} of {}, which --json tells.", rows(count)))
 }
 
 /// Says `1 row` or `3 rows`.
@@ -111,58 +122,12 @@ fn place(failure: &Failure) -> String {
     }
 }
 
-/// Returns the groups in the form of `triage --json`, with all fields of each row.
-pub(super) fn groups(causes: &Causes, script: &Path) -> io::Result<Vec<Json>> {
-    let dump = Script::read(&String::from_utf8_lossy(&std::fs::read(script)?));
-    // A script that nobody would take for a dump can be rehearsed all the same; then rows have no fields.
-    let mut lines = BTreeMap::new();
-    if let Ok(index) = Index::open(script, None) {
-        for Failure { file, line, .. } in causes.failures.iter().filter(|failure| failure.line > 0) {
-            if let Some(row) = index.written(file, *line).map_err(io::Error::other)? {
-                lines.insert((file, *line), row.bytes);
-            }
-        }
-    }
-    let row = |index: &usize| {
-        let failure = causes.failures.get(*index)?;
-        let line = lines.get(&(&failure.file, failure.line));
-        let fields = line.map(|line| fields(&dump, &failure.table, line)).unwrap_or_default();
-        // A row that the snapshot does not have lies nowhere.
-        let place = (failure.line > 0).then_some((&failure.file, failure.line));
-        Some(json!({
-            "pk": failure.key, "file": place.map(|place| place.0), "line": place.map(|place| place.1),
-            "fields": fields, "messages": failure.messages,
-        }))
-    };
-    let group = |cause: Json, model: &str, message: &str, rows: &[usize]| {
-        json!({
-            "model": model, "message": message, "count": rows.len(), "cause": cause,
-            "rows": rows.iter().filter_map(row).collect::<Vec<_>>(),
-        })
-    };
-    let mut groups = Vec::new();
-    for cause in &causes.causes {
-        groups.push(group(Json::Null, &cause.model, &message(&cause.messages), &cause.rows));
-        for &leader in &cause.rows {
-            let mut by_model: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-            for follower in causes.all_followers(leader) {
-                let model = causes.failures.get(follower).map_or("", Failure::model_or_table);
-                by_model.entry(model).or_default().push(follower);
-            }
-            let Some(leader) = causes.failures.get(leader) else { continue };
-            let because = json!({"model": leader.model_or_table(), "pk": leader.key});
-            for (model, rows) in by_model {
-                let first = rows.first().and_then(|row| causes.failures.get(*row));
-                let said: Vec<(String, String)> = first
-                    .into_iter()
-                    .flat_map(|failure| &failure.messages)
-                    .map(|(field, texts)| (field.clone(), texts.join(" ")))
-                    .collect();
-                groups.push(group(because.clone(), model, &message(&said), &rows));
-            }
-        }
-    }
-    Ok(groups)
+/// Writes an object as one line, with little of it in memory.
+pub(super) fn print(out: &mut dyn Write, whole: &impl Serialize) -> io::Result<()> {
+    let mut out = BufWriter::new(out);
+    serde_json::to_writer(&mut out, whole)?;
+    writeln!(out)?;
+    out.flush()
 }
 
 /// Joins the messages of a cause.
@@ -170,38 +135,4 @@ pub(super) fn message(messages: &[(String, String)]) -> String {
     let said =
         messages.iter().map(|(field, text)| if field.is_empty() { text.clone() } else { format!("{field}: {text}") });
     said.collect::<Vec<_>>().join(" ")
-}
-
-/// Returns the values of a row by the names of its fields.
-fn fields(dump: &Script, table: &str, line: &[u8]) -> serde_json::Map<String, Json> {
-    let Some(function) = dump.function(table) else { return serde_json::Map::new() };
-    let Some(row) = Rows::new(line).find(|row: &Row<'_>| row.table == table.as_bytes()) else {
-        return serde_json::Map::new();
-    };
-    let names = function.parameters.iter().map(|parameter| parameter.name.to_string());
-    names.zip(row.values().map_while(Result::ok)).map(|(name, value)| (name, of(&value))).collect()
-}
-
-/// Returns a value as a program reads it.
-pub(super) fn of(value: &Value<'_>) -> Json {
-    match value {
-        Value::None => Json::Null,
-        Value::Bool(yes) => json!(yes),
-        Value::Int(number) => json!(number),
-        Value::Float(number) => json!(number),
-        Value::Text(text) => json!(text),
-        Value::Large(number) => json!(number),
-        Value::Name(name) => json!(name),
-        Value::List(values) | Value::Tuple(values) | Value::Set(values) => values.iter().map(of).collect(),
-        Value::Call { function, arguments } => {
-            let inner: Vec<String> = arguments.iter().map(|argument| plainly(&of(&argument.value))).collect();
-            json!(format!("{function}({})", inner.join(", ")))
-        }
-        Value::Surrogates(_) | Value::Named(_) | Value::Bytes(_) | Value::Dict(_) => json!(format!("{value:?}")),
-    }
-}
-
-/// Returns a value as a person reads it.
-pub(super) fn plainly(value: &Json) -> String {
-    value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
 }

@@ -37,6 +37,20 @@ impl Function {
     pub fn position(&self, name: &str) -> Option<usize> {
         self.parameters.iter().position(|parameter| parameter.name == name)
     }
+
+    /// Returns the position of the link to the parent, where the model has one.
+    #[must_use]
+    pub fn parent_link(&self) -> Option<usize> {
+        self.parameters.iter().position(|parameter| parameter.conversion == Conversion::ParentLink)
+    }
+
+    /// Returns the position of the primary key: the first of those `known` that is there, else the link to the parent,
+    /// else `id`; none when it can be any value.
+    #[must_use]
+    pub fn key<'a>(&self, known: impl IntoIterator<Item = &'a str>) -> Option<usize> {
+        let known = known.into_iter().find_map(|name| self.position(name));
+        known.or_else(|| self.parent_link()).or_else(|| self.position("id"))
+    }
 }
 
 /// How a signature is written.

@@ -3,6 +3,7 @@
 //! A row is always one line, since Python's `repr` escapes line ends. Nothing here opens a file.
 
 pub mod account;
+mod decimal;
 pub mod edit;
 mod function;
 mod keys;
@@ -19,6 +20,7 @@ mod string;
 mod value;
 mod written;
 
+pub use decimal::Decimal;
 pub use function::Function;
 pub use keys::{Key, Keys};
 pub use parameters::{Conversion, Parameter, Parameters};

@@ -188,4 +188,23 @@ impl Script {
     pub fn function(&self, table: &str) -> Option<&Function> {
         self.functions.iter().rfind(|function| function.table == table)
     }
+
+    /// Returns the create function of a model: the last one, as Python would.
+    #[must_use]
+    pub fn function_of(&self, model: &str) -> Option<&Function> {
+        let variable = self.models.iter().find(|known| known.name == model).map(|known| known.variable.as_str())?;
+        self.functions.iter().rfind(|function| function.model.as_deref() == Some(variable))
+    }
+
+    /// Returns the name of the model of a create function.
+    #[must_use]
+    pub fn model_of(&self, function: &Function) -> Option<&str> {
+        self.model_in(function.model.as_deref()?)
+    }
+
+    /// Returns the name of the model that a variable holds.
+    #[must_use]
+    pub fn model_in(&self, variable: &str) -> Option<&str> {
+        self.models.iter().find(|model| model.variable == variable).map(|model| model.name.as_str())
+    }
 }

@@ -282,6 +282,8 @@ impl Context {
     fn spec(&self, id: i64, command: &Command) -> CommandSpec {
         let mut env = command_environment(&self.site);
         env.extend(command.env.clone());
+        // By this name PostgreSQL tells the sessions of our commands from others.
+        env.extend(super::guard::session_name(self.step, id).map(|name| ("PGAPPNAME".to_owned(), Some(name))));
         CommandSpec {
             id,
             label: format!("{}/{}", self.step, command.name),

@@ -119,7 +119,7 @@ impl Dispatcher {
                 self.tell(Event::RehearsalEnded {
                     seconds: end.seconds,
                     loaded: ended.map_or(0, Ended::all),
-                    refused: former.as_ref().map_or(0, |former| former.causes.failures.len() as u64),
+                    refused: former.as_ref().map_or(0, |former| former.causes.rows() as u64),
                     clean: former.as_ref().is_some_and(Former::is_clean),
                     problem,
                 });
@@ -223,18 +223,13 @@ impl Dispatcher {
 
     /// Takes over what somebody has changed in the decisions file meanwhile; false when it has a mistake.
     fn read_by_hand(&mut self) -> bool {
-        match decisions::of_site(&self.site) {
-            Ok(found) => {
-                let text = found.as_ref().map(|(_, text)| text.clone());
-                if text != self.triaging.text {
-                    self.triaging.file = found.map(|(file, _)| file).unwrap_or_default();
-                    self.triaging.text = text;
-                    self.triaging.mistaken = false;
-                    self.notice(
-                        NoticeLevel::Info,
-                        "The decisions file was changed by hand; its decisions are taken over.",
-                    );
-                }
+        match decisions::changed(&self.site, self.triaging.text.as_deref()) {
+            Ok(None) => true,
+            Ok(Some((file, text))) => {
+                self.triaging.file = file;
+                self.triaging.text = text;
+                self.triaging.mistaken = false;
+                self.notice(NoticeLevel::Info, "The decisions file was changed by hand; its decisions are taken over.");
                 true
             }
             Err(report) => {
@@ -257,6 +252,7 @@ impl Dispatcher {
                 seconds: former.seconds()?,
                 rows: former.setting.rows,
                 version: former.rehearsed.begun.as_ref().map(|begun| begun.version.clone()).unwrap_or_default(),
+                packages: former.setting.packages.clone(),
                 clean: former.is_clean() && !self.triaging.is_outdated(former),
             })
         });
@@ -287,7 +283,7 @@ impl Dispatcher {
         self.tell(Event::Triaged {
             origin: triage.origin,
             causes: triage.causes.causes.len(),
-            rows: triage.causes.failures.len(),
+            rows: triage.causes.rows(),
             undecided: triage.open(),
             outdated: triage.outdated,
             triage: Some(triage),
@@ -305,7 +301,7 @@ impl Dispatcher {
         let new = former.rehearsed.begun.as_ref().map(|begun| begun.version.clone());
         let versions = [setting.source_version.clone().unwrap_or_default(), new.unwrap_or_default()];
         let (decisions, script) = (self.triaging.file.decisions.clone(), setting.script.display().to_string());
-        let mut triage = Triage::new(origin, versions, former.causes.clone(), decisions, script);
+        let mut triage = Triage::new(origin, versions, Arc::clone(&former.causes), decisions, script);
         triage.broken.clone_from(&former.rehearsed.broken);
         triage.stopped.clone_from(&former.rehearsed.stopped);
         triage.outdated = self.triaging.is_outdated(former);

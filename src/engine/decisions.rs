@@ -30,14 +30,31 @@ pub fn read(path: &Path) -> Result<DecisionsFile, Report> {
 /// # Errors
 /// A report that names line and column of a mistake.
 pub fn of_site(site: &Site) -> Result<Option<(DecisionsFile, String)>, Report> {
-    let path = path(site);
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(unreadable(&path, &error)),
-    };
-    let file = DecisionsFile::read(&text).map_err(|mistake| tell_mistake(&path, &text, &mistake))?;
+    let Some(text) = text_of(site)? else { return Ok(None) };
+    let file = DecisionsFile::read(&text).map_err(|mistake| tell_mistake(&path(site), &text, &mistake))?;
     Ok(Some((file, text)))
+}
+
+/// Reads the decisions of a site when their file is another one than `known`; none when it is the same.
+///
+/// # Errors
+/// A report that names line and column of a mistake.
+pub fn changed(site: &Site, known: Option<&str>) -> Result<Option<(DecisionsFile, Option<String>)>, Report> {
+    let text = text_of(site)?;
+    if text.as_deref() == known {
+        return Ok(None);
+    }
+    let read = |text: &String| DecisionsFile::read(text).map_err(|mistake| tell_mistake(&path(site), text, &mistake));
+    Ok(Some((text.as_ref().map(read).transpose()?.unwrap_or_default(), text)))
+}
+
+fn text_of(site: &Site) -> Result<Option<String>, Report> {
+    let path = path(site);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(&path, &error)),
+    }
 }
 
 /// Writes the decisions of a site, for their owner only, and returns the text: they quote values of rows.

@@ -79,6 +79,8 @@ pub(super) struct Dispatcher {
     pub worked: mpsc::UnboundedReceiver<Worked>,
     pub over: bool,
     pub recovery: Recovery,
+    /// Who sits at this wizard.
+    pub me: String,
 }
 
 /// What woke the dispatcher.
@@ -170,6 +172,10 @@ impl Dispatcher {
         if self.is_locked(&wish).await? {
             return Ok(());
         }
+        if self.undoes().is_some() && matches!(wish, Wish::Rehearse(_) | Wish::Decide(_) | Wish::Renamed { .. }) {
+            self.notice(NoticeLevel::Warning, "An undo is under way; it has to come to its end first.");
+            return Ok(());
+        }
         match wish {
             Wish::Continue => {
                 if self.refuse_beside_rehearsal() {
@@ -215,6 +221,8 @@ impl Dispatcher {
             Wish::Renamed { index, renamed } => self.renamed(index, renamed).await,
             Wish::Rehearse(what) => self.rehearse(what).await,
             Wish::Decide(what) => self.decide(what).await.map(drop),
+            Wish::PlanUndo => self.plan_undo().await,
+            Wish::Undo { run } => self.undo(run).await,
             // This wizard drives already, and leaving ends the loop.
             Wish::TakeOver | Wish::Leave => Ok(()),
         }
@@ -263,6 +271,16 @@ impl Dispatcher {
     async fn learn(&mut self, facts: Result<Facts, Report>) -> Result<(), Report> {
         let starts = facts.as_ref().map(drop).map_err(|report| report.what.clone());
         match facts {
+            // What is known is that of the run which is undone.
+            Ok(facts) if self.undoes().is_some() => {
+                let versions = learning::versions(&lock(&self.knowledge), &facts);
+                self.tell(Event::FactsLearned {
+                    versions,
+                    database: learning::database(&facts),
+                    models: facts.models.len(),
+                    languages: facts.site.languages.clone(),
+                });
+            }
             Ok(facts) => {
                 let knowledge = {
                     let mut knowledge = lock(&self.knowledge);
@@ -313,6 +331,9 @@ impl Dispatcher {
             return Ok(());
         }
         self.over = true;
+        if let Some(undone) = self.undoes() {
+            return self.finish_undo(undone).await;
+        }
         let summary = lock(&self.knowledge).summary();
         self.journal.end_run(self.run, "done", &summary, now()).await.map_err(|error| error.tell())?;
         let aside = self.close_triage();
@@ -326,6 +347,10 @@ impl Dispatcher {
         }
         if self.running.is_some() {
             self.notice(NoticeLevel::Warning, "A step is running; wait for its end or cancel it.");
+            return Ok(());
+        }
+        if !self.records.has(step) {
+            self.notice(NoticeLevel::Warning, "This is no step of what is under way now.");
             return Ok(());
         }
         if self.records.next().is_some_and(|next| next < step) {

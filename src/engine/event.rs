@@ -20,8 +20,17 @@ pub enum Event {
     /// Lino answered: the site's versions and size.
     FactsLearned { versions: Versions, database: String, models: usize, languages: Vec<String> },
     /// A run was begun, or an unfinished one was found and continues (`resumed`). `started` is seconds since 1970.
-    RunOpened { run: i64, resumed: bool, started: i64, state_dir: PathBuf },
-    /// The plan, with the state of each step as the journal and the machine prove it. Sent again when it changes.
+    /// `undoes` is the run that is undone, when this one is an undo. Sent again when an undo begins.
+    RunOpened {
+        run: i64,
+        resumed: bool,
+        started: i64,
+        state_dir: PathBuf,
+        #[serde(default)]
+        undoes: Option<i64>,
+    },
+    /// The plan, with the state of each step as the journal and the machine prove it. Sent again when it changes. The
+    /// steps are those of an upgrade or those of an undo.
     PlanMade { steps: Vec<PlannedStep> },
     /// An attempt of a step began; `attempt` counts from 1; its whole output goes to `log`.
     StepStarted { step: StepId, attempt: u32, log: PathBuf, at: i64 },
@@ -63,6 +72,8 @@ pub enum Event {
         #[serde(skip)]
         triage: Option<Arc<Triage>>,
     },
+    /// What an undo would do, or what is left of the one that was begun. Nothing was changed by asking.
+    UndoPlanned { plan: Box<UndoPlan> },
     /// A shell was opened in the runner's terminal; its output goes to `log` from byte `from` on.
     ShellOpened { log: PathBuf, from: u64 },
     /// The shell was left.
@@ -125,6 +136,27 @@ pub struct PlannedStep {
     pub log: Option<PathBuf>,
     /// What the last attempt found.
     pub findings: Vec<Finding>,
+}
+
+/// What an undo would do, what it takes and what would be lost.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct UndoPlan {
+    /// The run that would be undone; 0 when there is none.
+    pub run: i64,
+    /// The version that is in place now; empty when unknown.
+    pub from_version: String,
+    /// The version that comes back; empty when unknown.
+    pub to_version: String,
+    /// The steps of the undo; those that are not needed are skipped with their reason.
+    pub steps: Vec<PlannedStep>,
+    /// Seconds it will probably take, without the time that the operator needs to look; none when nothing is known.
+    pub seconds: Option<u32>,
+    /// What would be lost, or why nothing can be: sentences.
+    pub losses: Vec<String>,
+    /// What cannot be promised, for example because a copy is missing: sentences.
+    pub missing: Vec<String>,
+    /// Why nothing can be undone; none when it can.
+    pub impossible: Option<String>,
 }
 
 /// A question with its choices. Even the recommended one is no default: a stray Enter decides nothing.

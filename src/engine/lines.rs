@@ -1,7 +1,7 @@
 //! The command lines of a site: from its configuration, else from the files that are there.
 
 use crate::procedure::{Configured, Knowledge, Lines, with_copy};
-use crate::site::{self, CommandLine, Role, Site, StepChoice, Surroundings, detect, quote, simulate};
+use crate::site::{self, CommandLine, Role, Site, StepChoice, Surroundings, beside, detect, quote, simulate};
 
 /// Fills the command lines and the configured steps into what is known of this run.
 pub fn of_site(knowledge: &mut Knowledge, site: &Site, run: i64) {
@@ -33,7 +33,7 @@ pub fn of_site(knowledge: &mut Knowledge, site: &Site, run: i64) {
         collectstatic: or_else(commands.collectstatic.as_ref(), || "python manage.py collectstatic --noinput".into()),
         buildindexes: commands.buildindexes.as_ref().map(CommandLine::to_string).or(known_index),
         simulate: simulate::line(site, run),
-        install: or_else(commands.install.as_ref(), || "python -m pip install {missing}".into()),
+        install: or_else(commands.install.as_ref(), || beside::INSTALL.into()),
         stop: found.iter().filter(|one| one.role == Role::Writer).map(|one| one.stop.to_string()).collect(),
         start: found
             .iter()

@@ -5,6 +5,7 @@
 
 mod clock;
 mod context;
+pub mod copies;
 pub mod decided;
 mod deciding;
 pub mod decisions;
@@ -12,6 +13,7 @@ mod dispatcher;
 mod event;
 mod evidence;
 mod faulty;
+mod guard;
 mod learning;
 mod lines;
 mod packages;
@@ -23,12 +25,14 @@ mod restored;
 mod start;
 pub mod steps;
 mod tail;
+mod unchanged;
+mod undo;
 mod watch;
 mod wish;
 
 pub use context::Attendance;
 use dispatcher::StepEnd;
-pub use event::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Versions};
+pub use event::{Ask, Event, NoticeLevel, Outcome, PlannedStep, UndoPlan, Versions};
 pub use faulty::sentence as faults_switched_on;
 pub use start::{Handle, Options, open};
 pub use wish::{Cancel, Deciding, Keys, Rehearsing, Wish};

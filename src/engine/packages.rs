@@ -1,24 +1,17 @@
-//! Which packages are installed in the site's environment, and what changed between two moments. Reads only.
+//! Which packages are installed in an environment. Reads only.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
 use crate::error::{Kind, Report};
-use crate::procedure::PackageChange;
 use crate::site::Site;
 
-/// What pip has set aside and could not delete before it was killed begins with `~`: it is not installed. Of two of one
-/// name the first is imported.
-const SCRIPT: &str = "import importlib.metadata as m, json, os, sys\n\
-     found = {}\n\
-     for d in m.distributions():\n\
-     \x20   aside = os.path.basename(str(getattr(d, '_path', ''))).startswith('~')\n\
-     \x20   if d.metadata['Name'] and not aside: found.setdefault(d.metadata['Name'], d.version)\n\
-     json.dump(found, sys.stdout)";
+/// Tells them; those that come from a repository with its revision, because their version says little.
+const SCRIPT: &str = include_str!("../../assets/python/packages.py");
 
 /// Lists what says of itself in the environment that it is installed, and is not whole: without its description, or
 /// without a file that it should have.
@@ -35,22 +28,33 @@ const BROKEN: &str = "import importlib.metadata as m, json, os, sys\n\
 
 /// Returns the `.dist-info` directories of packages that were not installed to the end.
 pub async fn broken(site: &Site) -> Result<Vec<PathBuf>, Report> {
-    ask(site, BROKEN).await
+    ask(site, (&[], &site.python), BROKEN).await
 }
 
 /// Asks the site's python for the installed packages: name to version.
 pub async fn installed(site: &Site) -> Result<BTreeMap<String, String>, Report> {
-    ask(site, SCRIPT).await
+    installed_in(site, (&[], &site.python)).await
 }
 
-async fn ask<T: DeserializeOwned>(site: &Site, script: &str) -> Result<T, Report> {
+/// Asks the same of another python, behind the words of `within`.
+pub async fn installed_in(site: &Site, python: (&[String], &Path)) -> Result<BTreeMap<String, String>, Report> {
+    ask(site, python, SCRIPT).await
+}
+
+async fn ask<T: DeserializeOwned>(
+    site: &Site,
+    (within, python): (&[String], &Path),
+    script: &str,
+) -> Result<T, Report> {
     let failed = |text: String| {
         Report::new(Kind::Failed, format!("The installed packages cannot be listed: {text}"))
             .unchanged("Nothing was changed by this.")
             .next("Look whether the site's python starts: env/bin/python --version")
     };
-    let output = tokio::process::Command::new(&site.python)
-        .args(["-I", "-c", script])
+    let python = python.to_string_lossy();
+    let mut words = within.iter().map(String::as_str).chain([&*python, "-B", "-I", "-c", script]);
+    let output = tokio::process::Command::new(words.next().unwrap_or_default())
+        .args(words)
         .current_dir(&site.dir)
         .env_remove("PYTHONHOME")
         .stdin(Stdio::null())
@@ -66,49 +70,108 @@ async fn ask<T: DeserializeOwned>(site: &Site, script: &str) -> Result<T, Report
     serde_json::from_slice(&output.stdout).map_err(|error| failed(format!("{error}.")))
 }
 
-/// Returns the versions by names as pip compares them: case, `_`, `.` and `-` alike.
-pub fn by_name(installed: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    installed.iter().map(|(name, version)| (name.to_lowercase().replace(['_', '.'], "-"), version.clone())).collect()
+/// Where packages come from that no index has: to be brought back, they need more than a version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Origins {
+    /// By package, what pip installs it from: `lino @ git+https://…@REVISION`.
+    pub pinned: BTreeMap<String, String>,
+    /// By working copy, its revision.
+    pub checkouts: BTreeMap<String, String>,
 }
 
-/// Returns what changed from `old` to `new`, by name.
-#[must_use]
-pub fn changes(old: &BTreeMap<String, String>, new: &BTreeMap<String, String>) -> Vec<PackageChange> {
-    let (old, new) = (by_name(old), by_name(new));
-    let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
-    names.sort();
-    names.dedup();
-    names
-        .into_iter()
-        .filter(|name| old.get(*name) != new.get(*name))
-        .map(|name| PackageChange { name: name.clone(), old: old.get(name).cloned(), new: new.get(name).cloned() })
-        .collect()
+const ORIGINS: &str = "import importlib.metadata as m, json, os, sys\n\
+    found = {}\n\
+    for d in m.distributions():\n\
+    \x20   name = d.metadata['Name']\n\
+    \x20   url = d.read_text('direct_url.json')\n\
+    \x20   place = os.path.realpath(str(d.locate_file('')))\n\
+    \x20   outside = not place.startswith(os.path.realpath(sys.prefix) + os.sep)\n\
+    \x20   outside = outside and not place.startswith(os.path.realpath(sys.base_prefix) + os.sep)\n\
+    \x20   if name and (url or outside):\n\
+    \x20       found[name] = {'url': json.loads(url) if url else None, 'place': place if outside else None}\n\
+    json.dump(found, sys.stdout)";
+
+/// What the site's python says of a package.
+#[derive(serde::Deserialize)]
+struct Direct {
+    url: Option<serde_json::Value>,
+    place: Option<String>,
+}
+
+/// Asks the site's python where packages come from, and git for the revisions of working copies. What cannot be found
+/// out is left out.
+pub async fn origins(site: &Site) -> Origins {
+    let output = tokio::process::Command::new(&site.python)
+        .args(["-I", "-c", ORIGINS])
+        .current_dir(&site.dir)
+        .env_remove("PYTHONHOME")
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let Ok(Ok(output)) = tokio::time::timeout(Duration::from_mins(2), output).await else { return Origins::default() };
+    let found: BTreeMap<String, Direct> = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let mut origins = Origins::default();
+    for (name, direct) in found {
+        let text = |pointer: &str| direct.url.as_ref().and_then(|url| url.pointer(pointer)?.as_str());
+        let local = text("/url").and_then(|url| url.strip_prefix("file://")).map(decoded);
+        if let (Some(url), Some(vcs), Some(revision)) =
+            (text("/url"), text("/vcs_info/vcs"), text("/vcs_info/commit_id"))
+        {
+            let below = text("/subdirectory").map_or_else(String::new, |dir| format!("#subdirectory={dir}"));
+            origins.pinned.insert(name, format!("{vcs}+{url}@{revision}{below}"));
+        } else if let Some(dir) = local.or_else(|| direct.place.clone())
+            && let Some((top, revision)) = revision(&dir).await
+        {
+            origins.checkouts.insert(top, revision);
+        }
+    }
+    origins
+}
+
+/// Decodes what a URL writes with `%`.
+fn decoded(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, others)) = rest.split_first() {
+        let code = others.get(..2).and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+        match code {
+            Some(code) if *first == b'%' => {
+                bytes.push(code);
+                rest = others.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(*first);
+                rest = others;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Returns the working copy to which a directory belongs, and its revision; none when it is none.
+pub async fn revision(dir: &str) -> Option<(String, String)> {
+    let output = tokio::process::Command::new("git")
+        // A working copy of somebody else is only read.
+        .args(["-c", "safe.directory=*", "-C", dir, "rev-parse", "--show-toplevel", "HEAD"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(Duration::from_secs(20), output).await.ok()?.ok()?;
+    let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
+    let (top, revision) = text.trim_end().split_once('\n')?;
+    Some((top.to_owned(), revision.to_owned()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned())).collect()
-    }
-
     #[test]
-    fn changed_new_and_vanished_packages_are_listed() {
-        let old = map(&[("lino", "25.1.6"), ("Django", "5.2"), ("lino_react", "25.1.5"), ("old", "1")]);
-        let new = map(&[("lino", "26.10.8"), ("django", "5.2"), ("lino-react", "25.1.5"), ("new", "2")]);
-        let change = |name: &str, old: Option<&str>, new: Option<&str>| PackageChange {
-            name: name.into(),
-            old: old.map(Into::into),
-            new: new.map(Into::into),
-        };
-        assert_eq!(
-            changes(&old, &new),
-            vec![
-                change("lino", Some("25.1.6"), Some("26.10.8")),
-                change("new", None, Some("2")),
-                change("old", Some("1"), None),
-            ]
-        );
+    fn paths_of_urls_are_decoded() {
+        let cases = [("/srv/a%20b/%C3%BC", "/srv/a b/ü"), ("/100%", "/100%"), ("/%zz", "/%zz")];
+        for (url, path) in cases {
+            assert_eq!(decoded(url), path);
+        }
     }
 }

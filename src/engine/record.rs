@@ -1,11 +1,11 @@
-//! What the dispatcher remembers of each step of the run, and how the plan is made of it.
+//! What the dispatcher remembers of each step of the run, an upgrade or an undo, and how the plan is made of it.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::PlannedStep;
 use crate::journal::AttemptRow;
-use crate::procedure::{Finding, Knowledge, RESTORE_AGAIN, StepId, StepState, TRIAGE_AGAIN};
+use crate::procedure::{Finding, Knowledge, RESTORE_AGAIN, StepId, StepState, TRIAGE_AGAIN, Undoing};
 
 /// What is remembered of a step.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,19 +32,27 @@ impl Default for Record {
 
 /// All steps of the run.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Records(BTreeMap<StepId, Record>);
+pub struct Records {
+    steps: &'static [StepId],
+    known: BTreeMap<StepId, Record>,
+}
 
-impl Default for Records {
-    fn default() -> Self {
-        Self(StepId::ALL.into_iter().map(|step| (step, Record::default())).collect())
-    }
+/// Returns the steps of a run that undoes this one, or of an upgrade.
+pub const fn steps_of(undoes: Option<i64>) -> &'static [StepId] {
+    if undoes.is_some() { &StepId::UNDO } else { &StepId::ALL }
 }
 
 impl Records {
+    /// Knows nothing of these steps.
+    #[must_use]
+    pub fn new(steps: &'static [StepId]) -> Self {
+        Self { steps, known: steps.iter().map(|step| (*step, Record::default())).collect() }
+    }
+
     /// Folds the attempts of a run, oldest first. An attempt without an end leaves its step [`StepState::Running`].
     #[must_use]
-    pub fn from_attempts(attempts: &[AttemptRow]) -> Self {
-        let mut records = Self::default();
+    pub fn from_attempts(steps: &'static [StepId], attempts: &[AttemptRow]) -> Self {
+        let mut records = Self::new(steps);
         for attempt in attempts {
             let record = records.of_mut(attempt.step);
             record.attempts = attempt.number;
@@ -73,38 +81,52 @@ impl Records {
     /// Returns the record of a step.
     #[must_use]
     pub fn of(&self, step: StepId) -> Record {
-        self.0.get(&step).cloned().unwrap_or_default()
+        self.known.get(&step).cloned().unwrap_or_default()
     }
 
     /// Returns the record of a step, to be changed.
     pub fn of_mut(&mut self, step: StepId) -> &mut Record {
-        self.0.entry(step).or_default()
+        self.known.entry(step).or_default()
     }
 
     /// Returns the state of a step.
     #[must_use]
     pub fn state(&self, step: StepId) -> StepState {
-        self.0.get(&step).map_or(StepState::Pending, |record| record.state.clone())
+        self.known.get(&step).map_or(StepState::Pending, |record| record.state.clone())
     }
 
     /// Returns the first step that is not settled.
     #[must_use]
     pub fn next(&self) -> Option<StepId> {
-        StepId::ALL.into_iter().find(|step| !self.state(*step).is_settled())
+        self.steps.iter().copied().find(|step| !self.state(*step).is_settled())
+    }
+
+    /// Tells whether this is a step of the run.
+    #[must_use]
+    pub fn has(&self, step: StepId) -> bool {
+        self.steps.contains(&step)
+    }
+
+    /// Says what brings the old site back if the operator stops now.
+    fn way_back(&self, knowledge: &Knowledge) -> String {
+        let begun = self.known.iter().filter(|(_, record)| record.attempts > 0);
+        let begun = begun.map(|(step, record)| (*step, Some(record.state.clone()), 0, record.seconds));
+        knowledge.way_back(knowledge.undo_seconds(&Undoing::of(0, begun)))
     }
 
     /// Returns the plan. Pending steps that a rule would leave out now are shown as skipped; pending steps behind a
     /// failed one as not going to run.
     #[must_use]
     pub fn plan(&self, knowledge: &Knowledge) -> Vec<PlannedStep> {
-        let failed = StepId::ALL.into_iter().find(|step| matches!(self.state(*step), StepState::Failed { .. }));
-        StepId::ALL
-            .into_iter()
+        let steps = || self.steps.iter().copied();
+        let failed = steps().find(|step| matches!(self.state(*step), StepState::Failed { .. }));
+        let way_back = self.way_back(knowledge);
+        steps()
             .map(|step| {
                 let mut record = self.of(step);
                 if record.forecast.is_none() {
-                    record.forecast =
-                        knowledge.forecast(step).map(|seconds| (seconds, "from the rehearsal".to_owned()));
+                    let from = if step.is_undo() { "from the upgrade" } else { "from the rehearsal" };
+                    record.forecast = knowledge.forecast(step).map(|seconds| (seconds, from.to_owned()));
                 }
                 let state = match (&record.state, knowledge.skip(step, &|step| self.state(step))) {
                     (StepState::Pending, Some(because)) if expected(step) => StepState::Skipped { because },
@@ -123,7 +145,7 @@ impl Records {
                     commands: knowledge.commands(step),
                     forecast: record.forecast.as_ref().map(|(seconds, _)| *seconds),
                     forecast_from: record.forecast.map(|(_, from)| from),
-                    way_back: knowledge.way_back(),
+                    way_back: way_back.clone(),
                     state,
                     attempts: record.attempts,
                     seconds: record.seconds,
@@ -138,7 +160,7 @@ impl Records {
 /// Whether a rule that would skip `step` now may be shown before the step's turn: the rules of these steps rest on
 /// facts that earlier steps cannot change any more once they are known.
 const fn expected(step: StepId) -> bool {
-    matches!(step, StepId::BuildIndexes | StepId::CheckData)
+    step.is_undo() || matches!(step, StepId::BuildIndexes | StepId::CheckData)
 }
 
 #[cfg(test)]
@@ -163,11 +185,14 @@ mod tests {
     fn the_last_attempt_of_a_step_counts() {
         let done = StepState::Done { summary: "ok".into() };
         let failed = StepState::Failed { because: "no".into() };
-        let records = Records::from_attempts(&[
-            attempt(1, StepId::Check, 1, Some(failed)),
-            attempt(2, StepId::Check, 2, Some(done.clone())),
-            attempt(3, StepId::StopServices, 1, None),
-        ]);
+        let records = Records::from_attempts(
+            &StepId::ALL,
+            &[
+                attempt(1, StepId::Check, 1, Some(failed)),
+                attempt(2, StepId::Check, 2, Some(done.clone())),
+                attempt(3, StepId::StopServices, 1, None),
+            ],
+        );
         assert_eq!(records.state(StepId::Check), done);
         assert_eq!(records.of(StepId::Check).attempts, 2);
         assert_eq!(records.state(StepId::StopServices), StepState::Running);
@@ -178,10 +203,10 @@ mod tests {
     fn triage_that_ends_in_a_new_restore_makes_both_pending() {
         let done = StepState::Done { summary: "ok".into() };
         let again = StepState::Interrupted { because: RESTORE_AGAIN.into() };
-        let records = Records::from_attempts(&[
-            attempt(1, StepId::Restore, 1, Some(done)),
-            attempt(2, StepId::Triage, 1, Some(again)),
-        ]);
+        let records = Records::from_attempts(
+            &StepId::ALL,
+            &[attempt(1, StepId::Restore, 1, Some(done)), attempt(2, StepId::Triage, 1, Some(again))],
+        );
         assert_eq!(records.state(StepId::Restore), StepState::Pending);
         assert_eq!(records.state(StepId::Triage), StepState::Pending);
     }
@@ -190,12 +215,15 @@ mod tests {
     fn a_start_that_goes_back_to_triage_makes_what_came_between_pending() {
         let done = StepState::Done { summary: "ok".into() };
         let again = StepState::Interrupted { because: TRIAGE_AGAIN.into() };
-        let records = Records::from_attempts(&[
-            attempt(1, StepId::Restore, 1, Some(done.clone())),
-            attempt(2, StepId::Triage, 1, Some(done.clone())),
-            attempt(3, StepId::CheckData, 1, Some(done.clone())),
-            attempt(4, StepId::StartServices, 1, Some(again)),
-        ]);
+        let records = Records::from_attempts(
+            &StepId::ALL,
+            &[
+                attempt(1, StepId::Restore, 1, Some(done.clone())),
+                attempt(2, StepId::Triage, 1, Some(done.clone())),
+                attempt(3, StepId::CheckData, 1, Some(done.clone())),
+                attempt(4, StepId::StartServices, 1, Some(again)),
+            ],
+        );
         let pending = [StepId::Triage, StepId::CheckData, StepId::StartServices].map(|step| records.state(step));
         assert_eq!(pending, [StepState::Pending, StepState::Pending, StepState::Pending]);
         assert_eq!(records.state(StepId::Restore), done);
@@ -204,7 +232,7 @@ mod tests {
     #[test]
     fn steps_behind_a_failed_one_will_not_run() {
         let failed = StepState::Failed { because: "no".into() };
-        let records = Records::from_attempts(&[attempt(1, StepId::Pull, 1, Some(failed))]);
+        let records = Records::from_attempts(&StepId::ALL, &[attempt(1, StepId::Pull, 1, Some(failed))]);
         let words: Vec<&str> = records.plan(&Knowledge::default()).iter().map(|step| step.state.word()).collect();
         let mut expected = vec!["pending"; 5];
         expected.push("failed");

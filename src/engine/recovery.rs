@@ -83,6 +83,30 @@ pub(super) async fn take_up(dispatcher: &mut Dispatcher, attempts: &[AttemptRow]
     dispatcher.prove().await
 }
 
+/// Takes up an undo: its steps may be executed again without harm, so nothing has to be proved or asked.
+pub(super) async fn take_up_undo(dispatcher: &mut Dispatcher, attempts: &[AttemptRow]) -> Result<(), Report> {
+    for attempt in attempts.iter().filter(|attempt| attempt.state.is_none()) {
+        let commands = dispatcher.journal.commands(attempt.id).await.map_err(|error| error.tell())?;
+        let last = commands.last().map(|command| state_on_disk(&dispatcher.runner_dir, command.id));
+        match last {
+            Some(CommandState::Running { .. } | CommandState::Finished { .. }) => {
+                let text = format!("{} went on by itself; it is followed again.", attempt.step.title());
+                dispatcher.notice(NoticeLevel::Info, text);
+                dispatcher.execute(attempt.step, attempt.id, attempt.number, attempt.log.clone());
+            }
+            Some(CommandState::Lost { .. } | CommandState::Unknown) | None => {
+                let because = if commands.is_empty() {
+                    "its wizard left before the step had started a command"
+                } else {
+                    "its command was lost when the runner ended (crash or reboot); nobody knows how far it came"
+                };
+                dispatcher.interrupt(attempt, because.into()).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
 impl Dispatcher {
     fn lose(&mut self, attempt: &AttemptRow, commands: &[CommandRow]) {
         let Some((newest, before)) = commands.split_last() else { return };
@@ -253,17 +277,11 @@ impl Dispatcher {
         }
         self.plan();
         if key == 'u' {
-            self.go_back();
-            return Ok(());
+            self.rest(Outcome::Interrupted, "The way back is planned. By a command: lino-upgrade undo");
+            return self.plan_undo().await;
         }
         self.going = true;
         self.go_on().await
-    }
-
-    /// What the key of undo will do.
-    fn go_back(&mut self) {
-        let way_back = lock(&self.knowledge).way_back();
-        self.rest(Outcome::Interrupted, format!("To go back to the old version:\n{way_back}"));
     }
 
     /// Writes down that the result of a step is not true any more.

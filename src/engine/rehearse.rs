@@ -4,6 +4,7 @@
 mod dump;
 mod former;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -73,6 +74,14 @@ pub fn script(snapshot: &Path) -> Result<PathBuf, Report> {
 pub async fn environment(site: &Site, anew: bool, printed: impl FnMut(&str)) -> Result<(PathBuf, Vec<String>), Report> {
     let beside = beside::build(site, anew, printed).await.map_err(|error| error.tell())?;
     Ok((site.python.clone(), beside.within()))
+}
+
+/// Lists the packages of the environment that rehearses.
+///
+/// # Errors
+/// A report when its Python does not tell them.
+pub async fn packages(site: &Site, new: (&[String], &Path)) -> Result<BTreeMap<String, String>, Report> {
+    super::packages::installed_in(site, new).await
 }
 
 impl Tell for BesideError {

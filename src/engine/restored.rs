@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::rehearse::{self, Former, Setting};
 use crate::messages::Ended;
@@ -77,5 +78,5 @@ pub fn read(
     let decisions = DecisionsFile::read(&used).map(|file| file.decisions).unwrap_or_default();
     let setting = Setting::new(&script, source_version, rehearse::announced(&script), &decisions)
         .map_err(|error| format!("{} cannot be read: {error}", script.display()))?;
-    Ok(Some((Former { setting, decisions, rehearsed, causes }, notes)))
+    Ok(Some((Former { setting, decisions, rehearsed, causes: Arc::new(causes) }, notes)))
 }

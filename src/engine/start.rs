@@ -13,9 +13,9 @@ use super::clock::now;
 use super::context::{Asks, Attendance, Ends, lock};
 use super::deciding::Triaging;
 use super::dispatcher::Dispatcher;
-use super::record::Records;
+use super::record::{Records, steps_of};
 use super::recovery::{self, Recovery};
-use super::{Event, Outcome, Wish, faulty, lines, watch};
+use super::{Event, Outcome, Wish, faulty, lines, undo, watch};
 use crate::error::{Kind, Report, Tell};
 use crate::journal::{AttemptRow, Journal, RunRow};
 use crate::procedure::{Knowledge, StepId};
@@ -71,8 +71,14 @@ async fn drive(
     events: mpsc::UnboundedSender<Event>,
 ) -> Result<(), Report> {
     faulty::announce(&events)?;
-    let site = site::find(options.site.as_deref(), &options.cwd, &Surroundings::of_this_process())
+    let site = site::find_unproved(options.site.as_deref(), &options.cwd, &Surroundings::of_this_process())
         .map_err(|error| error.tell())?;
+    // A run that has broken the environment can still be undone.
+    if let Err(error) = site.prove_python()
+        && !undo::is_begun(&site).await
+    {
+        return Err(error.tell());
+    }
     let _ = events.send(Event::SiteFound {
         name: site.name.clone(),
         dir: site.dir.clone(),
@@ -153,11 +159,16 @@ impl Place {
             resumed: opened.resumed,
             started: opened.run.started,
             state_dir: self.site.state_dir.clone(),
+            undoes: opened.run.undoes,
         });
         let _ = self.events.send(Event::DownSince { at: lock(&dispatcher.knowledge).down_since });
-        dispatcher.tell_evidence().await?;
-        recovery::take_up(&mut dispatcher, &opened.attempts).await?;
-        dispatcher.open_triage().await?;
+        if opened.run.undoes.is_some() {
+            recovery::take_up_undo(&mut dispatcher, &opened.attempts).await?;
+        } else {
+            dispatcher.tell_evidence().await?;
+            recovery::take_up(&mut dispatcher, &opened.attempts).await?;
+            dispatcher.open_triage().await?;
+        }
         dispatcher.plan();
         ask_in_background(Arc::clone(&self.site), facts_out);
         Ok(dispatcher.run(&mut self.wishes).await)
@@ -195,6 +206,7 @@ impl Place {
             worked,
             over: false,
             recovery: Recovery::default(),
+            me: self.me.user.clone(),
         }
     }
 }
@@ -231,9 +243,12 @@ impl Opened {
             })?
         };
         let attempts = journal.attempts(run.id).await.map_err(tell)?;
-        let earlier = journal.fact(run.id, "knowledge").await.map_err(tell)?;
+        let mut earlier = journal.fact(run.id, "knowledge").await.map_err(tell)?;
+        if let (None, Some(undone)) = (&earlier, run.undoes) {
+            earlier = Some(undo::knowledge(journal, undone).await?);
+        }
         let mut forecasts = Vec::new();
-        for step in StepId::ALL {
+        for step in StepId::ALL.into_iter().chain(StepId::UNDO) {
             if let Some((seconds, at)) = journal.last_duration(step, run.id).await.map_err(tell)? {
                 forecasts.push((step, seconds, at));
             }
@@ -248,8 +263,9 @@ impl Opened {
     }
 
     fn records(&self) -> Records {
-        let mut records = Records::from_attempts(&self.attempts);
-        for (step, seconds, at) in &self.forecasts {
+        let mut records = Records::from_attempts(steps_of(self.run.undoes), &self.attempts);
+        let forecasts = self.forecasts.iter().filter(|(step, ..)| step.is_undo() == self.run.undoes.is_some());
+        for (step, seconds, at) in forecasts {
             let date = jiff::Timestamp::from_second(*at).map_or_else(
                 |_| String::new(),
                 |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d").to_string(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use super::record::Records;
+use super::record::{Records, steps_of};
 use super::start::Seat;
 use super::{Event, NoticeLevel, Outcome, Wish};
 use crate::error::{Report, Tell};
@@ -72,11 +72,12 @@ async fn show(journal: &Journal, events: &mpsc::UnboundedSender<Event>, opened: 
     let Some(run) = journal.runs().await.map_err(tell)?.into_iter().next() else { return Ok(opened) };
     if !opened {
         let state_dir = journal.path().parent().map(Path::to_owned).unwrap_or_default();
-        let _ = events.send(Event::RunOpened { run: run.id, resumed: true, started: run.started, state_dir });
+        let (id, started, undoes) = (run.id, run.started, run.undoes);
+        let _ = events.send(Event::RunOpened { run: id, resumed: true, started, state_dir, undoes });
     }
     let knowledge: Knowledge = journal.fact(run.id, "knowledge").await.map_err(tell)?.unwrap_or_default();
     let attempts = journal.attempts(run.id).await.map_err(tell)?;
-    let records = Records::from_attempts(&attempts);
+    let records = Records::from_attempts(steps_of(run.undoes), &attempts);
     let _ = events.send(Event::DownSince { at: knowledge.down_since });
     let _ = events.send(Event::PlanMade { steps: records.plan(&knowledge) });
     if let Some(compared) = super::evidence::compared(journal, run.id, knowledge.dump_scripts.clone()).await? {

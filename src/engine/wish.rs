@@ -36,6 +36,13 @@ pub enum Wish {
     Rehearse(Rehearsing),
     /// Decide what becomes of refused rows, or take that back.
     Decide(Deciding),
+    /// Find out what an undo would do: the answer is [`Event::UndoPlanned`](super::Event::UndoPlanned).
+    PlanUndo,
+    /// Bring the old version back, or go on with an undo that was begun. While no step, rehearsal or shell runs.
+    Undo {
+        /// The run that is undone: that of the plan which the operator has seen.
+        run: i64,
+    },
     /// Type into the runner's terminal.
     Type(Keys),
     /// Cancel, on one of three levels.

@@ -19,12 +19,13 @@ use tokio::sync::Mutex;
 use crate::error::{Kind, Report, Tell};
 
 /// The format that this program writes, kept in the file's `user_version`.
-pub const FORMAT: i64 = 2;
+pub const FORMAT: i64 = 3;
 
 /// What brings a journal to the next format: the first makes a new one.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../assets/migrations/0001_journal.sql"),
     include_str!("../../assets/migrations/0002_evidence.sql"),
+    include_str!("../../assets/migrations/0003_undo.sql"),
 ];
 
 /// What can go wrong with the journal.

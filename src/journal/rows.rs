@@ -11,7 +11,7 @@ use crate::compare::Evidence;
 use crate::procedure::{Finding, StepId, StepState};
 use crate::runner::Ended;
 
-/// One upgrade of the site.
+/// One upgrade of the site, or the undo of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRow {
     /// Its number, from 1.
@@ -34,6 +34,8 @@ pub struct RunRow {
     pub outcome: Option<String>,
     /// One line about its end.
     pub summary: Option<String>,
+    /// The run that it undoes; none when it is an upgrade.
+    pub undoes: Option<i64>,
 }
 
 /// One execution of a step.
@@ -236,6 +238,7 @@ fn run_row(row: &SqliteRow) -> Result<RunRow, sqlx::Error> {
         ended: row.try_get("ended")?,
         outcome: row.try_get("outcome")?,
         summary: row.try_get("summary")?,
+        undoes: row.try_get("undoes")?,
     })
 }
 

@@ -111,6 +111,63 @@ async fn a_journal_of_the_first_format_is_brought_to_the_second_and_keeps_what_i
 }
 
 #[tokio::test]
+async fn a_journal_of_the_second_format_learns_of_undos_and_keeps_its_runs() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("journal.sqlite");
+    let mut old = SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+    for script in &MIGRATIONS[..2] {
+        sqlx::raw_sql(*script).execute(&mut old).await.unwrap();
+    }
+    sqlx::raw_sql("insert into runs (mode, operator, started) values ('wizard', 'anna', 100); pragma user_version = 2")
+        .execute(&mut old)
+        .await
+        .unwrap();
+    drop(old);
+    let run = open(&dir).await.unfinished_run().await.unwrap().unwrap();
+    assert_eq!((run.id, run.operator.as_str(), run.undoes), (1, "anna", None));
+}
+
+#[tokio::test]
+async fn an_undo_ends_itself_and_what_it_has_undone() {
+    let dir = TempDir::new().unwrap();
+    let journal = open(&dir).await;
+    let run = journal.begin_run("wizard", "anna", 100).await.unwrap();
+    journal.name_run(run, "noi", "25.1.1").await.unwrap();
+    journal.version_after(run, "26.9.2").await.unwrap();
+    let undone = journal.unfinished_run().await.unwrap().unwrap();
+    let undo = journal.begin_undo(&undone, None, ("headless", "bert"), &"known", 200).await.unwrap();
+    let open_run = journal.unfinished_run().await.unwrap().unwrap();
+    let versions = (open_run.old_version.as_str(), open_run.new_version.as_deref());
+    assert_eq!((open_run.id, open_run.undoes, versions), (undo, Some(run), ("26.9.2", Some("25.1.1"))));
+    assert_eq!(journal.fact::<String>(undo, "knowledge").await.unwrap().as_deref(), Some("known"));
+    journal.end_undo(undo, run, "The old version is back.", 300).await.unwrap();
+    assert_eq!(journal.unfinished_run().await.unwrap(), None);
+    let ended: Vec<_> =
+        journal.runs().await.unwrap().into_iter().map(|run| (run.id, run.outcome, run.summary)).collect();
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        ended,
+        [(undo, some("done"), some("The old version is back.")), (run, some("undone"), some("Undone by run 2."))]
+    );
+}
+
+#[tokio::test]
+async fn a_run_in_which_nothing_was_begun_becomes_the_undo() {
+    let dir = TempDir::new().unwrap();
+    let journal = open(&dir).await;
+    let run = journal.begin_run("wizard", "anna", 100).await.unwrap();
+    let undone = journal.unfinished_run().await.unwrap().unwrap();
+    journal.end_run(run, "done", "", 150).await.unwrap();
+    let unused = journal.begin_run("wizard", "anna", 160).await.unwrap();
+    journal.record(unused, "knowledge", "of an upgrade", 161).await.unwrap();
+    let undo = journal.begin_undo(&undone, Some(unused), ("wizard", "anna"), &"of an undo", 200).await.unwrap();
+    assert_eq!(undo, unused);
+    let runs: Vec<_> = journal.runs().await.unwrap().into_iter().map(|run| (run.id, run.undoes)).collect();
+    assert_eq!(runs, [(2, Some(1)), (1, None)]);
+    assert_eq!(journal.fact::<String>(undo, "knowledge").await.unwrap().as_deref(), Some("of an undo"));
+}
+
+#[tokio::test]
 async fn the_newest_evidence_counts_and_decisions_stand_beside_it() {
     let dir = TempDir::new().unwrap();
     let journal = open(&dir).await;
@@ -136,14 +193,14 @@ async fn the_newest_evidence_counts_and_decisions_stand_beside_it() {
 async fn a_journal_of_a_newer_format_is_refused_and_left_alone() {
     let dir = TempDir::new().unwrap();
     let journal = open(&dir).await;
-    sqlx::raw_sql("pragma user_version = 3").execute(&mut *journal.connection.lock().await).await.unwrap();
+    sqlx::raw_sql("pragma user_version = 4").execute(&mut *journal.connection.lock().await).await.unwrap();
     let path = journal.path().to_owned();
     drop(journal);
     let before = std::fs::read(&path).unwrap();
     let error = Journal::open(&path).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        format!("the journal {} has format 3, this program knows formats up to 2", path.display())
+        format!("the journal {} has format 4, this program knows formats up to 3", path.display())
     );
     assert_eq!(std::fs::read(&path).unwrap(), before);
 }

@@ -7,7 +7,9 @@ use serde::Serialize;
 use sqlx::SqliteConnection;
 use tokio::sync::MutexGuard;
 
-use super::{Journal, JournalError};
+use sqlx::Connection as _;
+
+use super::{Journal, JournalError, RunRow};
 use crate::compare::Evidence;
 use crate::fault::{self, Place};
 use crate::procedure::{Finding, StepId, StepState};
@@ -47,6 +49,72 @@ impl Journal {
             .await
             .map(drop)
             .map_err(|error| self.unusable(error))
+    }
+
+    /// Begins the undo of a run, all at once, and returns its number. `unused` is a run in which nothing was begun: it
+    /// becomes the undo.
+    pub async fn begin_undo<T: Serialize + Sync>(
+        &self,
+        undone: &RunRow,
+        unused: Option<i64>,
+        by: (&str, &str),
+        knowledge: &T,
+        now: i64,
+    ) -> Result<i64, JournalError> {
+        let value = self.json(knowledge)?;
+        let mut connection = self.connection.lock().await;
+        let begun = async {
+            let mut all = connection.begin().await?;
+            let text = if unused.is_some() {
+                "update runs set application = ?, old_version = ?, new_version = ?, mode = ?, operator = ?, \
+                 started = ?, undoes = ? where id = ?"
+            } else {
+                "insert into runs (application, old_version, new_version, mode, operator, started, undoes, id) \
+                 values (?, ?, ?, ?, ?, ?, ?, ?)"
+            };
+            let done = sqlx::query(text)
+                .bind(&undone.application)
+                .bind(undone.new_version.as_ref().unwrap_or(&undone.old_version))
+                .bind(&undone.old_version)
+                .bind(by.0)
+                .bind(by.1)
+                .bind(now)
+                .bind(undone.id)
+                .bind(unused)
+                .execute(&mut *all)
+                .await?;
+            let id = unused.unwrap_or_else(|| done.last_insert_rowid());
+            sqlx::query("delete from facts where run = ?").bind(id).execute(&mut *all).await?;
+            sqlx::query("insert into facts (run, name, value, at) values (?, 'knowledge', ?, ?)")
+                .bind(id)
+                .bind(value)
+                .bind(now)
+                .execute(&mut *all)
+                .await?;
+            all.commit().await?;
+            Ok::<_, sqlx::Error>(id)
+        };
+        begun.await.map_err(|error| self.unusable(error))
+    }
+
+    /// Ends an undo and the run that it has undone, both at once.
+    pub async fn end_undo(&self, undo: i64, undone: i64, summary: &str, now: i64) -> Result<(), JournalError> {
+        let mut connection = self.connection.lock().await;
+        let ended = async {
+            let mut all = connection.begin().await?;
+            let by = format!("Undone by run {undo}.");
+            for (run, outcome, summary) in [(undone, "undone", by.as_str()), (undo, "done", summary)] {
+                sqlx::query("update runs set ended = ?, outcome = ?, summary = ? where id = ?")
+                    .bind(now)
+                    .bind(outcome)
+                    .bind(summary)
+                    .bind(run)
+                    .execute(&mut *all)
+                    .await?;
+            }
+            all.commit().await
+        };
+        ended.await.map_err(|error| self.unusable(error))
     }
 
     /// Ends a run.

@@ -17,6 +17,13 @@ const MOST_MESSAGE: usize = 2000;
 const MOST_MODEL: usize = 200;
 /// Bytes of one entry that still wait for their end.
 const MOST_PENDING: usize = 1 << 20;
+/// The same, when every entry is kept: it may have a million keys.
+const MOST_KEPT: usize = 128 << 20;
+/// Bytes of a message that are kept whole; of a longer one the beginning and the end are kept.
+const MOST_WHOLE: usize = 1 << 20;
+
+/// Bytes of the longest escape in a text of Python, `\U0001F600`.
+const LONGEST_ESCAPE: usize = 10;
 
 const TAIL: &str = " object(s) with primary key ";
 
@@ -38,6 +45,11 @@ impl Abandoned {
         self.kept.get_or_insert_default();
     }
 
+    /// Tells whether it keeps every entry whole.
+    pub(super) const fn keeps(&self) -> bool {
+        self.kept.is_some()
+    }
+
     /// Takes the entries that were kept. The last of them may still wait for its end.
     pub(super) fn take_kept(&mut self) -> Vec<Unsaved> {
         self.flush();
@@ -51,7 +63,7 @@ impl Abandoned {
             line.clone_into(&mut self.pending);
         } else if self.pending.is_empty() {
             return false;
-        } else if self.pending.len() + line.len() < MOST_PENDING {
+        } else if self.pending.len() + line.len() < if self.keeps() { MOST_KEPT } else { MOST_PENDING } {
             self.pending.push('\n');
             self.pending.push_str(line);
         }
@@ -73,7 +85,7 @@ impl Abandoned {
         let entry = std::mem::take(&mut self.pending);
         if let Some((model, message)) = entry.strip_prefix("- ").and_then(|rest| rest.split_once(' ')) {
             if let Some(kept) = &mut self.kept {
-                let (model, message) = (model.to_owned(), message.to_owned());
+                let (model, message) = (model.to_owned(), shortened(message));
                 kept.push(Unsaved { model, message, count: 0, keys: String::new() });
             }
             self.add(Entry::new(model, message, 1, "?"));
@@ -173,9 +185,22 @@ impl<'a> Whole<'a> {
     }
 
     fn unsaved(&self) -> Unsaved {
-        let (model, message, keys) = (self.model.to_owned(), self.message.to_owned(), self.keys.to_owned());
+        let (model, message, keys) = (self.model.to_owned(), shortened(self.message), self.keys.to_owned());
         Unsaved { model, message, count: self.count, keys }
     }
+}
+
+/// Returns a message without the middle of what is too long: at its end stands what was refused.
+fn shortened(message: &str) -> String {
+    if message.len() <= MOST_WHOLE {
+        return message.to_owned();
+    }
+    let before = message.get(..message.floor_char_boundary(MOST_WHOLE / 2)).unwrap_or_default();
+    let after = message.get(message.floor_char_boundary(message.len() - MOST_WHOLE / 2)..).unwrap_or_default();
+    // No escape is cut in two: its rest would be another text.
+    let escape = before.rfind('\\').filter(|at| before.len() - at <= LONGEST_ESCAPE);
+    let before = before.get(..escape.unwrap_or(before.len())).unwrap_or_default().trim_end_matches('\\');
+    format!("{before}…{after}")
 }
 
 /// Turns `["Sale 3 : {'product': ['text']}"]` into `{'product': ['text']}`, undoing Python's quoting.

@@ -244,7 +244,7 @@ fn deferred(rest: &str) -> Option<Deferred> {
     word.then(|| Deferred {
         class: class.to_owned(),
         key: key.to_owned(),
-        object: object.replace("\\'", "'").replace("\\\\", "\\"),
+        object: cut(object, MOST_MESSAGE).replace("\\'", "'").replace("\\\\", "\\"),
         message: cut(message, MOST_MESSAGE),
     })
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{StepId, StepState, with_copy};
+use super::{LastRehearsal, PackageChange, StepId, StepState, Undoing, with_copy};
 use crate::triage::Accounted;
 
 /// Command lines as the site's configuration or its files give them; shown and run as they are.
@@ -37,17 +37,6 @@ pub struct Lines {
     pub stop: Vec<String>,
     /// How services are started, in order.
     pub start: Vec<String>,
-}
-
-/// A package whose version changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PackageChange {
-    /// Its name.
-    pub name: String,
-    /// Version before; none when it is new.
-    pub old: Option<String>,
-    /// Version after; none when it is gone.
-    pub new: Option<String>,
 }
 
 /// The question under which the journal keeps that the operator acted against the verdict.
@@ -91,24 +80,19 @@ pub struct Protection {
     pub environment_copy: Option<String>,
     /// The command line that brings the environment back.
     pub environment_back: Option<String>,
-}
-
-/// The last rehearsal, as far as the plan is concerned.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct LastRehearsal {
-    /// How long loading took.
-    pub seconds: u32,
-    /// How many rows its snapshot had.
-    pub rows: u64,
-    /// The new version of the application.
-    pub version: String,
-    /// Whether every row was loaded with the decisions that are in force now.
-    pub clean: bool,
+    /// Where the environment is, without links.
+    #[serde(default)]
+    pub environment: Option<String>,
+    /// The copy of the static files; none when they are in the environment, or not there yet.
+    #[serde(default)]
+    pub static_copy: Option<String>,
+    /// Where the static files are.
+    #[serde(default)]
+    pub static_root: Option<String>,
 }
 
 /// What is known of a run so far. Everything is optional: unknown never means "not needed".
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Knowledge {
     /// The command lines of this site.
@@ -123,6 +107,8 @@ pub struct Knowledge {
     pub new_version: Option<String>,
     /// What `pull` changed; none before it ran.
     pub packages_changed: Option<Vec<PackageChange>>,
+    /// All packages of the new version, when they were asked after `pull`.
+    pub packages: Option<BTreeMap<String, String>>,
     /// Packages that the code in place requires and that are not installed; none when unknown.
     pub missing_requirements: Option<Vec<String>>,
     /// What is compared; none when the new version wrote no simulated dump.
@@ -163,6 +149,8 @@ pub struct Knowledge {
     pub start_anyway: bool,
     /// Steps that the configuration leaves out or insists on.
     pub configured: BTreeMap<StepId, Configured>,
+    /// What this run undoes; none when it is an upgrade.
+    pub undoing: Option<Undoing>,
 }
 
 /// What `[steps]` in `lino-upgrade.toml` says about a step.
@@ -181,6 +169,9 @@ impl Knowledge {
     /// `states` are the states of the steps before it.
     #[must_use]
     pub fn skip(&self, step: StepId, states: &dyn Fn(StepId) -> StepState) -> Option<String> {
+        if step.is_undo() {
+            return self.skip_undo(step);
+        }
         match self.configured.get(&step) {
             Some(Configured::Run) => return None,
             Some(Configured::Skip) => return Some("left out by lino-upgrade.toml".into()),
@@ -260,6 +251,7 @@ impl Knowledge {
             StepId::StartServices if lines.start.is_empty() => vec!["(no service is known)".into()],
             StepId::StartServices => lines.start.clone(),
             StepId::SignIn => vec!["(asks the site for a page)".into()],
+            _ => self.undo_commands(step),
         }
     }
 
@@ -281,38 +273,13 @@ impl Knowledge {
         self.account.as_ref().map_or(0, |account| account.missing)
     }
 
-    /// Says what the last rehearsal means for a step: a sentence, empty when nothing.
+    /// Returns what brings the old site back if the operator stops now, a sentence a line: first the undo, which takes
+    /// about so many seconds, then what can be typed instead.
     #[must_use]
-    pub fn rehearsed(&self, step: StepId) -> String {
-        let Some(rehearsal) = self.rehearsal.as_ref().filter(|_| step == StepId::Restore) else { return String::new() };
-        let same = self.new_version.as_ref().is_none_or(|version| *version == rehearsal.version);
-        if !rehearsal.clean || !same {
-            return String::new();
+    pub fn way_back(&self, seconds: Option<u32>) -> String {
+        if self.undoing.is_some() {
+            return "Only a part is back. Go on with the undo, in the wizard or by a command: lino-upgrade undo".into();
         }
-        let version = if rehearsal.version.is_empty() { "the new version" } else { &rehearsal.version };
-        match self.decided {
-            0 => format!("In the last rehearsal, {version} took every row."),
-            _ => format!("In the last rehearsal, {version} took every row with these decisions."),
-        }
-    }
-
-    /// Foretells from the last rehearsal how many seconds a step takes.
-    #[must_use]
-    pub fn forecast(&self, step: StepId) -> Option<u32> {
-        let rehearsal = self.rehearsal.as_ref().filter(|_| step == StepId::Restore)?;
-        let rows: u64 = self.snapshot_rows.values().sum();
-        let seconds = u64::from(rehearsal.seconds);
-        let scaled = if rows == 0 || rehearsal.rows == 0 {
-            seconds
-        } else {
-            seconds.saturating_mul(rows).div_ceil(rehearsal.rows)
-        };
-        u32::try_from(scaled).ok()
-    }
-
-    /// Returns what brings the old site back if the operator stops now, as one to three sentences.
-    #[must_use]
-    pub fn way_back(&self) -> String {
         let mut parts = Vec::new();
         if self.database_changed {
             if self.down_since.is_none() {
@@ -337,7 +304,16 @@ impl Knowledge {
         if self.down_since.is_some() || self.database_changed {
             parts.push(services("Start the services again", &self.lines.start));
         }
-        if parts.is_empty() { "Nothing was changed: just leave.".into() } else { parts.join("\n") }
+        if parts.is_empty() {
+            return "Nothing was changed: just leave.".into();
+        }
+        let takes = match seconds {
+            None => String::new(),
+            Some(0..60) => ", in less than a minute".into(),
+            Some(seconds) => format!(", in about {} minutes", seconds.div_ceil(60).max(2)),
+        };
+        parts.insert(0, format!("All of this is done by u in the wizard, or by one command{takes}: lino-upgrade undo"));
+        parts.join("\n")
     }
 
     /// Returns what a finished run did, as one sentence.
@@ -453,18 +429,6 @@ mod tests {
     }
 
     #[test]
-    fn a_rehearsal_foretells_the_restore_by_its_rows_and_says_whether_it_was_clean() {
-        let rehearsal = LastRehearsal { seconds: 10, rows: 100, version: "2.0".into(), clean: true };
-        let mut knowledge = Knowledge { rehearsal: Some(rehearsal), ..Knowledge::default() };
-        assert_eq!((knowledge.forecast(StepId::Restore), knowledge.forecast(StepId::Pull)), (Some(10), None));
-        knowledge.snapshot_rows.insert("a".into(), 151);
-        assert_eq!(knowledge.forecast(StepId::Restore), Some(16));
-        assert_eq!(knowledge.rehearsed(StepId::Restore), "In the last rehearsal, 2.0 took every row.");
-        knowledge.new_version = Some("2.1".into());
-        assert_eq!(knowledge.rehearsed(StepId::Restore), "");
-    }
-
-    #[test]
     fn the_configuration_wins_over_every_rule() {
         let mut knowledge = Knowledge { static_to_copy: Some(0), ..Knowledge::default() };
         knowledge.configured.insert(StepId::CollectStatic, Configured::Run);
@@ -489,26 +453,32 @@ mod tests {
     #[test]
     fn the_way_back_grows_with_what_was_changed() {
         let mut knowledge = Knowledge::default();
-        assert_eq!(knowledge.way_back(), "Nothing was changed: just leave.");
+        assert_eq!(knowledge.way_back(None), "Nothing was changed: just leave.");
         knowledge.lines.start = vec!["service supervisor start".into(), "service nginx restart".into()];
         knowledge.down_since = Some(1);
-        assert_eq!(knowledge.way_back(), "Start the services again: service supervisor start && service nginx restart");
+        assert_eq!(
+            knowledge.way_back(None),
+            "All of this is done by u in the wizard, or by one command: lino-upgrade undo\n\
+             Start the services again: service supervisor start && service nginx restart"
+        );
         knowledge.packages_changed =
             Some(vec![PackageChange { name: "lino".into(), old: Some("25".into()), new: Some("26".into()) }]);
         knowledge.protection.environment_back = Some("mv ENV env".into());
         knowledge.database_changed = true;
         knowledge.protection.database_back = Some("cp COPY default.db".into());
         assert_eq!(
-            knowledge.way_back(),
-            "Bring the database back: cp COPY default.db\nBring the old packages back: mv ENV env\n\
+            knowledge.way_back(Some(59)),
+            "All of this is done by u in the wizard, or by one command, in less than a minute: lino-upgrade undo\n\
+             Bring the database back: cp COPY default.db\nBring the old packages back: mv ENV env\n\
              Start the services again: service supervisor start && service nginx restart"
         );
         knowledge.lines.stop = vec!["service supervisor stop".into()];
         knowledge.down_since = None;
         knowledge.protection.database_asks = Some("lino".into());
         assert_eq!(
-            knowledge.way_back(),
-            "Stop the services: service supervisor stop\n\
+            knowledge.way_back(Some(61)),
+            "All of this is done by u in the wizard, or by one command, in about 2 minutes: lino-upgrade undo\n\
+             Stop the services: service supervisor stop\n\
              Bring the database back (this asks for the database password of lino): cp COPY default.db\n\
              Bring the old packages back: mv ENV env\n\
              Start the services again: service supervisor start && service nginx restart"

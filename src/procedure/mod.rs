@@ -1,18 +1,23 @@
-//! The procedure: the ordered steps of an upgrade, what each is for, when it may be skipped, how to get back.
+//! The procedure: the ordered steps of an upgrade and of its undo, what each is for, when it may be skipped, how to get
+//! back.
 //!
 //! Pure: it knows no clock, file or process. What a step does to the machine lives in `engine`.
 
 mod decided;
 mod knowledge;
+mod packages;
+mod rehearsed;
 mod state;
 mod step;
+mod undo;
 
 pub use decided::{COPY, with_copy};
-pub use knowledge::{
-    Configured, DumpScripts, Knowledge, LastRehearsal, Lines, OVERRULED, PackageChange, Protection, Verdict,
-};
+pub use knowledge::{Configured, DumpScripts, Knowledge, Lines, OVERRULED, Protection, Verdict};
+pub use packages::{PackageChange, by_name, changes};
+pub use rehearsed::LastRehearsal;
 pub use state::{Finding, Level, StepState};
 pub use step::StepId;
+pub use undo::{Begun, Kept, Undoing};
 
 /// The reason of an end of the start of services that goes back to triage.
 pub const TRIAGE_AGAIN: &str = "back to triage, before anything is started";

@@ -25,6 +25,14 @@ pub use spec::{CommandSpec, CommandState, Operator};
 
 pub use crate::messages::Ended;
 
+/// Returns the entry of the environment that marks the processes of a command, for those who look for them.
+#[must_use]
+pub fn mark(dir: &std::path::Path, command: i64) -> String {
+    // The runner itself knows its directory by its real name.
+    let real = dir.canonicalize();
+    format!("{MARKER}={}", marker(real.as_deref().unwrap_or(dir), command))
+}
+
 /// The environment variable that marks all processes of a command, also those that make a session of their own.
 const MARKER: &str = "LINO_UPGRADE_COMMAND";
 

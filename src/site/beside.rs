@@ -11,6 +11,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
+use super::command::quote;
 use super::find::Site;
 use super::process::Group;
 use super::rehearse::{self, Places, copy_lines, places};
@@ -31,6 +32,8 @@ shift 4
 exec "$@""#;
 /// Mounts the copy `$1` over the environment `$2`, then runs the other words.
 const REHEARSING: &str = r#"mount --bind "$1" "$2" && shift 4 && exec "$@""#;
+/// How missing packages are installed unless the site says otherwise.
+pub const INSTALL: &str = "python -m pip install {missing}";
 /// What a `pull.sh` that asks for a snapshot hears. There is one; and only the copy is changed.
 const YES: &[u8] = b"yyyyyyyy";
 
@@ -202,13 +205,19 @@ pub async fn build(site: &Site, anew: bool, mut printed: impl FnMut(&str)) -> Re
     let facts = facts.map_err(io_error("the new version cannot be asked"))?;
     // It may not start for want of a package, and says which.
     if !facts.missing_requirements.is_empty() {
-        let (python, manage) = (site.python.to_string_lossy(), site.manage_py.to_string_lossy());
-        let install = [&*python, &*manage, "install", "--noinput"].map(ToOwned::to_owned);
-        printed(&format!("$ {}", install.join(" ")));
-        run(site, &words, &install, &places, &mut printed).await?;
+        let install = install(site, &facts.missing_requirements);
+        printed(&format!("$ {install}"));
+        run(site, &words, &["/bin/sh", "-c", &install].map(ToOwned::to_owned), &places, &mut printed).await?;
     }
     write(&mark, &print).map_err(io_error(format!("{} cannot be written", mark.display())))?;
     Ok(beside)
+}
+
+/// Returns the line that installs missing packages, the same as in an upgrade, so that both come to the same packages.
+fn install(site: &Site, missing: &[String]) -> String {
+    let names: Vec<String> = missing.iter().map(|name| quote(name)).collect();
+    let line = site.config.commands.install.as_ref().map(ToString::to_string);
+    line.unwrap_or_else(|| INSTALL.into()).replace("{missing}", &names.join(" "))
 }
 
 async fn may_mount() -> Result<(), BesideError> {

@@ -4,7 +4,12 @@
 //! [`facts::ask`](super::facts::ask).
 
 mod disk;
+mod local;
+mod others;
+mod pending;
 mod programs;
+mod reading;
+mod rights;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,10 +23,15 @@ use super::text::printable;
 use crate::procedure::Finding;
 
 pub use disk::{Demand, disk_space, human_size, tree_size};
+pub use local::local_changes;
+pub use others::second_operator;
+pub use pending::new_versions;
 pub use programs::database_programs;
+pub use reading::{memory, text_and_time, version_jump};
+pub use rights::database_rights;
 
 /// Runs all checks that need no facts; `Demand` says what the copies will take.
-pub async fn environment(site: &Site, around: &Surroundings, demand: Demand) -> Vec<Finding> {
+pub async fn environment(site: &Site, around: &Surroundings, demand: Demand<'_>) -> Vec<Finding> {
     let mut findings = vec![python_starts(site).await];
     findings.extend(writable(site));
     findings.extend(disk_space(site, demand));
@@ -36,7 +46,7 @@ pub async fn environment(site: &Site, around: &Surroundings, demand: Demand) -> 
 pub async fn python_starts(site: &Site) -> Finding {
     const SUBJECT: &str = "Python";
     let mut command = Command::new(&site.python);
-    command.args(["-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]);
+    command.args(["-B", "-c", "import sys; print('%d.%d.%d' % sys.version_info[:3])"]);
     let name = site.python.display();
     let remedy = "Build the virtualenv again, or name another Python in lino-upgrade.toml: python below [site].";
     match process::run(command, &site.dir, Duration::from_secs(30)).await {

@@ -223,6 +223,9 @@ impl Config {
         let wrong = |span: Range<usize>, message: String| ConfigError::wrong(path, text, Some(span), message);
         let file: File = toml::from_str(text).map_err(|error| ConfigError::from_toml(path, text, &error))?;
         for (step, choice) in &file.steps {
+            if step.is_undo() {
+                return Err(wrong(choice.span(), format!("`{step}` is a step of an undo, which is never configured")));
+            }
             if *choice.get_ref() == StepChoice::Skip && INDISPENSABLE.contains(step) {
                 return Err(wrong(choice.span(), format!("the step `{step}` cannot be skipped")));
             }

@@ -4,6 +4,7 @@
 //! the engines and lie on SQLite.
 
 mod catalogue;
+mod fingerprint;
 mod open;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use sqlx::{AssertSqlSafe, Connection as _, MySqlConnection, PgConnection, Row, S
 use super::connection::{Connection, Engine};
 use super::text::printable;
 use crate::error::{Kind, Report, Tell};
+pub use fingerprint::{Changed, Fingerprint};
 
 /// An open connection that cannot write.
 #[derive(Debug)]

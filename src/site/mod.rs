@@ -29,7 +29,7 @@ pub mod writers;
 pub use command::{CommandLine, quote};
 pub use config::{Config, ConfigError, Role, StepChoice};
 pub use connection::{Connection, Engine};
-pub use database::{Db, DbError};
+pub use database::{Changed, Db, DbError, Fingerprint};
 pub use facts::{Facts, FactsError};
 pub use find::{Site, SiteError, find, find_unproved};
 pub use services::{Detected, Service, ServiceKind, ServiceState, detect};

@@ -1,12 +1,18 @@
 //! Who could write to the site's database at this moment, services or not: the proof that all of them are stopped.
 
+mod process;
+mod session;
+
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::database::{Db, DbError};
 use super::find::Site;
+use super::services::speaks_of;
 use super::surroundings::Surroundings;
 use super::text::printable;
+pub use process::{Own, Sockets};
+use process::{Process, is_question};
+pub use session::{Session, foreign};
 
 /// Somebody who could write.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,10 +34,10 @@ pub struct Processes {
     pub unseen: usize,
 }
 
-/// Finds the processes, other than this one, that have the SQLite file or its journal open. A web server opens the
-/// file for each request anew: an empty answer while it runs proves nothing.
+/// Finds the processes that have the SQLite file or its journal open, and are not ours. A web server opens the file for
+/// each request anew: an empty answer while it runs proves nothing.
 #[must_use]
-pub fn open_handles(file: &Path, around: &Surroundings) -> Processes {
+pub fn open_handles(file: &Path, around: &Surroundings, own: &Own) -> Processes {
     let files: Vec<(PathBuf, u64, u64)> = ["", "-wal", "-shm", "-journal"]
         .into_iter()
         .filter_map(|suffix| {
@@ -42,8 +48,8 @@ pub fn open_handles(file: &Path, around: &Surroundings) -> Processes {
             Some((path, data.dev(), data.ino()))
         })
         .collect();
-    each_process(around, |process| {
-        let handles = std::fs::read_dir(process.join("fd")).ok()?;
+    each_process(around, own, |process| {
+        let handles = std::fs::read_dir(process.dir.join("fd")).ok()?;
         let open = handles.filter_map(Result::ok).find_map(|handle| {
             // The name first: it is cheap, and says the same in all name spaces but for its directories.
             let target = std::fs::read_link(handle.path()).ok()?;
@@ -55,108 +61,96 @@ pub fn open_handles(file: &Path, around: &Surroundings) -> Processes {
     })
 }
 
-/// Finds the processes that run the site's code: `manage.py runserver`, `linod`, a hand-started uwsgi and the like.
+/// Finds the processes that run the site's code, or work on its snapshot, and are not ours: `manage.py runserver`,
+/// `linod`, a hand-started uwsgi, the `make_snapshot.sh` of another operator or of cron and the like.
 /// They need not have the database open now to write to it later.
 #[must_use]
-pub fn site_processes(site: &Site, around: &Surroundings) -> Processes {
-    const RUNNERS: [&str; 7] = ["python", "uwsgi", "gunicorn", "daphne", "uvicorn", "hypercorn", "celery"];
-    const PROGRAMS: [&str; 10] =
-        ["manage.py", "django-admin", "wsgi", "asgi", "gunicorn", "daphne", "uvicorn", "hypercorn", "celery", "lino"];
+pub fn site_processes(site: &Site, around: &Surroundings, own: &Own) -> Processes {
     let env = site.env_dir.join("bin");
-    each_process(around, |process| {
-        let words = std::fs::read(process.join("cmdline")).ok()?;
-        let words: Vec<String> = words.split(|b| *b == 0).map(|w| String::from_utf8_lossy(w).into_owned()).collect();
-        let runs = |word: &String| {
-            let name = Path::new(word).file_name().unwrap_or_default().to_string_lossy();
-            Path::new(word).starts_with(&env) || RUNNERS.iter().any(|runner| name.starts_with(runner))
-        };
-        let has = |word: &String| PROGRAMS.iter().any(|program| word.contains(program));
-        if !words.iter().take(2).any(runs) || !words.iter().take(6).any(has) {
-            return Some(None);
+    let snapshot = site.dir.join(&site.config.snapshot.directory);
+    each_process(around, own, |process| {
+        let words = process.words()?;
+        let here = || std::fs::read_link(process.dir.join("cwd")).ok();
+        let within = |place: &Path| words.iter().any(|word| Path::new(word).starts_with(place));
+        if runs_code(&words, &env) {
+            let belongs = within(&site.dir) || here()? == site.dir;
+            return Some(belongs.then(|| "runs the site's code".to_owned()));
         }
-        let named = words.iter().any(|word| Path::new(word).starts_with(&site.dir));
-        let belongs = named || std::fs::read_link(process.join("cwd")).ok()? == site.dir;
-        Some(belongs.then(|| "runs the site's code".to_owned()))
+        if let Some(script) = snapshot_script(&words) {
+            let path = Path::new(script);
+            let text = if path.is_absolute() { std::fs::read_to_string(path).ok() } else { None };
+            let speaks = text.is_some_and(|text| speaks_of(site, &text));
+            let belongs = within(&site.dir) || speaks || here()? == site.dir;
+            return Some(belongs.then(|| format!("runs {} of the site", printable(script))));
+        }
+        let changes = words.first().is_some_and(|word| CHANGERS.contains(&name_of(word)));
+        let inside = changes && (within(&snapshot) || here().is_some_and(|cwd| cwd.starts_with(&snapshot)));
+        Some(inside.then(|| "works on the snapshot".to_owned()))
     })
 }
 
-/// Looks into each process but this one. `look` returns none when it may not look.
-fn each_process(around: &Surroundings, look: impl Fn(&Path) -> Option<Option<String>>) -> Processes {
+/// Programs that change or pack files.
+const CHANGERS: [&str; 9] = ["rm", "mv", "cp", "rsync", "tar", "zip", "unzip", "find", "tee"];
+
+fn name_of(word: &str) -> &str {
+    word.rsplit('/').next().unwrap_or_default()
+}
+
+/// Tells whether a command line is that of Python or an application server with the code of some site.
+fn runs_code(words: &[String], env: &Path) -> bool {
+    const RUNNERS: [&str; 7] = ["python", "uwsgi", "gunicorn", "daphne", "uvicorn", "hypercorn", "celery"];
+    const PROGRAMS: [&str; 10] =
+        ["manage.py", "django-admin", "wsgi", "asgi", "gunicorn", "daphne", "uvicorn", "hypercorn", "celery", "lino"];
+    let runs = |word: &String| {
+        Path::new(word).starts_with(env) || RUNNERS.iter().any(|runner| name_of(word).starts_with(runner))
+    };
+    let has = |word: &String| PROGRAMS.iter().any(|program| word.contains(program));
+    words.iter().take(2).any(runs) && words.iter().take(6).any(has)
+}
+
+/// Returns the script of a shell that makes snapshots or brings a new version.
+fn snapshot_script(words: &[String]) -> Option<&str> {
+    const SHELLS: [&str; 4] = ["sh", "bash", "dash", "zsh"];
+    let (shell, rest) = words.split_first()?;
+    if !SHELLS.contains(&name_of(shell)) {
+        return None;
+    }
+    let script = rest.iter().find(|word| !word.starts_with('-'))?;
+    let name = name_of(script);
+    (!script.contains(' ') && (name.contains("make_snapshot") || name == "pull.sh")).then_some(script)
+}
+
+/// Looks into each process that is not ours. `look` returns none when it may not look.
+fn each_process(around: &Surroundings, own: &Own, look: impl Fn(&Process) -> Option<Option<String>>) -> Processes {
     let mut found = Processes::default();
-    let Ok(entries) = std::fs::read_dir(around.system("proc")) else { return found };
     let me = std::process::id();
-    for entry in entries.filter_map(Result::ok) {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if pid == me || asks_for_facts(&entry.path()) {
+    for process in Process::all(around) {
+        if process.pid == me {
             continue;
         }
-        match look(&entry.path()) {
+        match look(&process) {
             Some(None) => {}
-            Some(Some(what)) => found.writers.push(Writer { id: pid.into(), who: command_of(&entry.path()), what }),
+            // Whose it is takes longer to find out, and matters for few.
+            Some(Some(_)) if own.owns(&process) || only_asks(&process) => {}
+            Some(Some(what)) => found.writers.push(Writer {
+                id: process.pid.into(),
+                who: process.command(),
+                what: format!("{what} as {}", process.user(around)),
+            }),
             // A process that has ended meanwhile is not unseen.
-            None => found.unseen += usize::from(entry.path().join("stat").exists()),
+            None => found.unseen += usize::from(process.dir.join("stat").exists()),
         }
     }
     found.writers.sort_by_key(|writer| writer.id);
     found
 }
 
-/// Tells whether this is our own question to a site's Python (see [`super::facts`]): it only reads.
-fn asks_for_facts(process: &Path) -> bool {
-    let words = std::fs::read(process.join("cmdline")).unwrap_or_default();
-    words.split(|byte| *byte == 0).any(|word| {
-        let word = String::from_utf8_lossy(word);
+/// Tells whether this is a question of this program (see [`super::facts`]), whoever asks.
+fn only_asks(process: &Process) -> bool {
+    let words = process.words().unwrap_or_default();
+    let asks = words.iter().any(|word| {
         let parts: Vec<&str> = word.rsplitn(3, '/').collect();
         matches!(parts[..], ["facts.py", dir, _] if dir.starts_with("ask-"))
-    })
-}
-
-/// Returns the command of a process in one line of at most 80 characters.
-fn command_of(process: &Path) -> String {
-    let words = std::fs::read(process.join("cmdline")).unwrap_or_default();
-    let words: Vec<String> = words
-        .split(|byte| *byte == 0)
-        .filter(|word| !word.is_empty())
-        .map(|word| String::from_utf8_lossy(word).into_owned())
-        .collect();
-    let line = if words.is_empty() {
-        std::fs::read_to_string(process.join("comm")).unwrap_or_default().trim().to_owned()
-    } else {
-        words.join(" ")
-    };
-    printable(&line).replace('\n', " ").chars().take(80).collect()
-}
-
-impl Db {
-    /// Returns the sessions of others on this database; always empty for SQLite, see [`open_handles`]. A user without
-    /// special rights sees the sessions of the same user only, which are those of the site.
-    /// Our own are left out: PostgreSQL knows them by name, MySQL by a lock that each of them holds.
-    pub async fn sessions(&mut self) -> Result<Vec<Writer>, DbError> {
-        let sql = match self {
-            Self::Sqlite(_) => return Ok(Vec::new()),
-            Self::Postgres(_) => {
-                "SELECT pid::text, usename::text, application_name::text, host(client_addr), state::text FROM \
-                 pg_catalog.pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND \
-                 usename IS NOT NULL AND application_name <> 'lino-upgrade' ORDER BY pid"
-            }
-            Self::MySql(_) => {
-                "SELECT CAST(id AS CHAR), CAST(user AS CHAR), CAST(command AS CHAR), CAST(host AS CHAR), CAST(state AS \
-                 CHAR) FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID() AND \
-                 COALESCE(IS_USED_LOCK(CONCAT('lino-upgrade-', id)), 0) <> id ORDER BY id"
-            }
-        };
-        let mut found = Vec::new();
-        self.each_row("listing the sessions", sql.to_owned(), 5, |cells| {
-            let cell = |at: usize| cells.get(at).copied().flatten().filter(|text| !text.is_empty());
-            let from = cell(3).map(|from| format!(" from {from}")).unwrap_or_default();
-            let program = cell(2).map(|program| format!(" ({program})")).unwrap_or_default();
-            found.push(Writer {
-                id: cell(0).and_then(|id| id.parse().ok()).unwrap_or_default(),
-                who: printable(&format!("{}{program}", cell(1).unwrap_or("somebody"))),
-                what: printable(&format!("has a session{from}, {}", cell(4).unwrap_or("idle"))),
-            });
-        })
-        .await?;
-        Ok(found)
-    }
+    });
+    asks || is_question(process)
 }

@@ -5,6 +5,7 @@
 mod detail;
 mod files;
 mod known;
+mod many;
 mod pointers;
 mod row;
 mod scan;

@@ -3,12 +3,12 @@
 //! Server dumps are made by the server's own programs, whose command lines are returned here and run elsewhere.
 //! Passwords reach them through a private file, never through a command line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -54,6 +54,55 @@ pub async fn sqlite_copy(source: &Path, target: &Path) -> Result<(), String> {
     Ok(())
 }
 
+/// Brings a copy of a SQLite database back: beside the database under another name, proved there, and then in its place
+/// at once. May be repeated after it was broken off anywhere.
+pub async fn sqlite_back(copy: &Path, database: &Path) -> Result<(), String> {
+    let text = |error: io::Error| error.to_string();
+    // A link stays a link.
+    let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+    let beside = |suffix: &str| {
+        let mut name = database.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let part = beside(".lino-upgrade-back");
+    let _ = fs::remove_file(&part);
+    fs::copy(copy, &part).map_err(text)?;
+    let mut connection = SqliteConnectOptions::new()
+        .filename(&part)
+        .read_only(true)
+        .connect()
+        .await
+        .map_err(|error| error.to_string())?;
+    let answer: String = sqlx::query("pragma integrity_check")
+        .fetch_one(&mut connection)
+        .await
+        .and_then(|row| row.try_get(0))
+        .map_err(|error| error.to_string())?;
+    drop(connection);
+    if answer != "ok" {
+        return Err(format!("the copy is damaged: {answer}"));
+    }
+    // Whoever runs the site goes on to own its database.
+    let like = fs::metadata(&database).or_else(|_| fs::metadata(copy)).map_err(text)?;
+    fs::set_permissions(&part, like.permissions()).map_err(text)?;
+    if fs::metadata(&part).map_err(text)?.uid() != like.uid() || fs::metadata(&part).map_err(text)?.gid() != like.gid()
+    {
+        std::os::unix::fs::chown(&part, Some(like.uid()), Some(like.gid())).map_err(text)?;
+    }
+    File::open(&part).and_then(|file| file.sync_all()).map_err(text)?;
+    // A journal of the other database would be rolled back into this one.
+    for suffix in ["-wal", "-shm", "-journal"] {
+        match fs::remove_file(beside(suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.to_string()),
+            _ => {}
+        }
+    }
+    fs::rename(&part, &database).map_err(text)?;
+    let folder = database.parent().unwrap_or(Path::new("/"));
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(text)
+}
+
 /// A command line for `/bin/sh` that dumps a server's database, and what it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerDump {
@@ -69,12 +118,7 @@ pub fn server_dump(connection: &Connection, target: &Path, secret: &Path) -> io:
     let target = quote(&target.to_string_lossy());
     let mut env = BTreeMap::new();
     let dump = if connection.engine == Engine::Postgres {
-        // Without a password of the settings, libpq looks where it always looks, for example in ~/.pgpass.
-        if let Some(password) = &connection.password {
-            let escaped = password.expose_secret().replace('\\', "\\\\").replace(':', "\\:");
-            write_private(secret, &format!("*:*:*:*:{escaped}\n"))?;
-            env.insert("PGPASSFILE".to_owned(), secret.to_string_lossy().into_owned());
-        }
+        env.extend(pass_file(connection, secret)?);
         // A comment on an extension could only be brought back by its owner, and would break off all the rest.
         format!(
             "pg_dump --no-password --no-owner --no-comments --file={target} --dbname={}",
@@ -92,6 +136,35 @@ pub fn server_dump(connection: &Connection, target: &Path, secret: &Path) -> io:
     };
     let forget = quote(&format!("rm -f {}", quote(&secret.to_string_lossy())));
     Ok(ServerDump { line: format!("trap {forget} EXIT; {dump}"), env })
+}
+
+/// Prepares to bring the copy `target` back, with the file `empty` that [`emptying`] filled, as [`server_dump`] does:
+/// nothing is asked.
+pub fn server_back(connection: &Connection, empty: &Path, target: &Path, secret: &Path) -> io::Result<ServerDump> {
+    let mut env = BTreeMap::new();
+    let load = if connection.engine == Engine::Postgres {
+        env.extend(pass_file(connection, secret)?);
+        format!("{} --no-password", bring_back_line(connection, empty, target))
+    } else {
+        write_private(secret, &option_file(connection))?;
+        let sources = format!("source {}; source {};", empty.display(), target.display());
+        format!(
+            "$(command -v mariadb || echo mysql) --defaults-extra-file={} --default-character-set=utf8mb4 --execute={}",
+            quote(&secret.to_string_lossy()),
+            quote(&sources)
+        )
+    };
+    let forget = quote(&format!("rm -f {}", quote(&secret.to_string_lossy())));
+    Ok(ServerDump { line: format!("trap {forget} EXIT; {load}"), env })
+}
+
+/// Writes the password where libpq reads it. Without one of the settings, libpq looks where it always looks, for example
+/// in ~/.pgpass.
+fn pass_file(connection: &Connection, secret: &Path) -> io::Result<Option<(String, String)>> {
+    let Some(password) = &connection.password else { return Ok(None) };
+    let escaped = password.expose_secret().replace('\\', "\\\\").replace(':', "\\:");
+    write_private(secret, &format!("*:*:*:*:{escaped}\n"))?;
+    Ok(Some(("PGPASSFILE".to_owned(), secret.to_string_lossy().into_owned())))
 }
 
 /// Writes the connection as libpq takes it, without password.
@@ -190,6 +263,58 @@ pub fn read_back_line(engine: Engine, target: &Path) -> String {
     format!("tail -n {lines} {target} | grep -q '^-- {mark}'")
 }
 
+/// Reads a server's dump and returns the tables that it creates, and those of which it has rows (of PostgreSQL also those
+/// without).
+pub fn tables_of(dump: &Path) -> io::Result<(BTreeSet<String>, BTreeSet<String>)> {
+    /// No name of a table, with its schema and quotes, is longer.
+    const HEAD: usize = 400;
+    let mut from = BufReader::with_capacity(1 << 16, File::open(dump)?);
+    let (mut created, mut filled) = (BTreeSet::new(), BTreeSet::new());
+    let mut head: Vec<u8> = Vec::with_capacity(HEAD);
+    loop {
+        let bytes = from.fill_buf()?;
+        if bytes.is_empty() {
+            return Ok((created, filled));
+        }
+        let end = memchr::memchr(b'\n', bytes);
+        let line = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
+        head.extend(line.iter().take(HEAD - head.len().min(HEAD)));
+        let read = end.map_or(bytes.len(), |end| end + 1);
+        from.consume(read);
+        if end.is_some() {
+            created.extend(head.strip_prefix(b"CREATE TABLE ").and_then(named));
+            let rows = head.strip_prefix(b"COPY ").or_else(|| head.strip_prefix(b"INSERT INTO "));
+            filled.extend(rows.and_then(named));
+            head.clear();
+        }
+    }
+}
+
+/// Reads the name of a table, without its schema and quotes.
+fn named(text: &[u8]) -> Option<String> {
+    // The end of what was kept of a long line may be the middle of a character.
+    let text = String::from_utf8_lossy(text);
+    let (mut name, mut quote) = (String::new(), None);
+    let mut letters = text.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match quote {
+            Some(open) if letter == open => {
+                if letters.peek() == Some(&open) {
+                    letters.next();
+                    name.push(open);
+                } else {
+                    quote = None;
+                }
+            }
+            None if letter == '"' || letter == '`' => quote = Some(letter),
+            None if letter == '.' => name.clear(),
+            None if letter == ' ' || letter == '(' => break,
+            Some(_) | None => name.push(letter),
+        }
+    }
+    (!name.is_empty()).then_some(name)
+}
+
 /// Returns what a person types to bring the copy `target` back, with the file `empty` that [`emptying`] filled. It
 /// holds no password: the program asks for it.
 #[must_use]
@@ -284,6 +409,20 @@ mod tests {
             secret,
             "[client]\nhost=\"127.0.0.1\"\nport=\"5433\"\nuser=\"li no\"\npassword=\"a:b\\\\c\\\"d#e'f\"\n"
         );
+    }
+
+    #[test]
+    fn the_tables_of_a_dump_are_read_back() {
+        let dir = assert_fs::TempDir::new().unwrap();
+        let path = dir.path().join("dump.sql");
+        let long = "x".repeat(100_000);
+        let text = format!(
+            "CREATE TABLE public.shop_sale (\n    id integer\n);\nCREATE TABLE public.\"My \"\"own\"\"\" (\n);\n\
+             COPY public.shop_sale (id) FROM stdin;\n1\t{long}\n\\.\nCREATE TABLE `b` (\nINSERT INTO `b` VALUES (1);\n"
+        );
+        fs::write(&path, text).unwrap();
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        assert_eq!(tables_of(&path).unwrap(), (names(&["My \"own\"", "b", "shop_sale"]), names(&["b", "shop_sale"])));
     }
 
     #[test]

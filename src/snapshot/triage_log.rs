@@ -4,16 +4,18 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::script::read_script;
+use super::index::Index;
+use super::script::{DumpScript, read_script};
 use super::verify::SnapshotError;
-use super::{locate, script::DumpScript};
 use crate::dump::Script;
 use crate::messages::line::plain;
 use crate::messages::{Ended, FailureCause, Fatal, Judgement, Reading, Refusals, RestoreLog};
-use crate::triage::{Causes, Logged, failures, wanted};
+use crate::triage::{Causes, Logged, Tables, failures, wanted};
 
-/// Bytes of one line that are looked at together; the rest of a longer one is another line.
-const LONGEST: u64 = 8 << 20;
+/// Bytes of one line that are read: the list of rows names all with one message in one line, and there may be millions.
+const LONGEST: u64 = 64 << 20;
+/// Bytes at the end of a longer line that are read, too.
+const END: u64 = 1 << 20;
 
 /// What a log comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,8 +75,6 @@ pub fn triage_log(log: &Path, script: &Path, ended: Option<Ended>) -> Result<Log
     if file.metadata().map_err(wrong)?.is_dir() {
         return Err(wrong(io::ErrorKind::IsADirectory.into()));
     }
-    // A script may be called otherwise, such as one with decisions.
-    let folder = if script.is_file() { script.parent().unwrap_or(script) } else { script };
     let script = read_script(script)?;
     let mut restore = RestoreLog::default();
     if read(file, &mut restore).map_err(wrong)? == 0 {
@@ -85,12 +85,12 @@ pub fn triage_log(log: &Path, script: &Path, ended: Option<Ended>) -> Result<Log
         return Err(LogError::NoRestore(log.to_owned()));
     }
     let other = |why: String| LogError::OtherSite { log: log.to_owned(), why };
-    let tables = locate::tables(&script.script);
+    let tables = Tables::of(&script.script);
     let loaded: Vec<&String> = refusals.tables.iter().filter(|table| !tables.models.contains_key(*table)).collect();
     if let Some(table) = loaded.first() {
         return Err(other(format!("it loads the table {}, which the snapshot does not have", shown(table))));
     }
-    let rows = locate::locate(folder, &script.script, &wanted(&refusals, &tables))?;
+    let rows = Index::open(&script.path, None)?.named(&wanted(&refusals, &tables))?;
     let logged = failures(&refusals, &tables, &rows);
     if let Some(model) = logged.unknown_models.first() {
         return Err(other(format!("it names rows of {}, which the snapshot does not have", shown(model))));
@@ -162,7 +162,7 @@ fn shown(text: &str) -> String {
 /// Feeds a log line by line; returns how many bytes it has.
 fn read(file: File, restore: &mut RestoreLog) -> io::Result<u64> {
     let mut reader = BufReader::with_capacity(256 << 10, file);
-    let (mut line, mut bytes) = (Vec::new(), 0);
+    let (mut line, mut end, mut bytes) = (Vec::new(), Vec::new(), 0);
     loop {
         line.clear();
         let read = (&mut reader).take(LONGEST).read_until(b'\n', &mut line)?;
@@ -170,6 +170,17 @@ fn read(file: File, restore: &mut RestoreLog) -> io::Result<u64> {
             return Ok(bytes);
         }
         bytes += read as u64;
+        // The end of a line tells which row it is about.
+        while read as u64 == LONGEST && line.last() != Some(&b'\n') {
+            let more = (&mut reader).take(END).read_until(b'\n', &mut end)?;
+            bytes += more as u64;
+            end.drain(..end.len().saturating_sub(usize::try_from(END).unwrap_or_default()));
+            if more == 0 || end.last() == Some(&b'\n') {
+                line.append(&mut end);
+                break;
+            }
+        }
         restore.feed_line(&plain(&line));
+        line.shrink_to(1 << 20);
     }
 }

@@ -172,3 +172,30 @@ fn a_row_that_was_made_without_a_field_is_told_besides_and_leads_nobody() {
     // What points to it is refused for another reason.
     assert_eq!(Causes::of(vec![made, follower]).leader(1), None);
 }
+
+#[test]
+fn tens_of_thousands_of_circles_are_one_cause() {
+    const CIRCLES: usize = 50_000;
+    let row = |row: usize| {
+        let other = (row ^ 1).to_string();
+        pointing("a.B", &row.to_string(), &[("c", "a.B", &other)])
+    };
+    let causes = Causes::of((0..2 * CIRCLES).map(row).collect());
+    assert_eq!((causes.causes.len(), causes.causes[0].why), (1, Why::Circle));
+    assert_eq!((causes.causes[0].rows.len(), causes.causes[0].follow), (CIRCLES, CIRCLES));
+    assert_eq!(causes.summary(), "1 cause, 50000 rows refused, 50000 rows that follow");
+    assert_eq!((causes.followers(0), causes.leader(1), causes.followers(1)), (&[1][..], Some(0), &[][..]));
+}
+
+#[test]
+fn each_of_a_hundred_thousand_rows_may_have_a_cause_of_its_own() {
+    const ROWS: usize = 100_000;
+    // Letters: numbers would not tell the messages apart.
+    let word = |row: usize| row.to_string().bytes().map(|digit| char::from(digit + b'a' - b'0')).collect::<String>();
+    let row = |row: usize| failure("a.B", &row.to_string(), "name", &format!("Reason {}.", word(row)));
+    let causes = Causes::of((0..ROWS).map(row).collect());
+    assert_eq!((causes.causes.len(), causes.rows()), (ROWS, ROWS));
+    let mut rows: Vec<usize> = causes.causes.iter().flat_map(|cause| cause.rows.clone()).collect();
+    rows.sort_unstable();
+    assert!(rows == (0..ROWS).collect::<Vec<_>>());
+}

@@ -4,17 +4,21 @@
 //! decision becomes in the dump script is said in `fit`.
 
 mod bulk;
+mod place;
+mod spoken;
 mod standing;
 #[cfg(test)]
 mod tests;
 mod value;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::failure::Failure;
 
 pub use bulk::{Bulk, bulk};
+use place::{checked, place};
+use spoken::Spoken;
 pub use standing::Standing;
 pub use value::Given;
 
@@ -183,15 +187,29 @@ pub enum Refused {
 #[derive(Clone, Debug, Default)]
 pub struct Decisions {
     now: Vec<Arc<Decision>>,
-    past: Vec<Vec<Arc<Decision>>>,
-    future: Vec<Vec<Arc<Decision>>>,
+    past: Vec<Step>,
+    future: Vec<Step>,
+}
+
+/// A step: it leaves so many decisions at the beginning as they are, and puts others in the place of the rest.
+#[derive(Clone, Debug)]
+struct Step {
+    kept: usize,
+    before: Vec<Arc<Decision>>,
+    after: Vec<Arc<Decision>>,
 }
 
 impl PartialEq for Decisions {
     /// Two are equal when they decide the same; how it came to that does not matter.
     fn eq(&self, other: &Self) -> bool {
-        self.now == other.now
+        self.now.len() == other.now.len() && kept(&self.now, &other.now) == self.now.len()
     }
+}
+
+/// Counts the decisions at the beginning that are the same in both lists. Mostly they are shared: no key of them is
+/// looked at.
+fn kept(one: &[Arc<Decision>], other: &[Arc<Decision>]) -> usize {
+    one.iter().zip(other).take_while(|(one, other)| Arc::ptr_eq(one, other) || one == other).count()
 }
 
 /// Returns a name by which models and their tables are the same, `contacts_partner`.
@@ -208,12 +226,38 @@ fn is_of(decision: &Decision, failure: &Failure) -> bool {
 impl Decisions {
     /// Takes decisions in their order, as one step; none is taken when one is refused.
     pub fn add(&mut self, decisions: impl IntoIterator<Item = Decision>) -> Result<(), Refused> {
+        let decisions: Vec<Decision> = decisions.into_iter().collect();
         let mut next = self.now.clone();
+        // For one decision it takes less time to look at all others.
+        let mut spoken = (decisions.len() > 1).then(|| Spoken::of(&next));
         for decision in decisions {
-            place(&mut next, decision)?;
+            if spoken.as_mut().is_some_and(|spoken| spoken.take(&decision)) {
+                next.push(Arc::new(checked(decision)?));
+            } else {
+                place(&mut next, decision)?;
+            }
         }
         self.step(next);
         Ok(())
+    }
+
+    /// Takes decisions in their order, each as a step of its own.
+    ///
+    /// # Errors
+    /// The place of the first one that is refused, and why.
+    pub(super) fn each(decisions: impl IntoIterator<Item = Decision>) -> Result<Self, (usize, Refused)> {
+        let (mut list, mut spoken) = (Self::default(), Spoken::default());
+        for (at, decision) in decisions.into_iter().enumerate() {
+            if spoken.take(&decision) {
+                let decision = Arc::new(checked(decision).map_err(|why| (at, why))?);
+                let (kept, after) = (list.now.len(), vec![Arc::clone(&decision)]);
+                list.past.push(Step { kept, before: Vec::new(), after });
+                list.now.push(decision);
+            } else {
+                list.add([decision]).map_err(|why| (at, why))?;
+            }
+        }
+        Ok(list)
     }
 
     /// Takes one back, by its place in the list; nothing happens where there is none.
@@ -225,24 +269,32 @@ impl Decisions {
         }
     }
 
-    fn step(&mut self, next: Vec<Arc<Decision>>) {
-        if next != self.now {
-            self.past.push(std::mem::replace(&mut self.now, next));
+    fn step(&mut self, mut next: Vec<Arc<Decision>>) {
+        let kept = kept(&self.now, &next);
+        let after = next.split_off(kept);
+        let before = self.now.split_off(kept);
+        self.now.extend_from_slice(&after);
+        if !before.is_empty() || !after.is_empty() {
+            self.past.push(Step { kept, before, after });
             self.future.clear();
         }
     }
 
     /// Takes the last step back; tells whether there was one.
     pub fn undo(&mut self) -> bool {
-        let Some(before) = self.past.pop() else { return false };
-        self.future.push(std::mem::replace(&mut self.now, before));
+        let Some(step) = self.past.pop() else { return false };
+        self.now.truncate(step.kept);
+        self.now.extend_from_slice(&step.before);
+        self.future.push(step);
         true
     }
 
     /// Does again what was taken back last; tells whether there was something.
     pub fn redo(&mut self) -> bool {
-        let Some(after) = self.future.pop() else { return false };
-        self.past.push(std::mem::replace(&mut self.now, after));
+        let Some(step) = self.future.pop() else { return false };
+        self.now.truncate(step.kept);
+        self.now.extend_from_slice(&step.after);
+        self.past.push(step);
         true
     }
 
@@ -262,94 +314,4 @@ impl Decisions {
     pub fn of_row(&self, failure: &Failure) -> Vec<&Decision> {
         self.iter().filter(|decision| decision.rows.contains(&failure.key) && is_of(decision, failure)).collect()
     }
-}
-
-/// Puts a decision behind the others, and takes out of them what it replaces.
-fn place(list: &mut Vec<Arc<Decision>>, mut decision: Decision) -> Result<(), Refused> {
-    let model = decision.model.clone();
-    if let Scope::These(keys) = &mut decision.rows {
-        let mut seen = HashSet::new();
-        keys.retain(|key| seen.insert(key.clone()));
-    }
-    if model.trim().is_empty() || decision.choice.is_empty() || decision.rows == Scope::These(Vec::new()) {
-        return Err(Refused::Empty(model));
-    }
-    let is_for_all = matches!(decision.rows, Scope::All(_));
-    if decision.choice.is_for_all() && !is_for_all {
-        return Err(Refused::ForAllOnly(model));
-    }
-    let same = canonical(&model);
-    let leaves_model_out = is_for_all && decision.choice == Choice::LeaveOut;
-    let replaces_all = leaves_model_out || is_for_all && decision.choice.is_open();
-    for known in list.iter().filter(|known| canonical(&known.model) == same) {
-        let is_for_all = matches!(known.rows, Scope::All(_));
-        if is_for_all && known.choice == Choice::LeaveOut && !replaces_all {
-            return Err(Refused::LeftOut(model));
-        }
-        if let Choice::Drop(fields) = &known.choice
-            && let Some(field) = decision.choice.values().into_iter().find(|field| fields.iter().any(|f| f == field))
-        {
-            return Err(Refused::Dropped(model, field.to_owned()));
-        }
-    }
-    let rows: HashSet<&str> = match &decision.rows {
-        Scope::All(_) => HashSet::new(),
-        Scope::These(keys) => keys.iter().map(String::as_str).collect(),
-    };
-    let mut kept = Vec::with_capacity(list.len() + 2);
-    for known in list.drain(..) {
-        if canonical(&known.model) != same {
-            kept.push(known);
-        } else if is_for_all {
-            kept.extend(beside_all(known, &decision));
-        } else {
-            kept.extend(beside_some(known, &decision, &rows));
-        }
-    }
-    kept.push(Arc::new(decision));
-    *list = kept;
-    Ok(())
-}
-
-/// Returns what is left of a decision once a later one is taken for all rows of the same model.
-fn beside_all(known: Arc<Decision>, later: &Decision) -> Option<Arc<Decision>> {
-    let mut left = Decision::clone(&known);
-    let places = later.choice.places();
-    match &later.choice {
-        Choice::LeaveOut => return None,
-        // What is said of the model as a whole replaces what was said of it so.
-        Choice::Undecided | Choice::Ask(_) | Choice::Rename(_) => {
-            let is_name = |choice: &Choice| matches!(choice, Choice::Rename(_));
-            let is_replaced = matches!(known.rows, Scope::All(_))
-                && (known.choice.is_whole() || is_name(&known.choice))
-                && is_name(&known.choice) == is_name(&later.choice);
-            return (!is_replaced).then_some(known);
-        }
-        // The value of a field that is dropped does not matter.
-        Choice::Drop(_) => left.choice.without(&places, &places),
-        Choice::Copy(_) => left.choice.without(&[], &places),
-        _ => left.choice.without(&later.choice.values(), &[]),
-    }
-    (!left.choice.is_empty()).then(|| Arc::new(left))
-}
-
-/// Returns what is left of a decision once a later one is taken for some rows of the same model.
-fn beside_some(known: Arc<Decision>, later: &Decision, rows: &HashSet<&str>) -> Vec<Arc<Decision>> {
-    let Scope::These(keys) = &known.rows else { return vec![known] };
-    let (taken, others): (Vec<String>, Vec<String>) = keys.iter().cloned().partition(|key| rows.contains(key.as_str()));
-    if taken.is_empty() {
-        return vec![known];
-    }
-    let part = |keys: Vec<String>| Decision { rows: Scope::These(keys), ..Decision::clone(&known) };
-    let mut left = vec![part(others)];
-    if !later.choice.is_whole() && !known.choice.is_whole() {
-        let mut same_rows = part(taken);
-        same_rows.choice.without(&later.choice.values(), &[]);
-        if same_rows.choice == known.choice {
-            return vec![known];
-        }
-        left.push(same_rows);
-    }
-    left.retain(|decision| !decision.choice.is_empty() && decision.rows != Scope::These(Vec::new()));
-    left.into_iter().map(Arc::new).collect()
 }

@@ -61,15 +61,13 @@ impl DecisionsFile {
     pub fn read(text: &str) -> Result<Self, Mistake> {
         let raw: raw::File = toml::from_str(text)
             .map_err(|error| Mistake { span: error.span().unwrap_or(0..0), message: sentence(error.message()) })?;
-        let mut file = Self { answers: raw.answers, ..Self::default() };
-        for decision in raw.decision {
-            let place = decision.read()?;
-            file.decisions
-                .add([place.decision.clone()])
-                .map_err(|why| Mistake { span: place.kind.clone(), message: why.to_string() })?;
-            file.places.push(place);
-        }
-        Ok(file)
+        let places: Vec<Place> = raw.decision.into_iter().map(raw::Raw::read).collect::<Result<_, _>>()?;
+        let taken = Decisions::each(places.iter().map(|place| place.decision.clone()));
+        let decisions = taken.map_err(|(at, why)| {
+            let span = places.get(at).map_or(0..0, |place| place.kind.clone());
+            Mistake { span, message: why.to_string() }
+        })?;
+        Ok(Self { answers: raw.answers, decisions, places })
     }
 
     /// Tells where in the file stands what does not fit; none when that decision is not one of the file.

@@ -192,16 +192,10 @@ impl<'a> Fitting<'a> {
 
     /// Returns the parameter that holds the primary key.
     fn key_parameter(&self) -> String {
-        let is_there = |name: &&str| self.function.parameter(name).is_some();
-        let link = self.function.parameters.iter().find(|parameter| parameter.conversion == Conversion::ParentLink);
         let models = [self.model(self.known.before), self.model(self.known.after)];
-        let by_model = models.into_iter().flatten().map(|model| model.pk.as_str()).find(is_there);
-        by_model
-            .or_else(|| link.map(|parameter| parameter.name.as_str()))
-            .or_else(|| Some("id").filter(is_there))
-            .or_else(|| self.function.parameters.first().map(|parameter| parameter.name.as_str()))
-            .unwrap_or("id")
-            .to_owned()
+        let known = models.into_iter().flatten().map(|model| model.pk.as_str());
+        let key = self.function.parameters.get(self.function.key(known).unwrap_or_default());
+        key.map_or("id", |parameter| parameter.name.as_str()).to_owned()
     }
 
     /// Returns the model as a version describes it: by the name that it has there, or by its table.
@@ -313,11 +307,6 @@ fn function_for<'a>(script: &'a Script, all: &Decisions, model: &str) -> Option<
 
 /// Returns the create function of a model or table.
 fn function_of<'a>(script: &'a Script, model: &str) -> Option<&'a Function> {
-    let variable = script.models.iter().find(|known| known.name == model).map(|known| known.variable.as_str());
-    script
-        .functions
-        .iter()
-        .rfind(|function| variable.is_some() && function.model.as_deref() == variable)
-        .or_else(|| script.function(model))
-        .or_else(|| script.function(&canonical(model)))
+    let by_table = || script.function(model).or_else(|| script.function(&canonical(model)));
+    script.function_of(model).or_else(by_table)
 }

@@ -7,6 +7,7 @@ use super::failure::{Failure, Phase, Point};
 use super::said::{Said, VALIDATION};
 use super::targets::Targets;
 use super::wording::Wording;
+use crate::dump::Script;
 use crate::messages::{Crash, FailureCause, Judgement, Refusals, Traced};
 
 /// Joined keys that are looked at when a list of keys cannot be told apart by itself.
@@ -23,6 +24,27 @@ pub struct Tables {
     pub depends_on: BTreeMap<String, Vec<String>>,
     /// The row files, with their tables.
     pub files: BTreeMap<String, String>,
+}
+
+impl Tables {
+    /// Reads it from a dump script.
+    #[must_use]
+    pub fn of(script: &Script) -> Self {
+        let mut found = Self::default();
+        for function in &script.functions {
+            if let Some(model) = script.model_of(function) {
+                found.of_model.insert(model.to_owned(), function.table.clone());
+                found.models.insert(function.table.clone(), model.to_owned());
+            }
+        }
+        for load in script.loads.iter().filter(|load| !load.skipped) {
+            found.files.insert(load.file.clone(), load.table.clone());
+        }
+        for cycle in &script.cycles {
+            found.depends_on.insert(cycle.model.clone(), cycle.depends_on.clone());
+        }
+        found
+    }
 }
 
 /// A row of the snapshot.
@@ -113,7 +135,7 @@ pub fn failures(refusals: &Refusals, tables: &Tables, rows: &Rows) -> Logged {
             logged.unknown_models.push(entry.model.clone());
         }
         let table = table.cloned().unwrap_or_else(|| entry.model.replace('.', "_").to_lowercase());
-        let said = Said::read(entry.message);
+        let said = Said::read(entry.message).shortened();
         let class = class_of(&entry.model);
         let (exception, mut traceback) = traces.of_message(class, entry.message, &said);
         for key in keys(entry.keys, entry.count, &|key| rows.get(&table, key).is_some()) {
@@ -218,7 +240,7 @@ fn fatal(crash: &Crash, refusals: &Refusals, tables: &Tables, rows: &Rows) -> Op
     };
     // Lino wraps what a row was refused for; what its code raises while a row is made stands for itself.
     let (exception, message) = if phase == Phase::Create { traced.exceptions.last() } else { root(traced) }?;
-    let said = Said::read(message);
+    let said = Said::read(message).shortened();
     let model = tables.models.get(&table).filter(|_| !message.contains("UnresolvedModel"));
     Some(Failure {
         model: model.cloned(),

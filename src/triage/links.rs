@@ -1,9 +1,13 @@
-//! What the rows of a snapshot point to: known from the models of the version that made it, or guessed from names.
+//! What the rows of a snapshot point to.
+//!
+//! The models of the version that made it know it, and names let guess it ([`links`]): before any row file is read, and
+//! with the model, for whoever follows keys. The heading of a row file knows which values are foreign keys, but not to
+//! what ([`foreign_keys`]): who reads a log finds the model by what the log says.
 
 use std::collections::BTreeMap;
 
 use crate::compare::{Model, Models};
-use crate::dump::{Conversion, Function, Script};
+use crate::dump::{Conversion, Function, Heading, Parameter, Script, literal};
 
 /// A value of the rows of a table that is the key of a row elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,19 +26,39 @@ pub struct Link {
     pub target_place: usize,
 }
 
-/// Returns the name of the model of a table, where the script tells it.
-#[must_use]
-pub fn model_of<'a>(script: &'a Script, function: &Function) -> Option<&'a str> {
-    let variable = function.model.as_deref()?;
-    script.models.iter().find(|model| model.variable == variable).map(|model| model.name.as_str())
+/// A value of the rows of a table that the heading of a row file tells to be a foreign key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignKey {
+    /// The place of the value in a row.
+    pub place: usize,
+    /// The field, `country`.
+    pub field: String,
+    /// The model that it points to, which is known of the link to the parent alone.
+    pub model: Option<String>,
 }
 
-/// Returns the place of the primary key in the rows of a table.
+impl ForeignKey {
+    /// Returns the value in a row with these arguments; none when it is not set.
+    #[must_use]
+    pub fn value(&self, arguments: &[u8]) -> Option<String> {
+        literal::key(literal::argument(arguments, self.place)?)
+    }
+}
+
+/// Returns the foreign keys of a row file: in its heading they have no `_id`, as in the create function. Without heading
+/// everything with `_id` is taken for one.
 #[must_use]
-pub fn key_place(function: &Function, model: Option<&Model>) -> usize {
-    let known = model.and_then(|model| function.position(&model.pk));
-    let link = || function.parameters.iter().position(|parameter| parameter.conversion == Conversion::ParentLink);
-    known.or_else(link).or_else(|| function.position("id")).unwrap_or_default()
+pub fn foreign_keys(script: &Script, function: &Function, heading: Option<&Heading<'_>>) -> Vec<ForeignKey> {
+    let told = heading.map(|heading| &heading.fields).filter(|fields| !fields.is_empty());
+    let parent = function.parent_link().zip(function.parent.as_deref().and_then(|parent| script.model_in(parent)));
+    let points = |(place, parameter): (usize, &Parameter)| {
+        let name = parameter.name.as_str();
+        let field = name.strip_suffix("_id")?;
+        let is_one = told.is_none_or(|fields| fields.contains(&field) && !fields.contains(&name));
+        let model = parent.filter(|(link, _)| *link == place).map(|(_, model)| model.to_owned());
+        is_one.then(|| ForeignKey { place, field: field.to_owned(), model })
+    };
+    function.parameters.iter().enumerate().filter_map(points).collect()
 }
 
 /// Finds what the rows of all tables point to.
@@ -51,8 +75,7 @@ struct Names<'a> {
     functions: BTreeMap<&'a str, &'a Function>,
     /// The tables by model.
     tables: BTreeMap<&'a str, &'a str>,
-    /// The models by the small letters of their name without application.
-    short: BTreeMap<String, Vec<&'a str>>,
+    classes: Classes<'a>,
     models: BTreeMap<&'a str, &'a Model>,
 }
 
@@ -60,25 +83,17 @@ impl<'a> Names<'a> {
     fn of(script: &'a Script, models: Option<&'a Models>) -> Self {
         let functions: BTreeMap<&str, &Function> =
             script.functions.iter().map(|function| (function.table.as_str(), function)).collect();
-        let variables: BTreeMap<&str, &str> =
-            script.models.iter().map(|model| (model.variable.as_str(), model.name.as_str())).collect();
-        let named = functions
-            .values()
-            .filter_map(|function| Some((*variables.get(function.model.as_deref()?)?, function.table.as_str())));
+        let named = functions.values().filter_map(|function| Some((script.model_of(function)?, &*function.table)));
         let tables: BTreeMap<&str, &str> = named.collect();
-        let mut short: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for model in tables.keys() {
-            let name = model.rsplit('.').next().unwrap_or_default();
-            short.entry(name.to_lowercase()).or_default().push(model);
-        }
+        let classes = Classes::of(tables.keys().copied());
         let models =
             models.into_iter().flat_map(|models| &models.models).map(|model| (model.model.as_str(), model)).collect();
-        Self { script, functions, tables, short, models }
+        Self { script, functions, tables, classes, models }
     }
 
     /// Returns what is known of the model of a table.
     fn model(&self, function: &Function) -> Option<&'a Model> {
-        let by_name = model_of(self.script, function).and_then(|name| self.models.get(name));
+        let by_name = self.script.model_of(function).and_then(|name| self.models.get(name));
         by_name.or_else(|| self.models.values().find(|model| model.table == function.table)).copied()
     }
 
@@ -119,26 +134,48 @@ impl<'a> Names<'a> {
             let field = model?.fields.iter().find(|field| field.column.as_deref() == Some(column))?;
             function.position(&field.attname)
         });
-        named.unwrap_or_else(|| key_place(function, model))
+        named.or_else(|| function.key(model.map(|model| model.pk.as_str()))).unwrap_or_default()
     }
 
     fn parent(&self, function: &Function) -> Option<String> {
-        let variable = function.parent.as_deref()?;
-        self.script.models.iter().find(|model| model.variable == variable).map(|model| model.name.clone())
+        self.script.model_in(function.parent.as_deref()?).map(str::to_owned)
     }
 
     /// Returns the only model that a foreign key can point to by its name, or the only one of the same application.
     fn guessed(&self, function: &Function, field: &str) -> Option<String> {
-        let name = field.strip_suffix("_id")?.replace('_', "");
-        match self.short.get(&name)?.as_slice() {
+        match self.classes.called(&field.strip_suffix("_id")?.replace('_', "")) {
             [only] => Some((*only).to_owned()),
             several => {
-                let own = model_of(self.script, function)?.split('.').next()?;
-                let mut same = several.iter().filter(|model| model.split('.').next() == Some(own));
-                same.next().filter(|_| same.next().is_none()).map(|model| (*model).to_owned())
+                let mut same = beside(several, self.script.model_of(function)?);
+                same.next().filter(|_| same.next().is_none()).map(str::to_owned)
             }
         }
     }
+}
+
+/// Models by the name of their class in small letters.
+pub(super) struct Classes<'a>(BTreeMap<String, Vec<&'a str>>);
+
+impl<'a> Classes<'a> {
+    pub fn of(models: impl Iterator<Item = &'a str>) -> Self {
+        let mut classes: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for model in models {
+            let class = model.rsplit('.').next().unwrap_or(model).to_lowercase();
+            classes.entry(class).or_default().push(model);
+        }
+        Self(classes)
+    }
+
+    /// Returns the models whose class has this name.
+    pub fn called(&self, name: &str) -> &[&'a str] {
+        self.0.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// Returns those of the same application as a model.
+pub(super) fn beside<'a>(models: &[&'a str], own: &str) -> impl Iterator<Item = &'a str> {
+    let own = own.split('.').next();
+    models.iter().copied().filter(move |model| model.split('.').next() == own)
 }
 
 #[cfg(test)]

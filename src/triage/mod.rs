@@ -3,6 +3,7 @@
 //! Pure: a rehearsal or a log is read by somebody else, rows of the snapshot are fetched by somebody else.
 
 mod accounted;
+mod admitted;
 mod cause;
 #[cfg(test)]
 mod cause_tests;
@@ -26,13 +27,14 @@ mod triage;
 mod wording;
 
 pub use accounted::{Accounted, AccountedTable, Explained, Lost, accounted};
+pub use admitted::admit;
 pub use cause::{Cause, Causes, Why};
 pub use decision::{Bulk, Choice, Decision, Decisions, Given, Refused, Scope, Standing, bulk};
 pub use failure::{Failure, Phase, Point};
 pub use file::{DecisionsFile, Mistake, write};
 pub use fit::{At, Fit, Known, Stored, Unfit, fit};
 pub use from_log::{Found, Logged, Rows, Tables, Wanted, failures, wanted};
-pub use links::{Link, key_place, links, model_of};
+pub use links::{ForeignKey, Link, foreign_keys, links};
 pub use rehearsed::{Begun, Broken, Ended, Rehearsed, Stopped, Told};
 pub use row::{FieldValue, PointedAt, RowDetail, Target};
 pub use said::Said;

@@ -25,7 +25,13 @@ const SAMPLES: usize = 3;
 /// Rows of each cause whose texts are looked for in messages and tracebacks.
 const KNOWN: usize = 1_000;
 /// Causes that are told one by one.
-const MOST_CAUSES: usize = 200;
+pub const MOST_CAUSES: usize = 200;
+/// Decisions that are told one by one.
+const MOST_DECISIONS: usize = 1_000;
+/// Characters of a value or of a message that are shown.
+const LONGEST: usize = 2_000;
+/// Bytes of the edits, and of the migrator: longer ones are left off, as nobody reads them.
+const MOST_EDITS: usize = 200 << 10;
 
 /// Whether texts of rows may be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,8 +134,10 @@ pub struct Sample {
     pub key: String,
     /// Its file and line; none when the snapshot does not have it.
     pub place: Option<String>,
-    /// Its fields: name, kind, and value.
+    /// Its fields that have a value: name, kind, and value.
     pub fields: Vec<(String, String, String)>,
+    /// Names of fields without a value, and of those with an empty text.
+    pub empty: [Vec<String>; 2],
 }
 
 impl Report {
@@ -148,7 +156,12 @@ impl Report {
         if values == Values::Masked {
             material.decisions.into_iter().flat_map(Decisions::iter).for_each(|decision| all.add_decision(decision));
         }
-        let decisions = material.decisions.into_iter().flat_map(Decisions::iter).map(|it| all.text(&decision(it)));
+        let decided = material.decisions.map(Decisions::iter).into_iter().flatten();
+        let mut decisions: Vec<String> = decided.take(MOST_DECISIONS).map(|it| all.text(&cut(&decision(it)))).collect();
+        let others = material.decisions.map_or(0, |all| all.iter().len()).saturating_sub(decisions.len());
+        if others > 0 {
+            decisions.push(format!("{others} more decisions are left off."));
+        }
         let version = |version: &Option<String>| version.clone().unwrap_or_else(|| "not known".to_owned());
         let mut broken: Vec<(String, String, Option<String>)> = material
             .broken
@@ -159,12 +172,12 @@ impl Report {
                     (Some(file), None) => file.clone(),
                     _ => broken.table.clone().or_else(|| broken.handler.clone()).unwrap_or_default(),
                 };
-                let said = all.text(&format!("{}: {}", broken.exception, broken.message));
+                let said = all.text(&cut(&format!("{}: {}", broken.exception, broken.message)));
                 (place, said, broken.traceback.as_deref().map(|text| all.traceback(text)))
             })
             .collect();
         if let Some(stopped) = material.stopped {
-            let said = all.text(&format!("{}: {}", stopped.exception, stopped.message));
+            let said = all.text(&cut(&format!("{}: {}", stopped.exception, stopped.message)));
             let traceback = (!stopped.traceback.is_empty()).then(|| all.traceback(&stopped.traceback));
             broken.push(("It could not go on".to_owned(), said, traceback));
         }
@@ -181,10 +194,26 @@ impl Report {
             more: causes.causes.len() - told.len(),
             causes: told,
             broken,
-            decisions: decisions.collect(),
-            edits: material.edits.as_deref().map(|text| all.text(text)),
-            migrator: material.migrator.as_deref().map(|text| all.text(text)),
+            decisions,
+            edits: material.edits.as_deref().map(|text| bounded(text, &all, "; they are in the copy of restore.py")),
+            migrator: material.migrator.as_deref().map(|text| bounded(text, &all, "")),
         }
+    }
+}
+
+/// Masks what was edited; when it is too long to be read, it is only said where it is.
+fn bounded(text: &str, mask: &Mask, place: &str) -> String {
+    if text.len() <= MOST_EDITS {
+        return mask.text(text);
+    }
+    format!("# {} lines are left off{place}.", text.lines().count())
+}
+
+/// Returns the beginning of a long text.
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 
@@ -233,11 +262,16 @@ fn tell(cause: &Cause, causes: &Causes, material: &Material<'_>, mask: &Mask, va
             .get(&(failure.file.clone(), failure.line))
             .into_iter()
             .flatten()
+            .filter(|(_, value)| emptiness(value).is_none())
             .map(|(name, value)| {
                 let (kind, shown) = shown(value, &keys_of(failure), values);
                 (name.clone(), kind, shown)
             })
             .collect(),
+        empty: [Emptiness::Nothing, Emptiness::Text].map(|wanted| {
+            let fields = material.rows.get(&(failure.file.clone(), failure.line)).into_iter().flatten();
+            fields.filter(|(_, value)| emptiness(value) == Some(wanted)).map(|(name, _)| name.clone()).collect()
+        }),
     };
     Told {
         model: cause.model.clone(),
@@ -252,13 +286,36 @@ fn tell(cause: &Cause, causes: &Causes, material: &Material<'_>, mask: &Mask, va
             (Why::Own, Phase::Save) => "Refused when it was validated or saved: a restore gives them up at its end.",
         },
         exception: cause.exception.clone(),
-        messages: cause.messages.iter().map(|(field, text)| (field.clone(), mask.text(text))).collect(),
+        messages: cause.messages.iter().map(|(field, text)| (field.clone(), mask.text(&cut(text)))).collect(),
         follow: follow.into_iter().collect(),
         samples: cause.rows.iter().take(SAMPLES).filter_map(|row| causes.failures.get(*row)).map(sample).collect(),
         traceback: cause
             .traceback
             .as_deref()
             .map(|text| if values == Values::Masked { mask.traceback(text) } else { text.to_owned() }),
+    }
+}
+
+/// What a field without content has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Emptiness {
+    Nothing,
+    Text,
+}
+
+fn emptiness(value: &Shown) -> Option<Emptiness> {
+    match value {
+        Shown::Null => Some(Emptiness::Nothing),
+        Shown::Text(text) if text.is_empty() => Some(Emptiness::Text),
+        _ => None,
+    }
+}
+
+impl Sample {
+    /// Names the fields that are empty: a head and their names.
+    fn empties(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let named = ["None", "Empty text"].into_iter().zip(&self.empty);
+        named.filter(|(_, names)| !names.is_empty()).map(|(head, names)| (head, names.join(", ")))
     }
 }
 
@@ -270,11 +327,11 @@ fn shown(value: &Shown, keys: &[&str], values: Values) -> (String, String) {
     };
     match value {
         Shown::Null => ("nothing".to_owned(), "None".to_owned()),
-        Shown::Other(text) => ("value".to_owned(), text.clone()),
+        Shown::Other(text) => ("value".to_owned(), cut(text)),
         Shown::Text(text) if text.is_empty() => ("text, empty".to_owned(), String::new()),
         Shown::Text(text) => {
             let stays = values == Values::Told || keys.contains(&text.as_str()) || mask::is_number(text);
-            (format!("text, {}", letters(text)), if stays { text.clone() } else { mask::MASK.to_owned() })
+            (format!("text, {}", letters(text)), if stays { cut(text) } else { mask::MASK.to_owned() })
         }
         Shown::Texts(texts) => {
             let one = |text: &String| match values {
@@ -282,7 +339,7 @@ fn shown(value: &Shown, keys: &[&str], values: Values) -> (String, String) {
                 _ => text.clone(),
             };
             let kinds: Vec<String> = texts.iter().map(|text| letters(text)).collect();
-            (format!("texts, {}", kinds.join(", ")), texts.iter().map(one).collect::<Vec<_>>().join(" / "))
+            (format!("texts, {}", kinds.join(", ")), cut(&texts.iter().map(one).collect::<Vec<_>>().join(" / ")))
         }
     }
 }
@@ -290,6 +347,7 @@ fn shown(value: &Shown, keys: &[&str], values: Values) -> (String, String) {
 /// Says what was decided.
 fn decision(decision: &Decision) -> String {
     let rows = match &decision.rows {
+        Scope::All(1) => format!("the only row of {}", decision.model),
         Scope::All(count) => format!("all {count} rows of {}", decision.model),
         Scope::These(keys) => {
             let named: Vec<&str> = keys.iter().take(8).map(String::as_str).collect();

@@ -17,6 +17,8 @@ pub struct RowDetail {
     pub fields: Vec<FieldValue>,
     /// Which rows of the snapshot point to it: by table or model, with the first few keys.
     pub pointed_at: Vec<PointedAt>,
+    /// Fields of its model that only the new version has, where its models are known.
+    pub new_fields: Vec<String>,
     /// Whether the row is longer than what is shown of it.
     pub cut: bool,
 }
@@ -32,6 +34,8 @@ pub struct FieldValue {
     pub languages: Vec<(String, Option<String>)>,
     /// What it points to, where it is a foreign key that is set.
     pub target: Option<Target>,
+    /// The values that the new version admits, with their texts, where it admits only some.
+    pub choices: Vec<(String, String)>,
 }
 
 /// What a foreign key points to.

@@ -20,6 +20,9 @@ pub struct Said {
     pub validation: bool,
 }
 
+/// Characters of a text that are kept; a rehearsal keeps as many.
+const LONGEST: usize = 2_000;
+
 impl Said {
     /// Reads the text of an exception, for example `{'name': ['Too long.']}`, or `["Miller : {'name': ['Too long.']}"]`
     /// as Lino writes it since 2026.
@@ -37,6 +40,18 @@ impl Said {
             },
             _ => plain(),
         }
+    }
+
+    /// Cuts texts that are too long for anybody to read: values of a row may be in them.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        self.messages.values_mut().flatten().chain(&mut self.object).for_each(|text| {
+            if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+                text.truncate(end);
+                text.push('…');
+            }
+        });
+        self
     }
 
     const fn validation(messages: BTreeMap<String, Vec<String>>, object: Option<String>) -> Self {

@@ -38,7 +38,7 @@ fn field(script: &Script, parameter: &Parameter, raw: &[u8]) -> FieldValue {
         let given = values.iter().map(|value| text_of(script, value, raw));
         let languages: Vec<_> = script.languages.iter().cloned().zip(given).collect();
         let value = languages.iter().find_map(|(_, value)| value.clone().filter(|value| !value.is_empty()));
-        return FieldValue { name, value, languages, target: None };
+        return FieldValue { name, value, languages, ..FieldValue::default() };
     }
     FieldValue { name, value: text(script, raw), ..FieldValue::default() }
 }
@@ -82,10 +82,7 @@ fn text_of(script: &Script, value: &Value<'_>, raw: &[u8]) -> Option<String> {
         Value::Surrogates(points) => {
             points.iter().map(|point| char::from_u32(*point).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
         }
-        Value::Name(name) => {
-            let model = script.models.iter().find(|model| model.variable == *name);
-            model.map_or_else(|| (*name).to_owned(), |model| model.name.clone())
-        }
+        Value::Name(name) => script.model_in(name).unwrap_or(name).to_owned(),
         Value::Call { function, arguments } => called(function, arguments).unwrap_or_else(as_written),
         Value::Float(_)
         | Value::Named(_)

@@ -3,10 +3,11 @@
 //! By the name of the field, by what the message calls the row that is missing, and where both say nothing by the
 //! values: the model among whose refused rows all of them are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::failure::Failure;
 use super::from_log::Tables;
+use super::links::{Classes, beside};
 
 /// Knows what each foreign key points to.
 pub(super) struct Targets {
@@ -27,14 +28,14 @@ impl Targets {
                 fields.entry((&failure.table, &point.0)).or_default().push(failure);
             }
         }
-        let names = Names::of(tables);
+        let classes = Classes::of(tables.of_model.keys().map(String::as_str));
         let mut found = BTreeMap::new();
         for ((table, field), rows) in fields {
             let own = tables.models.get(table).map_or("", String::as_str);
             let complaining: Vec<&Failure> =
                 rows.iter().copied().filter(|row| row.messages.contains_key(field)).collect();
             let said: BTreeSet<String> = complaining.iter().filter_map(|row| called(row, field)).collect();
-            let nearest = |name: &str| names.nearest(name, own, |model| refused.contains_key(model));
+            let nearest = |name: &str| nearest(classes.called(name), own, |model| refused.contains_key(model));
             let model = said
                 .iter()
                 .find_map(|name| nearest(name))
@@ -64,26 +65,10 @@ impl Targets {
     }
 }
 
-/// Models by the name of their class in small letters.
-struct Names<'a>(HashMap<String, Vec<&'a str>>);
-
-impl<'a> Names<'a> {
-    fn of(tables: &'a Tables) -> Self {
-        let mut names: HashMap<String, Vec<&str>> = HashMap::new();
-        for model in tables.of_model.keys() {
-            let class = model.rsplit('.').next().unwrap_or(model).to_lowercase();
-            names.entry(class).or_default().push(model);
-        }
-        Self(names)
-    }
-
-    /// Of several models of one name the one of the same application, else one that has refused rows.
-    fn nearest(&self, name: &str, own: &str, refused: impl Fn(&str) -> bool) -> Option<&'a str> {
-        let all = self.0.get(name)?;
-        let app = own.split('.').next().unwrap_or_default();
-        let same = all.iter().find(|model| model.split('.').next() == Some(app));
-        same.or_else(|| all.iter().find(|model| refused(model))).or_else(|| all.first()).copied()
-    }
+/// Of several models of one name the one of the same application, else one that has refused rows.
+fn nearest<'a>(all: &[&'a str], own: &str, refused: impl Fn(&str) -> bool) -> Option<&'a str> {
+    let refused = || all.iter().copied().find(|model| refused(model));
+    beside(all, own).next().or_else(refused).or_else(|| all.first().copied())
 }
 
 /// What the message calls the row that is missing: `partner instance with id 3 …`. In other languages, or where a model

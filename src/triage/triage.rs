@@ -1,5 +1,7 @@
 //! What a triage screen shows: the rows that were refused, and how each of them stands.
 
+use std::sync::Arc;
+
 use super::cause::Causes;
 use super::decision::{Decisions, Standing};
 use super::rehearsed::{Broken, Stopped};
@@ -21,8 +23,8 @@ pub struct Triage {
     pub origin: Origin,
     /// The versions of the application before and after.
     pub versions: [String; 2],
-    /// The rows by cause.
-    pub causes: Causes,
+    /// The rows by cause. They are shared: a decision changes none of them.
+    pub causes: Arc<Causes>,
     /// What failed and is no row.
     pub broken: Vec<Broken>,
     /// Why loading could not go on.
@@ -46,7 +48,14 @@ pub struct Triage {
 impl Triage {
     /// Puts together what was refused and what is decided; nothing is unfit yet, and there is no copy.
     #[must_use]
-    pub fn new(origin: Origin, versions: [String; 2], causes: Causes, decisions: Decisions, script: String) -> Self {
+    pub fn new(
+        origin: Origin,
+        versions: [String; 2],
+        causes: impl Into<Arc<Causes>>,
+        decisions: Decisions,
+        script: String,
+    ) -> Self {
+        let causes = causes.into();
         let standings = decisions.standings(&causes);
         Self {
             origin,
@@ -64,9 +73,10 @@ impl Triage {
         }
     }
 
-    /// Counts the rows that somebody has still to decide.
+    /// Counts the rows that somebody has still to decide. One may be refused for two reasons.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.standings.iter().filter(|standing| standing.is_open()).count()
+        let standings = self.standings.iter().enumerate();
+        self.causes.count(standings.filter(|(_, standing)| standing.is_open()).map(|(failure, _)| failure))
     }
 }

@@ -1,5 +1,7 @@
 //! What many messages have in common: which of their numbers and quoted texts belong to the row.
 
+use std::borrow::Cow;
+
 /// A message taken apart: what is always the same, and between it numbers and quoted texts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wording {
@@ -22,11 +24,11 @@ impl Wording {
     /// Takes a message apart. `object` is how the row calls itself, which is its own text wherever it stands.
     pub fn of(message: &str, object: Option<&str>) -> Self {
         let mut found = Self::default();
-        let whole = match object.filter(|text| text.chars().count() > 2 && message.contains(*text)) {
-            Some(own) => message.replace(own, DIFFERS),
-            None => message.to_owned(),
+        let whole = match object.filter(|text| text.chars().nth(2).is_some() && message.contains(*text)) {
+            Some(own) => Cow::Owned(message.replace(own, DIFFERS)),
+            None => Cow::Borrowed(message),
         };
-        let mut rest = whole.as_str();
+        let mut rest: &str = &whole;
         let mut before = ' ';
         while let Some(letter) = rest.chars().next() {
             if let Some(text) = quoted(rest, before) {
@@ -75,7 +77,6 @@ fn quoted(rest: &str, before: char) -> Option<&str> {
 /// Messages with the same frame, and what of them is the same in all.
 #[derive(Clone, Debug)]
 pub struct Common {
-    frame: String,
     numbers: Vec<Option<String>>,
     quoted: Vec<Vec<String>>,
 }
@@ -84,7 +85,6 @@ impl Common {
     /// Begins with one message.
     pub fn new(first: &Wording) -> Self {
         Self {
-            frame: first.frame.clone(),
             numbers: first.numbers.iter().cloned().map(Some).collect(),
             quoted: first.quoted.iter().map(|text| vec![text.clone()]).collect(),
         }
@@ -104,17 +104,18 @@ impl Common {
         }
     }
 
-    /// Returns the places of quoted texts that tell messages apart: few texts, each perhaps of many rows.
+    /// Returns the places of quoted texts that tell messages apart: few texts, but more than one, each perhaps of many
+    /// rows.
     pub fn telling(&self) -> Vec<bool> {
-        self.quoted.iter().map(|texts| texts.len() <= MOST_TEXTS).collect()
+        self.quoted.iter().map(|texts| (2..=MOST_TEXTS).contains(&texts.len())).collect()
     }
 
-    /// Writes the message as one for all: what differs is left out.
-    pub fn text(&self) -> String {
+    /// Writes the message with this frame as one for all: what differs is left out.
+    pub fn text(&self, frame: &str) -> String {
         let mut numbers = self.numbers.iter();
         let mut quoted = self.quoted.iter();
         let mut text = String::new();
-        for letter in self.frame.chars() {
+        for letter in frame.chars() {
             match letter {
                 NUMBER => text.push_str(numbers.next().and_then(|number| number.as_deref()).unwrap_or(DIFFERS)),
                 QUOTED => text.push_str(match quoted.next().map(Vec::as_slice) {
@@ -139,7 +140,7 @@ mod tests {
             common.add(wording);
         }
         assert!(all.iter().all(|wording| wording.frame == all[0].frame), "{all:?}");
-        common.text()
+        common.text(&all[0].frame)
     }
 
     #[test]
@@ -162,7 +163,7 @@ mod tests {
     #[test]
     fn the_row_itself_is_taken_out() {
         let wording = Wording::of("Garage Müller has no VAT number 7", Some("Garage Müller"));
-        assert_eq!(Common::new(&wording).text(), "… has no VAT number 7");
+        assert_eq!(Common::new(&wording).text(&wording.frame), "… has no VAT number 7");
     }
 
     #[test]

@@ -158,6 +158,12 @@ pub struct Placed {
     pub command: Command,
 }
 
+/// Tells which key of the key bar is at a position.
+fn key_at(state: &State, bar: Rect, at: Position) -> Spot {
+    let placed = key_bar(state, bar).into_iter().find(|placed| placed.area.contains(at));
+    placed.map_or(Spot::Nowhere, |placed| Spot::Key(placed.command))
+}
+
 /// Returns the hints that fit the key bar. `?` and `q` are kept whatever is left out.
 #[must_use]
 pub fn key_bar(state: &State, bar: Rect) -> Vec<Placed> {
@@ -221,10 +227,7 @@ pub fn spot(state: &State, column: u16, row: u16) -> Spot {
     }
     let areas = areas(state);
     if areas.keys.contains(at) {
-        return key_bar(state, areas.keys)
-            .into_iter()
-            .find(|placed| placed.area.contains(at))
-            .map_or(Spot::Nowhere, |placed| Spot::Key(placed.command));
+        return key_at(state, areas.keys, at);
     }
     if state.popup.is_some() || state.ask().is_some() {
         return Spot::Popup;

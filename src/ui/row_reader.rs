@@ -8,7 +8,7 @@ use super::state::{Looked, RowPlace};
 use crate::compare::Models;
 use crate::snapshot::SnapshotError;
 use crate::snapshot::index::Index;
-use crate::triage::RowDetail;
+use crate::triage::{RowDetail, admit};
 
 /// Characters of a value that are kept.
 const SHOWN: usize = 20_000;
@@ -19,6 +19,8 @@ struct Open {
     script: String,
     models: Option<String>,
     index: Arc<Index>,
+    /// The models of the new version.
+    new: Arc<Models>,
 }
 
 /// What keeps the index of a snapshot between two rows of it. Several threads may ask.
@@ -35,8 +37,13 @@ impl RowReader {
     /// asked for meanwhile. It is nothing when the snapshot has no such row.
     pub fn read(&self, place: &RowPlace, mut tell: impl FnMut(Looked)) {
         *self.wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(place.clone());
-        let found = self.index(place).and_then(|index| {
-            let row = find(&index, place).map_err(|error| format!("The row cannot be read: {error}."))?;
+        let found = self.index(place).and_then(|(index, new)| {
+            let mut row = find(&index, place).map_err(|error| format!("The row cannot be read: {error}."))?;
+            if let Some(row) = &mut row
+                && let Some(model) = new.models.iter().find(|model| Some(&model.model) == row.model.as_ref())
+            {
+                admit(row, model);
+            }
             Ok((index, row))
         });
         let mut answer = |read| tell(Looked { place: place.clone(), read });
@@ -60,11 +67,11 @@ impl RowReader {
         }
     }
 
-    fn index(&self, place: &RowPlace) -> Result<Arc<Index>, String> {
+    fn index(&self, place: &RowPlace) -> Result<(Arc<Index>, Arc<Models>), String> {
         let RowPlace { script, models, .. } = place;
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(open) = open.as_ref().filter(|open| open.script == *script && open.models == *models) {
-            return Ok(Arc::clone(&open.index));
+            return Ok((Arc::clone(&open.index), Arc::clone(&open.new)));
         }
         let path = Path::new(script);
         let said = |because: String| format!("The dump script {script} cannot be read: {because}.");
@@ -73,10 +80,12 @@ impl RowReader {
             return Err(said("it is no file".to_owned()));
         }
         // Without them less is known of what points where.
-        let [before, _] = models.as_deref().map(models_of).unwrap_or_default();
+        let [before, after] = models.as_deref().map(models_of).unwrap_or_default();
         let index = Arc::new(Index::open(path, before.as_ref()).map_err(|error| format!("{error}."))?);
-        *open = Some(Open { script: script.clone(), models: models.clone(), index: Arc::clone(&index) });
-        Ok(index)
+        let new = Arc::new(after.unwrap_or_default());
+        let (script, models) = (script.clone(), models.clone());
+        *open = Some(Open { script, models, index: Arc::clone(&index), new: Arc::clone(&new) });
+        Ok((index, new))
     }
 }
 
@@ -222,8 +231,8 @@ pub(super) mod tests {
         let reader = RowReader::default();
         let index = |dump: &str| reader.index(&place(dump, "contacts_partner", "104", 8)).unwrap();
         let first = index("noi-25.1.1");
-        assert!(Arc::ptr_eq(&first, &index("noi-25.1.1")));
-        assert!(!Arc::ptr_eq(&first, &index("26.10.8")));
+        assert!(Arc::ptr_eq(&first.0, &index("noi-25.1.1").0));
+        assert!(!Arc::ptr_eq(&first.0, &index("26.10.8").0));
     }
 
     #[test]

@@ -1,142 +1,36 @@
 //! All that the wizard knows, and the messages that change it. Plain data: no terminal, no file, no clock.
 
 mod compare;
+mod message;
 mod rehearsal;
+mod step;
 mod triage;
+mod typing;
+mod undo;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::tz::TimeZone;
 
-use super::emulator::Emulator;
-use super::log_view::{Counted, LogView, Rows};
-use super::reader::Request;
-use super::scripts_view::Aligned;
+use super::log_view::LogView;
 use super::secret::Secret;
 use super::style::Colours;
-use crate::engine::{Ask, Event, NoticeLevel, Outcome, PlannedStep, Versions, Wish};
+use crate::engine::{Ask, NoticeLevel, Outcome, UndoPlan, Versions};
 use crate::error::Report;
-use crate::procedure::{DumpScripts, StepId, StepState};
+use crate::procedure::{StepId, StepState};
 
 pub use compare::{
     Compared, Entry, Extent, Folding, Needle, Pane, Screen, Scripts, VERDICT, class_word, renamed, rows, symbol,
 };
+pub use message::{Action, LogNews, Msg};
 pub use rehearsal::{Ended, Rehearsal};
+pub use step::{Progress, Step};
 pub use triage::{
     Ask as Asking, Dialog, Field, Filter, Line as TriageLine, Looked, Node, Part, Purpose, Reach, RowPlace, Tally,
     Tree, Triaging, UNSAVED, Which, decision_words, given, literal, standing, to_decide,
 };
-
-/// Something that reached the wizard. All of it comes through one channel, so its order is total.
-#[derive(Debug)]
-pub enum Msg {
-    /// A key.
-    Key(KeyEvent),
-    /// Pasted text.
-    Paste(String),
-    /// The mouse.
-    Mouse(MouseEvent),
-    /// The terminal has this size now: columns, rows.
-    Resize(u16, u16),
-    /// Time went on: milliseconds since 1970.
-    Clock(i64),
-    /// The engine tells something.
-    Engine(Event),
-    /// The engine is gone without having said that the run is over.
-    EngineGone,
-    /// News of a log.
-    Log(LogNews),
-    /// The dump scripts were read.
-    Scripts {
-        /// Where they are.
-        paths: DumpScripts,
-        /// The scripts, or sentences that say which file cannot be read and why.
-        read: Result<Arc<Aligned>, Vec<String>>,
-    },
-    /// A row of the snapshot was looked up.
-    Row(Looked),
-    /// The wizard runs again after it was suspended.
-    Resumed,
-    /// The terminal is gone, or somebody asked the process to end.
-    Terminated,
-}
-
-/// What the log reader tells.
-#[derive(Debug)]
-pub enum LogNews {
-    /// The log has grown, or was opened.
-    Grew {
-        /// Its lines so far.
-        lines: u64,
-        /// Its bytes so far.
-        bytes: u64,
-        /// Whether there is more on disk than was counted.
-        more: bool,
-    },
-    /// Lines that were asked for.
-    Read {
-        /// The lines.
-        rows: Rows,
-    },
-    /// A search ended.
-    Found {
-        /// The line, if any.
-        line: Option<u64>,
-    },
-    /// A jump to the next error or warning ended.
-    FoundTrouble {
-        /// The line, if any.
-        line: Option<u64>,
-    },
-    /// Matches were counted.
-    Counted(Counted),
-    /// Text for the clipboard.
-    Copied {
-        /// The text.
-        text: String,
-        /// How many lines it has.
-        lines: usize,
-        /// Whether it is all that was asked for.
-        whole: bool,
-    },
-    /// Output of the shell.
-    Shell {
-        /// Its bytes.
-        bytes: Vec<u8>,
-        /// Whether output was left out, because the shell writes faster than anybody reads.
-        skipped: bool,
-    },
-    /// The log cannot be read.
-    Unreadable {
-        /// What the system says.
-        because: String,
-    },
-}
-
-/// What is to be done after an update.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Action {
-    /// Tell the engine.
-    Send(Wish),
-    /// Ask the log reader.
-    Ask(Request),
-    /// Read and align the dump scripts, in the background.
-    ReadScripts(DumpScripts),
-    /// Look a row of the snapshot up, in the background.
-    ReadRow(RowPlace),
-    /// Put text on the operator's clipboard.
-    Clipboard(String),
-    /// Ring the bell and send a notification.
-    Notify(&'static str),
-    /// Draw everything again.
-    Redraw,
-    /// Stop the process until the shell continues it.
-    Suspend,
-    /// End the wizard.
-    Quit,
-}
+pub use typing::{Shell, ShellFocus, Typing, TypingBy, Waiting};
+pub use undo::{Obstacle, is_begun, is_needless, loses_rows};
 
 /// The site, as far as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,39 +63,8 @@ pub struct Run {
     pub resumed: bool,
     /// When it was begun, seconds since 1970.
     pub started: i64,
-}
-
-/// A step with what is known while it runs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// The plan's word on it.
-    pub plan: PlannedStep,
-    /// When the running attempt began, seconds since 1970.
-    pub since: Option<i64>,
-    /// How far the running attempt is.
-    pub progress: Option<Progress>,
-    /// The command line that runs.
-    pub command: Option<String>,
-}
-
-/// How far a step is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// So much is done.
-    pub done: u64,
-    /// Of so much; none while unknown.
-    pub total: Option<u64>,
-    /// In words.
-    pub text: String,
-}
-
-impl Progress {
-    /// Returns the share that is done in percent, when it is known.
-    #[must_use]
-    pub fn percent(&self) -> Option<u64> {
-        let total = self.total.filter(|total| *total > 0)?;
-        Some((u128::from(self.done) * 100 / u128::from(total)).min(100).try_into().unwrap_or(100))
-    }
+    /// The run that it undoes; none when it is an upgrade.
+    pub undoes: Option<i64>,
 }
 
 /// The pane that the arrows move in.
@@ -226,55 +89,6 @@ pub enum Division {
     LogAlone,
 }
 
-/// A command that waits for input.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// Its unfinished last line.
-    pub prompt: String,
-    /// Whether it hides what is typed.
-    pub secret: bool,
-    /// Whether the system says that it waits.
-    pub certain: bool,
-}
-
-/// Keys go to the running command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Typing {
-    /// Who began it.
-    pub by: TypingBy,
-    /// When it ends by itself, milliseconds since 1970: the command went on, and more keys are unlikely.
-    pub until: Option<i64>,
-    /// Whether Enter was the last key.
-    pub entered: bool,
-}
-
-/// Who began to type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TypingBy {
-    /// The wizard, because the command waits.
-    Wizard,
-    /// The operator.
-    Operator,
-}
-
-/// The shell in the log pane.
-#[derive(Debug, PartialEq)]
-pub struct Shell {
-    /// Its screen.
-    pub emulator: Emulator,
-    /// Whether keys go to it.
-    pub focus: ShellFocus,
-}
-
-/// Where keys go while a shell is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShellFocus {
-    /// To the shell.
-    Shell,
-    /// To the wizard.
-    Wizard,
-}
-
 /// Something in front of the panes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Popup {
@@ -294,8 +108,12 @@ pub enum Popup {
     EndRehearsal,
     /// Take the site over from another operator?
     TakeOver,
-    /// What brings the old version back.
-    WayBack,
+    /// What an undo would do; being worked out while no plan is there.
+    Undo,
+    /// Undo although rows are lost?
+    UndoSure,
+    /// Why an undo cannot begin now.
+    NoUndo,
     /// How the run ended.
     Summary,
     /// Something went wrong.
@@ -388,6 +206,10 @@ pub struct State {
     pub triaged: Option<Box<Triaging>>,
     /// The rehearsal that runs, or ran last.
     pub rehearsal: Option<Rehearsal>,
+    /// What an undo would do; none while it was not asked for, or is being worked out.
+    pub undo: Option<Box<UndoPlan>>,
+    /// The version that the undo under way brings back, when it is known.
+    pub back_to: Option<String>,
     /// The selected step.
     pub selected: usize,
     /// Whether the running step is selected by itself.
@@ -452,6 +274,8 @@ impl State {
             compared: None,
             triaged: None,
             rehearsal: None,
+            undo: None,
+            back_to: None,
             selected: 0,
             following: true,
             focus: Focus::Steps,
@@ -570,31 +394,5 @@ impl State {
     #[must_use]
     pub const fn seconds(&self) -> i64 {
         self.now.div_euclid(1000)
-    }
-}
-
-impl Step {
-    /// Builds a step of which only the name is known.
-    fn unplanned(step: StepId) -> Self {
-        Self::planned(PlannedStep {
-            step,
-            title: step.title().to_owned(),
-            purpose: step.purpose().to_owned(),
-            commands: Vec::new(),
-            forecast: None,
-            forecast_from: None,
-            way_back: String::new(),
-            state: StepState::Pending,
-            attempts: 0,
-            seconds: None,
-            log: None,
-            findings: Vec::new(),
-        })
-    }
-
-    /// Builds a step from the plan.
-    #[must_use]
-    pub const fn planned(plan: PlannedStep) -> Self {
-        Self { plan, since: None, progress: None, command: None }
     }
 }

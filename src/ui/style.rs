@@ -25,6 +25,8 @@ pub enum Role {
     Dim,
     /// Headings.
     Title,
+    /// That the run goes back, and not on.
+    Undo,
     /// Frame lines.
     Border,
     /// The frame line of the pane that has the focus.
@@ -74,6 +76,7 @@ impl Colours {
             Role::Text => (None, Modifier::empty()),
             Role::Dim | Role::Border => (Some(Color::DarkGray), Modifier::empty()),
             Role::Title => (None, Modifier::BOLD),
+            Role::Undo => (Some(Color::Yellow), Modifier::REVERSED.union(Modifier::BOLD)),
             Role::Focus => (Some(Color::Cyan), Modifier::BOLD),
             Role::Selected | Role::CurrentMatch => (None, Modifier::REVERSED.union(Modifier::BOLD)),
             Role::Key => (Some(Color::Yellow), Modifier::BOLD),

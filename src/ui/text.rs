@@ -209,15 +209,27 @@ pub fn seconds(seconds: f64) -> String {
 /// Returns a number with a thin gap between its thousands: `1 000 000`.
 #[must_use]
 pub fn number(number: u64) -> String {
+    thousands(number, ' ')
+}
+
+/// Returns a number with this character between its thousands.
+#[must_use]
+pub fn thousands(number: u64, between: char) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(' ');
+            text.push(between);
         }
         text.push(digit);
     }
     text
+}
+
+/// Returns `1 row`, `1 000 rows`.
+#[must_use]
+pub fn rows(rows: u64) -> String {
+    if rows == 1 { "1 row".to_owned() } else { format!("{} rows", number(rows)) }
 }
 
 /// Returns a number that fits the screen; clamped where it does not fit 16 bits.

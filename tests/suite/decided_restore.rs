@@ -75,7 +75,7 @@ fn a_site_is_upgraded_with_decisions_and_every_missing_row_is_explained() {
     assert_eq!((status, said.as_str()), (Some(0), "The site was upgraded from 1.0 to 2.0.\n"));
     assert_eq!(ended(&events), whole());
     let end = end_of(&events, "restore");
-    assert_eq!(end["state"]["summary"], "405 rows of the snapshot are in the database, 1 are left out");
+    assert_eq!(end["state"]["summary"], "405 rows of the snapshot are in the database, 1 left out by decisions");
     assert_eq!(
         told(end),
         [
@@ -116,6 +116,38 @@ fn a_site_is_upgraded_with_decisions_and_every_missing_row_is_explained() {
     let text = String::from_utf8(account(&["--decisions", file.to_str().unwrap()])).unwrap();
     assert!(text.contains("\n  Left out by decision 2: 1 row: wrong\n"), "{text}");
     assert!(text.contains("\n1 of the missing rows explained, 0 not.\n"), "{text}");
+}
+
+#[test]
+fn a_clean_rehearsal_answers_only_for_the_packages_that_it_had() {
+    let shop = Shop::of_one_lino("short_name");
+    let decided = rehearsed(&shop).replace("\nundecided = true", "\nset = { name = \"Short\" }");
+    let state = shop.dir.join(".lino-upgrade");
+    std::fs::write(state.join("decisions.toml"), &decided).unwrap();
+    assert_eq!(rehearse(&shop, &["--retry"]), Some(0));
+    let file = state.join("rehearsal/rehearsed.json");
+    let kept = std::fs::read_to_string(&file).unwrap();
+    let mut setting: Value = serde_json::from_str(&kept).unwrap();
+    let django = setting["packages"]["Django"].as_str().unwrap().to_owned();
+    setting["packages"]["Django"] = json!("5.0");
+    std::fs::write(&file, setting.to_string()).unwrap();
+    let (status, events, said) = upgrade(&shop, &decided);
+    assert_eq!(status, Some(3), "{said}");
+    assert!(said.contains("A decision is needed. compare.verdict: Rows are in the way of the restore."), "{said}");
+    let older = format!(
+        "In the last rehearsal, 2.0 took every row with these decisions. But it is older than what is installed now: \
+         django was 5.0 and is {django}."
+    );
+    let end = told(end_of(&events, "compare"));
+    assert!(end.contains(&("rehearsal", &older)), "{end:?}");
+
+    // With the packages of the upgrade it does.
+    std::fs::write(&file, &kept).unwrap();
+    let (status, events, said) = upgrade(&shop, &decided);
+    assert_eq!((status, said.as_str()), (Some(0), "The site was upgraded from 1.0 to 2.0.\n"));
+    let clean = "In the last rehearsal, 2.0 took every row with these decisions.";
+    let end = told(end_of(&events, "compare"));
+    assert!(end.contains(&("rehearsal", clean)), "{end:?}");
 }
 
 #[test]

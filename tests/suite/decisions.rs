@@ -28,7 +28,10 @@ struct Old {
 
 impl Old {
     async fn build() -> Self {
-        let shop = Shop::build_new_on("sqlite");
+        Self::of(Shop::build_new_on("sqlite")).await
+    }
+
+    async fn of(shop: Shop) -> Self {
         let output = Command::new("env/bin/python")
             .args(["manage.py", "dump2py", "snapshot"])
             .current_dir(&shop.dir)
@@ -83,6 +86,19 @@ impl Old {
     }
 }
 
+impl Old {
+    /// Restores the last script by Lino itself, into the site's own database, and returns what it printed.
+    fn restore(&self, schema: &str) -> String {
+        let mut command = Command::new("env/bin/python");
+        command.args(["manage.py", "run", "snapshot/edited.py", "--noinput"]).current_dir(&self.shop.dir);
+        command.env("SITEVER", "2.0").env("SCHEMA", schema).env("LC_ALL", "C.UTF-8");
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    }
+}
+
 async fn models(shop: &Shop, schema: &str) -> Models {
     let mut site = find(Some(&shop.dir), &shop.dir, &Surroundings::of_this_process()).unwrap();
     site.environment.insert("SCHEMA".to_owned(), Some(schema.to_owned()));
@@ -119,7 +135,16 @@ const SCHEMA: &str =
 
 #[tokio::test]
 async fn every_kind_of_decision_loads_in_real_lino() {
-    let old = Old::build().await;
+    every_kind_loads(Old::build().await).await;
+}
+
+#[tokio::test]
+#[ignore = "one of `tests/run --full`"]
+async fn matrix_every_kind_of_decision_loads_in_lino_25_8() {
+    every_kind_loads(Old::of(Shop::on_release("lino25_8")).await).await;
+}
+
+async fn every_kind_loads(old: Old) {
     let script = old.script();
     let (first, _) = old.rehearse(&script, SCHEMA, None);
     let causes = Causes::of(first.failures);
@@ -196,6 +221,10 @@ async fn every_kind_of_decision_loads_in_real_lino() {
     let (second, database) = old.rehearse(&edited.text, SCHEMA, None);
     assert!(second.is_clean(), "{second:#?}\n{}", edited.text);
     check(&database).await;
+    let said = old.restore(SCHEMA);
+    let loaded = second.ended.as_ref().unwrap().loaded;
+    assert!(said.contains(&format!("Loaded {loaded} objects")) && !said.contains("Abandoning"), "{said}");
+    check(&old.shop.dir.join("default.db")).await;
 
     // The same by a migrator, with the snapshot's own script; the rows of Note are left out by it.
     let asks = [Asked { table: "shop_book".into(), text: "Who wrote it?\nWe do not know.".into() }];

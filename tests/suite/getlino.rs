@@ -317,6 +317,7 @@ fn an_upgrade_that_loses_rows_silently_stops_before_the_site_is_up_again() {
         starts,
         [
             "Start again to continue. If you stop here",
+            "All of this is done by u in the wizard, or by one command, in less than a minute",
             "Bring the database back",
             "Bring the old packages back",
             "Start the services again"

@@ -2,7 +2,9 @@
 //!
 //! `cargo test --test suite -- --ignored --exact ui_fake::wizard --nocapture`, with `UI_FAKE` naming a scene: `watch`,
 //! `trouble`, `panic`, `compare` (begins with the comparison), `long` (the same with scripts of 150,000 lines), `lost`
-//! (the same with a script that is not there). In all of them `h` rehearses, with rows that were refused by a real site.
+//! (the same with a script that is not there), `over` (an upgrade is over, and can be undone). In all of them `h`
+//! rehearses, with rows that were refused by a real site, and `u` undoes: nothing at first, without a loss after the
+//! failed check of the data, and with rows that are lost after the end.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::format_push_string, reason = "a test tool")]
 
@@ -19,6 +21,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::ui_fake_evidence;
 use crate::ui_fake_triage::Refused;
+use crate::ui_fake_undo::{self, Upgrade};
 
 /// Answers wishes like an engine would, without any site.
 struct Fake {
@@ -27,6 +30,7 @@ struct Fake {
     dir: PathBuf,
     steps: Vec<PlannedStep>,
     refused: Option<Refused>,
+    upgrade: Upgrade,
 }
 
 fn planned(step: StepId) -> PlannedStep {
@@ -85,7 +89,13 @@ impl Fake {
             models: 95,
             languages: vec!["en".into(), "de".into(), "fr".into()],
         });
-        self.tell(Event::RunOpened { run: 3, resumed: false, started: now(), state_dir: self.dir.clone() });
+        self.tell(Event::RunOpened {
+            run: 3,
+            resumed: false,
+            started: now(),
+            state_dir: self.dir.clone(),
+            undoes: None,
+        });
         self.tell(Event::PlanMade { steps: self.steps.clone() });
         if scene == "watch" {
             self.tell(Event::Watching { operator: "anna on pts/3".into(), since: now() });
@@ -110,8 +120,13 @@ impl Fake {
         if ["compare", "long", "lost"].contains(&scene.as_str()) {
             self.compare(&scene).await;
         }
+        if scene == "over" {
+            self.over();
+        }
         while let Some(wish) = self.wishes.recv().await {
             match wish {
+                Wish::PlanUndo => self.plan_undo(),
+                Wish::Undo { run } => self.undo(run).await,
                 Wish::Continue | Wish::Run(_) => self.go().await,
                 Wish::Leave => return,
                 Wish::OpenShell => self.shell().await,
@@ -274,11 +289,14 @@ impl Fake {
                             "Install it with pip, then press r to run this step again.",
                         )],
                     });
+                    self.upgrade = Upgrade::Stuck;
                     self.tell(Event::Rested { outcome: Outcome::Failed, summary: "Step 13 failed.".into() });
                     while let Some(wish) = self.wishes.recv().await {
                         match wish {
                             Wish::Run(_) | Wish::Continue => break,
                             Wish::OpenShell => self.shell().await,
+                            Wish::PlanUndo => self.plan_undo(),
+                            Wish::Undo { run } => return self.undo(run).await,
                             Wish::Leave => return,
                             _ => {}
                         }
@@ -306,7 +324,56 @@ impl Fake {
         }
         self.tell(Event::DownSince { at: None });
         self.tell(Event::Noticed { level: NoticeLevel::Info, text: "The site is up again.".into() });
+        self.over();
+    }
+
+    /// Tells that the upgrade is over.
+    fn over(&mut self) {
+        self.upgrade = Upgrade::Over;
+        for step in &mut self.steps {
+            step.state = StepState::Done { summary: "all is well, 6 806 rows".into() };
+            step.attempts = 1;
+        }
+        self.tell(Event::PlanMade { steps: self.steps.clone() });
         self.tell(Event::RunEnded { outcome: Outcome::Done, summary: "The site runs noi 26.9.2.".into() });
+    }
+
+    fn plan_undo(&self) {
+        self.tell(Event::UndoPlanned { plan: Box::new(ui_fake_undo::plan(self.upgrade)) });
+    }
+
+    /// Goes back, step by step.
+    async fn undo(&mut self, run: i64) {
+        let steps = ui_fake_undo::plan(self.upgrade).steps;
+        self.tell(Event::RunOpened {
+            run: 4,
+            resumed: false,
+            started: now(),
+            state_dir: self.dir.clone(),
+            undoes: Some(run),
+        });
+        self.tell(Event::PlanMade { steps: steps.clone() });
+        self.tell(Event::DownSince { at: Some(now()) });
+        for step in steps.into_iter().filter(|step| !step.state.is_settled()).map(|step| step.step) {
+            self.tell(Event::StepStarted { step, attempt: 1, log: self.log(step), at: now() });
+            self.tell(Event::CommandStarted { step, command: 1, line: format!("({step})"), at: now() });
+            for n in 0..40 {
+                self.print(step, format!("line {n} of {step}\r\n").as_bytes());
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            self.tell(Event::CommandEnded { step, command: 1, exit: Some(0), signal: None, seconds: 2.0 });
+            if step == StepId::UndoConfirm {
+                self.tell(Event::DownSince { at: None });
+                self.tell(Event::Asked { ask: ui_fake_undo::question() });
+                self.answered().await;
+            }
+            let (summary, findings) = ui_fake_undo::ended(step);
+            let state = StepState::Done { summary: summary.into() };
+            self.tell(Event::StepEnded { step, attempt: 1, state, seconds: 2.0, findings });
+        }
+        self.upgrade = Upgrade::Undone;
+        let summary = "The old version is back: 25.1.1.".into();
+        self.tell(Event::RunEnded { outcome: Outcome::Done, summary });
     }
 
     async fn ask(&mut self, step: StepId) {
@@ -320,6 +387,11 @@ impl Fake {
                 recommended: Some('s'),
             },
         });
+        self.answered().await;
+    }
+
+    /// Waits for an answer.
+    async fn answered(&mut self) {
         while let Some(wish) = self.wishes.recv().await {
             if let Wish::Choose { question, key } = wish {
                 self.tell(Event::Chosen { question, key, by: "operator".into() });
@@ -367,6 +439,7 @@ fn wizard() {
         dir: dir.path().to_owned(),
         steps: StepId::ALL.into_iter().map(planned).collect(),
         refused: None,
+        upgrade: Upgrade::NotBegun,
     };
     runtime.spawn(fake.play());
     let end = runtime.block_on(run(wish_sender, event_receiver, Options::from_environment()));

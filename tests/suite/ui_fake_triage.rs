@@ -12,7 +12,7 @@ use lino_upgrade::triage::{Causes, Decisions, Known, Origin, Rehearsed, Stored, 
 
 /// What was refused and decided so far.
 pub struct Refused {
-    causes: Causes,
+    causes: Arc<Causes>,
     decisions: Decisions,
     copy: PathBuf,
 }
@@ -24,7 +24,7 @@ impl Refused {
         let mut told = Rehearsed::default();
         std::fs::read_to_string(path).unwrap().lines().for_each(|line| told.take(line).unwrap());
         Self {
-            causes: Causes::of(told.failures),
+            causes: Arc::new(Causes::of(told.failures)),
             decisions: Decisions::default(),
             copy: dir.join("restore_decided.py"),
         }
@@ -39,7 +39,7 @@ impl Refused {
     pub fn retry(&mut self) {
         let open = self.decisions.undecided(&self.causes);
         let failures = self.causes.failures.iter().enumerate().filter(|(row, _)| open.contains(row));
-        self.causes = Causes::of(failures.map(|(_, failure)| failure.clone()).collect());
+        self.causes = Arc::new(Causes::of(failures.map(|(_, failure)| failure.clone()).collect()));
     }
 
     /// Takes a wish.
@@ -60,8 +60,13 @@ impl Refused {
     pub fn told(&self) -> Event {
         let snapshot = format!("{}/tests/fixtures/dumps/noi-25.1.1/restore.py", env!("CARGO_MANIFEST_DIR"));
         let versions = ["25.1.1".to_owned(), "26.9.2".to_owned()];
-        let mut triage =
-            Triage::new(Origin::Rehearsal, versions, self.causes.clone(), self.decisions.clone(), snapshot.clone());
+        let mut triage = Triage::new(
+            Origin::Rehearsal,
+            versions,
+            Arc::clone(&self.causes),
+            self.decisions.clone(),
+            snapshot.clone(),
+        );
         let text = std::fs::read_to_string(snapshot).unwrap();
         let script = Script::read(&text);
         let key = |_: &str, key: &str| {

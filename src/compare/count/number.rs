@@ -1,6 +1,8 @@
-//! Decimal numbers as Python's `Decimal` reads them and Django's `DecimalValidator` measures them.
+//! Decimal numbers as Django's `DecimalValidator` measures them.
 
 use std::cmp::Ordering;
+
+use crate::dump::Decimal;
 
 /// A decimal number: its digits without zeros in front, and how many of them come after the point.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,27 +14,16 @@ pub struct Number {
 }
 
 /// Exponents beyond this are no values of a database.
-const GREATEST: i64 = 10_000;
+const GREATEST: u32 = 10_000;
 
 impl Number {
     /// Reads a number; none for what is no finite number.
     pub fn read(text: &str) -> Option<Self> {
-        let text = text.trim();
-        let (negative, text) = match text.strip_prefix('-') {
-            Some(rest) => (true, rest),
-            None => (false, text.strip_prefix('+').unwrap_or(text)),
-        };
-        let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
-            None => (text, 0),
-        };
-        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-        let digit = |byte: u8| byte.is_ascii_digit().then(|| byte - b'0');
-        let digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).map(digit).collect::<Option<_>>()?;
-        if digits.is_empty() || exponent.abs() > GREATEST {
+        let Decimal { negative, digits, places, exponent } = Decimal::read(text)?;
+        if exponent.unsigned_abs() > GREATEST {
             return None;
         }
-        let places = i64::try_from(fraction.len()).ok()? - exponent;
+        let places = places - i64::from(exponent);
         let zeros = digits.iter().take_while(|digit| **digit == 0).count().min(digits.len() - 1);
         Some(Self { negative, digits: digits.into_iter().skip(zeros).collect(), places })
     }

@@ -4,7 +4,7 @@ use super::super::difference::Subject;
 use super::super::migrator::Course;
 use super::super::model::{Field, Model, Models};
 use super::Sources;
-use crate::dump::{Function, Script};
+use crate::dump::Function;
 
 /// Model, field, table and create function of a subject, as far as they are known.
 #[derive(Clone, Debug)]
@@ -65,7 +65,10 @@ impl<'a> Ground<'a> {
             if by_table {
                 Some(name.to_owned())
             } else {
-                sources.script.as_ref().and_then(|script| table_of(script, name))
+                sources
+                    .script
+                    .as_ref()
+                    .and_then(|script| script.function_of(name).map(|function| function.table.clone()))
             }
         });
         let function = sources.script.as_ref().zip(table.as_ref()).and_then(|(script, table)| script.function(table));
@@ -137,11 +140,4 @@ impl<'a> Ground<'a> {
         let Ok(Course::Steps { steps, .. }) = &self.sources.course else { return false };
         self.table.as_ref().is_some_and(|table| steps.iter().any(|step| step.creates.contains(table)))
     }
-}
-
-/// Finds the table of a model in a dump script.
-fn table_of(script: &Script, model: &str) -> Option<String> {
-    let variable = script.models.iter().find(|known| known.name == model).map(|known| &known.variable)?;
-    let function = script.functions.iter().find(|function| function.model.as_ref() == Some(variable))?;
-    Some(function.table.clone())
 }

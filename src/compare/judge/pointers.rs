@@ -33,14 +33,13 @@ pub fn to_what_is_gone(sources: &Sources, merged: &[Merged]) -> Vec<Difference> 
     let known: Vec<String> = known.map(|model| model.variable.clone()).collect();
     let mut found = Vec::new();
     for function in &script.functions {
-        let model = script.models.iter().find(|model| Some(&model.variable) == function.model.as_ref());
-        let Some(model) = model.filter(|model| !gone.contains(model.name.as_str())) else { continue };
+        let Some(model) = script.model_of(function).filter(|model| !gone.contains(model)) else { continue };
         if sources.rows_of(&function.table).unwrap_or_default() == 0 {
             continue;
         }
         for name in pointers(function) {
             let rows = Rows::NotIn(name.to_owned(), known.clone());
-            found.push(difference(&model.name, name, &gone, Question { table: function.table.clone(), rows }));
+            found.push(difference(model, name, &gone, Question { table: function.table.clone(), rows }));
         }
     }
     found

@@ -75,7 +75,7 @@ impl Plan {
         let aligned = languages[0] != languages[1];
         let mut plan = Self {
             table: table.to_owned(),
-            key: [key(&sides[0], pk), key(&sides[1], pk)],
+            key: [before.or(after), after.or(before)].map(|function| function.map_or(0, |function| key(function, pk))),
             values: sides.each_ref().map(|side| (!side.is_empty()).then_some(side.len())),
             common: Vec::new(),
             own: [Vec::new(), Vec::new()],
@@ -144,18 +144,14 @@ impl Plan {
 
 /// Finds the primary key: by its name when it is known, else as Django and Lino name it, else the first value that can
 /// be one.
-fn key(parameters: &[Parameter], known: Option<&str>) -> usize {
-    let named = |name: &str| parameters.iter().position(|parameter| parameter.name == name);
-    let parent = || parameters.iter().position(|parameter| parameter.conversion == Conversion::ParentLink);
+fn key(function: &Function, known: Option<&str>) -> usize {
     let possible = |parameter: &Parameter| {
         !matches!(parameter.conversion, Conversion::Babel | Conversion::ContentType | Conversion::Decimal)
     };
-    known
-        .and_then(named)
-        .or_else(|| named("id"))
-        .or_else(parent)
-        .or_else(|| named("isocode"))
-        .or_else(|| parameters.iter().position(possible))
+    function
+        .key(known)
+        .or_else(|| function.position("isocode"))
+        .or_else(|| function.parameters.iter().position(possible))
         .unwrap_or_default()
 }
 

@@ -1,6 +1,6 @@
 //! Whether two values mean the same, however Python wrote them.
 
-use super::super::{Argument, Problem, Value, parse};
+use super::super::{Argument, Decimal, Problem, Value, parse};
 use super::found::{Both, Reason, Side};
 use super::markup;
 
@@ -165,28 +165,15 @@ fn digits(value: &Value<'_>) -> Option<Digits> {
     }
 }
 
-/// Reads a decimal number as Python's `Decimal` does; none for what is not finite or no number.
+/// Reads what a decimal number is worth.
 fn decimal(text: &str) -> Option<Digits> {
-    let text = text.trim();
-    let (negative, text) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
-    };
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
-        None => (text, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let mut digits: Vec<u8> = whole.bytes().chain(fraction.bytes()).collect();
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let mut exponent = i64::from(exponent) - i64::try_from(fraction.len()).ok()?;
-    while digits.last() == Some(&b'0') {
+    let Decimal { negative, mut digits, places, exponent } = Decimal::read(text)?;
+    let mut exponent = i64::from(exponent) - places;
+    while digits.last() == Some(&0) {
         digits.pop();
         exponent += 1;
     }
-    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    let zeros = digits.iter().take_while(|digit| **digit == 0).count();
     digits.drain(..zeros);
     if digits.is_empty() {
         return Some(Digits { negative: false, significant: digits, exponent: 0 });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::super::packages;
 use super::super::record::Records;
 use super::found::{Found, Held};
-use crate::procedure::{Knowledge, StepId, StepState};
+use crate::procedure::{Knowledge, StepId, StepState, by_name};
 use crate::site::services::{ServiceState, ask};
 use crate::site::{self, Db, Role, Site, Surroundings, detect};
 
@@ -116,7 +116,7 @@ impl Subject {
     async fn packages(&self) -> Option<String> {
         let changes = self.knowledge.packages_changed.as_ref()?;
         let now = match packages::installed(&self.site).await {
-            Ok(now) => packages::by_name(&now),
+            Ok(now) => by_name(&now),
             Err(report) => return Some(report.what),
         };
         let back = changes.iter().find(|change| now.get(&change.name) != change.new.as_ref())?;

@@ -1,9 +1,11 @@
 //! What the last rehearsal was about, kept beside what it told: a wizard that is opened later reads both.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +32,8 @@ pub struct Setting {
     pub decisions: String,
     /// Decisions that did not fit and were not rehearsed: one sentence each.
     pub unfit: Vec<String>,
+    /// The packages of the environment that loads it; none when they could not be listed.
+    pub packages: Option<BTreeMap<String, String>>,
     /// How many seconds the last rehearsal took that loaded every row of this script; a retry says nothing of that.
     pub whole: Option<u32>,
 }
@@ -44,7 +48,7 @@ pub struct Former {
     /// What it told; the failures are in `causes`.
     pub rehearsed: Rehearsed,
     /// The rows that were refused, by cause.
-    pub causes: Causes,
+    pub causes: Arc<Causes>,
 }
 
 /// Returns the file that is written when a rehearsal begins, in the directory of the rehearsal.
@@ -72,8 +76,9 @@ impl Setting {
             stamp: stamp(script)?,
             source_version,
             rows,
-            decisions: write(&std::collections::BTreeMap::new(), decisions),
+            decisions: write(&BTreeMap::new(), decisions),
             unfit: Vec::new(),
+            packages: None,
             whole: None,
         })
     }
@@ -125,7 +130,7 @@ pub fn former(site: &Site) -> Result<Option<Former>, Report> {
         return Ok(None);
     }
     let decisions = DecisionsFile::read(&setting.decisions).map(|file| file.decisions).unwrap_or_default();
-    let causes = Causes::of(std::mem::take(&mut rehearsed.failures));
+    let causes = Arc::new(Causes::of(std::mem::take(&mut rehearsed.failures)));
     Ok(Some(Former { setting, decisions, rehearsed, causes }))
 }
 

@@ -51,28 +51,10 @@ pub struct NoAccount(pub String);
 /// Accounts for the rows of the snapshot, and keeps the result in what is known.
 pub async fn account(context: &Context) -> Result<Result<Vec<Finding>, NoAccount>, Report> {
     let site = &context.site;
-    let after = dir(site).join("after");
-    if !context.has_command(DUMP).await? {
-        site::prepare_private(&dir(site)).map_err(|error| unwritable(site, &error))?;
-        if after.exists() {
-            std::fs::remove_dir_all(&after).map_err(|error| unwritable(site, &error))?;
-        }
-    }
-    let line = format!("python manage.py dump2py -o {}", quote(&after.to_string_lossy()));
-    let mut command = Command::new(DUMP, CommandKind::Dump, line);
-    if context.known().engine == "postgresql" {
-        let (name, value) = site::dump::postgres_options();
-        command = command.env(name, &value);
-    }
-    let end = context.command(command).await?;
-    if end.ended.is_none() {
-        // Not that the new version cannot dump: nobody knows. Without an account nothing may go on as if there were one.
-        return Err(Report::new(Kind::Interrupted, "The account of every row was interrupted: its runner is gone.")
-            .next("Start lino-upgrade again."));
-    }
-    if let Some(end) = unfinished(&end) {
-        return Ok(Err(NoAccount(end.state.text().to_owned())));
-    }
+    let after = match dump(context, "after").await? {
+        Ok(after) => after,
+        Err(none) => return Ok(Err(none)),
+    };
     context.progress(0, None, "looking for every row of the snapshot in the new dump");
     let known = site::facts::ask(site).await.map(|facts| snapshot::known(&facts)).unwrap_or_default();
     let before = site.dir.join(&site.config.snapshot.directory);
@@ -90,6 +72,34 @@ pub async fn account(context: &Context) -> Result<Result<Vec<Finding>, NoAccount
     }
     context.learn(|knowledge| knowledge.account = Some(found)).await?;
     Ok(Ok(findings))
+}
+
+/// Lets the code in place dump the database into a directory of this name, in the place of an older one.
+pub(super) async fn dump(context: &Context, name: &str) -> Result<Result<PathBuf, NoAccount>, Report> {
+    let site = &context.site;
+    let after = dir(site).join(name);
+    if !context.has_command(DUMP).await? {
+        site::prepare_private(&dir(site)).map_err(|error| unwritable(site, &error))?;
+        if after.exists() {
+            std::fs::remove_dir_all(&after).map_err(|error| unwritable(site, &error))?;
+        }
+    }
+    let line = format!("python manage.py dump2py -o {}", quote(&after.to_string_lossy()));
+    let mut command = Command::new(DUMP, CommandKind::Dump, line);
+    if context.known().engine == "postgresql" {
+        let (name, value) = site::dump::postgres_options();
+        command = command.env(name, &value);
+    }
+    let end = context.command(command).await?;
+    if end.ended.is_none() {
+        // Not that the version cannot dump: nobody knows. Without an account nothing may go on as if there were one.
+        return Err(Report::new(Kind::Interrupted, "The account of every row was interrupted: its runner is gone.")
+            .next("Start lino-upgrade again."));
+    }
+    Ok(match unfinished(&end) {
+        Some(end) => Err(NoAccount(end.state.text().to_owned())),
+        None => Ok(after),
+    })
 }
 
 /// By table, the first keys of lost rows that the rehearsal did not refuse.

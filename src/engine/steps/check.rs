@@ -1,16 +1,20 @@
 //! `check`: whether everything an upgrade needs is in place. Reads only, may be repeated at any time.
 
+mod former;
+
+use std::path::{Path, PathBuf};
+
 use super::super::StepEnd;
 use super::super::context::Context;
 use super::judged;
 use crate::error::{Report, Tell};
 use crate::procedure::{Finding, Level};
-use crate::site::check::{Demand, database_programs, environment, tree_size};
+use crate::site::check::{self, Demand, database_programs, environment, tree_size};
 use crate::site::{self, Db, Facts, Site, Surroundings};
 
 /// Runs the checklist as step 1 of a run.
 pub async fn check(context: &Context) -> Result<StepEnd, Report> {
-    let (findings, facts) = look(&context.site).await;
+    let (findings, facts) = look(&context.site, Some(context.run)).await;
     for finding in &findings {
         context.note(&line(finding))?;
     }
@@ -33,8 +37,8 @@ pub fn line(finding: &Finding) -> String {
     format!("{word} {}: {}{remedy}", finding.subject, finding.text)
 }
 
-/// Looks at everything; returns the findings, and Lino's facts when it starts.
-pub async fn look(site: &Site) -> (Vec<Finding>, Option<Facts>) {
+/// Looks at everything; returns the findings, and Lino's facts when it starts. `run` is the run under way, if any.
+pub async fn look(site: &Site, run: Option<i64>) -> (Vec<Finding>, Option<Facts>) {
     let mut findings = Vec::new();
     let facts = match site::facts::ask(site).await {
         Ok(facts) => {
@@ -58,44 +62,68 @@ pub async fn look(site: &Site) -> (Vec<Finding>, Option<Facts>) {
         }
     };
     let around = Surroundings::of_this_process();
-    let mut database_bytes = None;
-    if facts.is_some() {
-        let (found, bytes) = database(site, &around).await;
-        findings.extend(found);
-        database_bytes = bytes;
+    let (mut bytes, mut file) = (0, None);
+    if let Some(facts) = &facts {
+        let (database, offered, text) = tokio::join!(
+            database(site, &around),
+            check::new_versions(site, &facts.installed),
+            check::text_and_time(site, facts)
+        );
+        findings.extend(database.findings);
+        (bytes, file) = (database.bytes, database.file);
+        findings.extend(check::version_jump(site, facts));
+        findings.extend([offered, text]);
     }
-    let env_dir = site.env_dir.clone();
-    let env = tokio::task::spawn_blocking(move || tree_size(&env_dir)).await.unwrap_or_default();
-    let demand = Demand { database: database_bytes.unwrap_or_default(), env };
-    findings.extend(environment(site, &around, demand).await);
+    let media = facts.as_ref().and_then(|facts| facts.media_root.clone()).map(PathBuf::from);
+    let media = media.unwrap_or_else(|| site.dir.join("media"));
+    let (env_dir, copies) = (site.env_dir.clone(), site.state_dir.join("protect"));
+    let sizes = tokio::task::spawn_blocking(move || (tree_size(&env_dir), tree_size(&media), former::copies(&copies)));
+    let (env, media, copies) = sizes.await.unwrap_or_default();
+    let data = file.as_deref().and_then(Path::parent);
+    findings.extend(environment(site, &around, Demand { database: bytes, env, media, data }).await);
+    findings.extend(check::memory(&around, bytes));
+    findings.extend(check::local_changes(site, &around).await);
     findings.extend(site::detect(site, &around).findings);
+    findings.extend(check::second_operator(site, &around));
+    findings.push(former::run(site, run).await);
+    findings.push(former::told(&copies, super::super::clock::now()));
     (findings, facts)
 }
 
-async fn database(site: &Site, around: &Surroundings) -> (Vec<Finding>, Option<u64>) {
-    let failed = |what: String| {
+/// What the database said.
+struct Asked {
+    findings: Vec<Finding>,
+    bytes: u64,
+    file: Option<PathBuf>,
+}
+
+async fn database(site: &Site, around: &Surroundings) -> Asked {
+    let failed = |what: String, file: Option<PathBuf>| {
         let remedy = "Start the database server, or correct DATABASES in settings.py; then check again.";
-        vec![Finding::fail("database", what, remedy)]
+        Asked { findings: vec![Finding::fail("database", what, remedy)], bytes: 0, file }
     };
     let connection = match site::facts::connection(site).await {
         Ok(connection) => connection,
-        Err(error) => return (failed(error.tell().what), None),
+        Err(error) => return failed(error.tell().what, None),
     };
+    let file = connection.file();
     let mut db = match Db::connect_read_only(&connection).await {
         Ok(db) => db,
-        Err(error) => return (failed(error.tell().what), None),
+        Err(error) => return failed(error.tell().what, file),
     };
     let version = db.server_version().await;
-    let bytes = db.size().await.ok();
+    let bytes = db.size().await.unwrap_or_default();
     let tables = db.tables().await;
+    let rights = check::database_rights(&connection, &mut db).await;
     db.close().await;
     match (version, tables) {
         (Ok(version), Ok(tables)) => {
             let text = format!("{} {version} answers; {} tables.", connection.engine, tables.len());
             let mut findings = vec![Finding::pass("database", text)];
+            findings.extend(rights);
             findings.extend(database_programs(connection.engine, &version, &site.dir, around).await);
-            (findings, bytes)
+            Asked { findings, bytes, file }
         }
-        (Err(error), _) | (_, Err(error)) => (failed(error.tell().what), bytes),
+        (Err(error), _) | (_, Err(error)) => failed(error.tell().what, file),
     }
 }

@@ -7,10 +7,13 @@ use super::super::{StepEnd, learning, packages};
 use super::{done, failed, skipped, unfinished};
 use crate::error::{Kind, Report, Tell};
 use crate::messages::CommandKind;
-use crate::procedure::{Finding, PackageChange};
+use crate::procedure::{Finding, PackageChange, changes};
 
 /// Name of the journal's fact that holds the packages before `pull`.
-pub(super) const PACKAGES_BEFORE: &str = "packages-before";
+pub(in crate::engine) const PACKAGES_BEFORE: &str = "packages-before";
+
+/// Name of the journal's fact that holds where packages came from before `pull`.
+pub(super) const ORIGINS_BEFORE: &str = "origins-before";
 
 /// Runs `pull.sh` and finds out what it changed.
 pub async fn pull(context: &Context) -> Result<StepEnd, Report> {
@@ -27,10 +30,11 @@ pub async fn pull(context: &Context) -> Result<StepEnd, Report> {
     }
     let end = context.command(Command::new("pull", CommandKind::Pull, line)).await?;
     let after = packages::installed(&context.site).await?;
-    let changes = packages::changes(&before, &after);
+    let changes = changes(&before, &after);
     context
         .learn(|knowledge| {
             knowledge.packages_changed = Some(changes.clone());
+            knowledge.packages = Some(after);
             // It was about the code that was there before.
             knowledge.verdict = None;
         })
@@ -74,6 +78,12 @@ pub(super) async fn packages_before(context: &Context) -> Result<BTreeMap<String
     context
         .journal
         .record(context.run, PACKAGES_BEFORE, &now, super::super::clock::now())
+        .await
+        .map_err(|error| error.tell())?;
+    let origins = packages::origins(&context.site).await;
+    context
+        .journal
+        .record(context.run, ORIGINS_BEFORE, &origins, super::super::clock::now())
         .await
         .map_err(|error| error.tell())?;
     Ok(now)

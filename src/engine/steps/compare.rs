@@ -3,7 +3,7 @@
 mod look;
 
 use super::super::context::{Command, Context};
-use super::super::{Ask, Event, StepEnd};
+use super::super::{Ask, Event, StepEnd, packages};
 use super::{done, interrupted};
 use crate::compare::{self, Evidence};
 use crate::error::{Kind, Report, Tell};
@@ -11,6 +11,9 @@ use crate::messages::{CommandKind, Judgement};
 use crate::procedure::{DumpScripts, Finding, OVERRULED, StepId, Verdict};
 use crate::site::simulate;
 pub use look::{DESCRIBED, describe};
+
+/// What to do when the last rehearsal no longer answers.
+const REHEARSE_AGAIN: &str = "Wait, and rehearse again to know; the decisions are kept.";
 
 /// Compares. A source that cannot be looked at is no obstacle: the restore is needed then.
 pub async fn compare(context: &Context) -> Result<StepEnd, Report> {
@@ -47,24 +50,30 @@ pub async fn compare(context: &Context) -> Result<StepEnd, Report> {
 }
 
 /// Turns the verdict into what the next step does; a person decides where rows are in the way, unless a rehearsal has
-/// shown that with the decisions of now none is.
+/// shown that with the decisions and packages of now none is.
 async fn conclude(context: &Context, evidence: &Evidence, mut findings: Vec<Finding>) -> Result<StepEnd, Report> {
+    // Somebody may have installed something since `pull`.
+    let packages = packages::installed(&context.site).await.ok();
+    context.learn(|knowledge| knowledge.packages = packages).await?;
     let known = context.known();
-    let rehearsed =
-        Some(known.rehearsed(StepId::Restore)).filter(|text| known.new_version.is_some() && !text.is_empty());
+    let said = known.rehearsed(StepId::Restore);
     let verdict = match evidence.verdict {
         compare::Verdict::Skip => Verdict::Skip { because: evidence.because() },
         compare::Verdict::Restore => Verdict::Restore { because: evidence.because() },
-        compare::Verdict::Decide if let Some(rehearsed) = rehearsed => {
-            context.note(&rehearsed)?;
-            findings.push(Finding::pass("rehearsal", rehearsed));
+        compare::Verdict::Decide if known.is_rehearsed() => {
+            context.note(&said)?;
+            findings.push(Finding::pass("rehearsal", said));
             Verdict::Restore { because: evidence.because() }
         }
         compare::Verdict::Decide => {
             // Nothing is skipped while nobody has decided.
+            if !said.is_empty() {
+                context.note(&said)?;
+                findings.push(Finding::warn("rehearsal", &said, REHEARSE_AGAIN));
+            }
             let because = evidence.because();
             context.learn(|knowledge| knowledge.verdict = Some(Verdict::Restore { because })).await?;
-            match context.ask(question(context, evidence)).await {
+            match context.ask(question(context, evidence, &said)).await {
                 Some('r') => Verdict::Restore { because: evidence.because() },
                 Some('s') => {
                     context
@@ -83,14 +92,15 @@ async fn conclude(context: &Context, evidence: &Evidence, mut findings: Vec<Find
     Ok(done(evidence.sentence.trim_end_matches('.')).with(findings))
 }
 
-fn question(context: &Context, evidence: &Evidence) -> Ask {
+fn question(context: &Context, evidence: &Evidence, rehearsed: &str) -> Ask {
+    let rehearsed = if rehearsed.is_empty() { String::new() } else { format!(" {rehearsed} {REHEARSE_AGAIN}") };
     Ask {
         question: "compare.verdict".into(),
         step: context.step,
         title: "Rows are in the way of the restore".into(),
         text: format!(
             "{} The differences and their rows are on the compare screen, each with what can be done about it. \
-             Restoring as it is will lose or stop at these rows; nothing is lost while the snapshot is kept.",
+             Restoring as it is will lose or stop at these rows; nothing is lost while the snapshot is kept.{rehearsed}",
             evidence.sentence
         ),
         choices: vec![

@@ -60,8 +60,40 @@ fn problems(found: u64, fixed: u64) -> String {
     format!("{found} {word} found, {fixed} repaired")
 }
 
-/// Asks the site for a page, then asks the operator whether all is well.
+/// Asks the site for a page, then asks the operator whether all is well with the new version.
 pub async fn sign_in(context: &Context) -> Result<StepEnd, Report> {
+    look_at(
+        context,
+        &Look {
+            question: "sign-in.confirm",
+            title: "Does the new site look right?",
+            kept: "While you have not confirmed, everything that brings the old version back is kept.",
+        },
+    )
+    .await
+}
+
+/// Does the same with the old version, after an undo.
+pub async fn confirm_undo(context: &Context) -> Result<StepEnd, Report> {
+    look_at(
+        context,
+        &Look {
+            question: "undo-confirm.confirm",
+            title: "Does the old site look right?",
+            kept: "The copies that were brought back are kept, until you delete them: lino-upgrade undo --copies.",
+        },
+    )
+    .await
+}
+
+/// What is asked of the operator.
+struct Look {
+    question: &'static str,
+    title: &'static str,
+    kept: &'static str,
+}
+
+async fn look_at(context: &Context, look: &Look) -> Result<StepEnd, Report> {
     let mut findings = Vec::new();
     let configured = context.site.config.site.url.clone();
     let url = configured.clone().or_else(|| context.known().url);
@@ -84,19 +116,20 @@ pub async fn sign_in(context: &Context) -> Result<StepEnd, Report> {
     let address = url.as_ref().map_or_else(|| "the site".to_owned(), |url| format!("the site at {url}"));
     let answer = context
         .ask(Ask {
-            question: "sign-in.confirm".into(),
+            question: look.question.into(),
             step: context.step,
-            title: "Does the new site look right?".into(),
+            title: look.title.into(),
             text: format!(
-                "Open {address} in a browser, sign in, and look at a few records that you know. While you have not \
-                 confirmed, everything that brings the old version back is kept."
+                "Open {address} in a browser, sign in, and look at a few records that you know. {}",
+                look.kept
             ),
             choices: vec![
                 ('y', "yes, it looks right".into()),
                 ('n', "no, something is wrong".into()),
                 ('w', "wait, decide later".into()),
             ],
-            recommended: seen.then_some('y'),
+            // Where no address is known, an undo has its account as proof.
+            recommended: (seen || context.step.is_undo() && url.is_none()).then_some('y'),
         })
         .await;
     Ok(match answer {

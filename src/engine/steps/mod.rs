@@ -8,16 +8,20 @@ mod check;
 mod code;
 mod compare;
 mod finish;
+mod protect;
 mod restore;
 mod services;
 mod snapshot;
 mod triage;
+mod undo;
 
 pub use check::{line as checklist_line, look};
+pub(super) use code::PACKAGES_BEFORE;
 pub(super) use snapshot::stamp;
 
 use super::context::{CommandEnd, Context};
 use super::dispatcher::StepEnd;
+use super::guard;
 use crate::error::{Kind, Report};
 use crate::messages::{Judgement, Reading};
 use crate::procedure::{Finding, Level, StepId, StepState};
@@ -27,19 +31,28 @@ pub(super) async fn execute(context: &Context) -> Result<StepEnd, Report> {
     match context.step {
         StepId::Check => check::check(context).await,
         StepId::StopServices => services::stop(context).await,
-        StepId::Snapshot => snapshot::make(context).await,
-        StepId::VerifySnapshot => snapshot::verify(context).await,
-        StepId::Protect => snapshot::protect(context).await,
+        StepId::Snapshot => guard::during(context, Box::pin(snapshot::make(context))).await,
+        StepId::VerifySnapshot => guard::during(context, Box::pin(snapshot::verify(context))).await,
+        StepId::Protect => guard::during(context, Box::pin(protect::protect(context))).await,
         StepId::Pull => code::pull(context).await,
         StepId::Install => code::install(context).await,
         StepId::Compare => compare::compare(context).await,
-        StepId::Restore => restore::restore(context).await,
+        StepId::Restore => guard::during(context, Box::pin(restore::restore(context))).await,
         StepId::Triage => triage::triage(context).await,
         StepId::BuildIndexes => finish::build_indexes(context).await,
         StepId::CollectStatic => finish::collect_static(context).await,
         StepId::CheckData => finish::check_data(context).await,
         StepId::StartServices => services::start(context).await,
         StepId::SignIn => finish::sign_in(context).await,
+        StepId::UndoStop => services::stop_for_undo(context).await,
+        StepId::UndoKeep => undo::keep(context).await,
+        StepId::UndoEnvironment => undo::environment(context).await,
+        StepId::UndoDatabase => undo::database(context).await,
+        StepId::UndoStatic => undo::static_files(context).await,
+        StepId::UndoIndexes => undo::indexes(context).await,
+        StepId::UndoAccount => undo::account(context).await,
+        StepId::UndoStart => services::start_all(context).await,
+        StepId::UndoConfirm => finish::confirm_undo(context).await,
     }
 }
 

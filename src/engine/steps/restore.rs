@@ -2,20 +2,22 @@
 //!
 //! Success rests on what Lino printed and on the account of every row, never on the exit status alone.
 
+mod count;
+mod line;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::super::context::{Command, CommandEnd, Context};
 use super::super::recovery::RESTORED;
-use super::super::{Ask, Attendance, NoticeLevel, StepEnd, decided, decisions, rehearse, restored};
-use super::compare::DESCRIBED;
-use super::{account, advice, blocking, done, failed, interrupted, unfinished};
-use crate::compare::judge::Described;
+use super::super::{Attendance, NoticeLevel, StepEnd, restored, unchanged};
+use super::{account, advice, blocking, done, failed, unfinished};
 use crate::error::{Kind, Report, Tell};
 use crate::messages::{CommandKind, DatabaseState, FailureCause, Judgement, Reading};
 use crate::procedure::{Finding, Knowledge, Level};
-use crate::site::{self, Db};
+use crate::site;
 use crate::snapshot::MARK;
+use crate::triage::Accounted;
 
 /// Rows per source file that the next snapshot gets when a restore died for lack of memory.
 const SMALL_FILES: u32 = 5_000;
@@ -45,7 +47,10 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
             return Ok(failed("somebody still has the database open, so nothing was dropped").with(findings));
         }
     }
-    let mut line = match prepare(context).await? {
+    if let Some(end) = unchanged::before_restore(context).await? {
+        return Ok(end);
+    }
+    let mut line = match line::prepare(context).await? {
         Ok(line) => line,
         Err(end) => return Ok(end),
     };
@@ -195,7 +200,7 @@ async fn conclude(
                 return Ok(failed(because.clone()).with(findings));
             }
             if reading.unsaved == 0 {
-                findings.extend(count_rows(context, &known.snapshot_rows).await?);
+                findings.extend(count::rows(context, &known.snapshot_rows).await?);
                 if findings.iter().any(|finding| finding.level == Level::Fail) {
                     return Ok(failed("the database has fewer rows than the snapshot").with(findings));
                 }
@@ -209,94 +214,20 @@ async fn conclude(
         return Ok(done(format!("{because} See Triage.")).with(findings));
     }
     let rows: u64 = known.snapshot_rows.values().sum();
-    Ok(match account.explained {
-        0 => done(format!("{rows} rows of the snapshot are in the database")),
-        left => {
-            done(format!("{} rows of the snapshot are in the database, {left} are left out", rows.saturating_sub(left)))
-        }
-    }
-    .with(findings))
+    Ok(done(whereabouts(rows, &account)).with(findings))
 }
 
-/// Writes the copy of the dump script with the decisions, where there are any, and returns the line that restores; or
-/// the end of the step.
-async fn prepare(context: &Context) -> Result<Result<String, StepEnd>, Report> {
-    let site = &context.site;
-    let file = decisions::of_site(site)?.map(|(file, _)| file).unwrap_or_default();
-    let wanted = decided::is_wanted(site, &file.decisions);
-    let decided = file.decisions.iter().filter(|decision| !decision.choice.is_open()).count() as u64;
-    let by_hand = wanted && decided::is_edited(site);
-    context
-        .learn(|knowledge| {
-            knowledge.decided = decided;
-            knowledge.decided_by_hand = by_hand;
-        })
-        .await?;
-    let known = context.known();
-    let Some(line) = known.restore_line() else {
-        return Ok(Err(failed("the restore cannot use the decisions").with(vec![Finding::fail(
-            "decisions",
-            format!("The command that restores does not name restore.py as one word: {}", known.lines.restore),
-            "Let [commands] restore in lino-upgrade.toml name snapshot/restore.py, so that the copy with the decisions \
-             can take its place.",
-        )])));
-    };
-    // The copy is what the command reads that this attempt has begun.
-    if context.has_commands().await? {
-        return Ok(Ok(line));
+/// Says where the rows of the snapshot are.
+fn whereabouts(rows: u64, account: &Accounted) -> String {
+    let explained = account.tables.iter().flat_map(|table| &table.explained);
+    let decided: u64 = explained.filter(|one| one.decision.is_some()).map(|one| one.rows).sum();
+    let mut text = format!("{} rows of the snapshot are in the database", rows.saturating_sub(account.explained));
+    if decided > 0 {
+        text = format!("{text}, {decided} left out by decisions");
     }
-    account::keep_decisions(site, &file)?;
-    if !wanted {
-        return Ok(Ok(line));
-    }
-    context.progress(0, None, "writing the copy of restore.py with the decisions");
-    let before: Option<Described> = context.journal.fact(context.run, DESCRIBED).await.map_err(|error| error.tell())?;
-    let after = site::facts::ask(site).await.ok().map(|facts| facts.described());
-    let place = std::sync::Arc::clone(site);
-    let copied = blocking(move || {
-        let kept = rehearse::models::read(&place);
-        let [old, new] = &kept;
-        let before = before.as_ref().map(|before| &before.models).or(old.as_ref());
-        let script = place.dir.join(&place.config.snapshot.directory).join("restore.py");
-        decided::copy_fitting(&place, &script, &file.decisions, (before, after.as_ref().or(new.as_ref())))
-    })
-    .await??;
-    context.note(&format!("The decisions are in {}.", copied.path.display()))?;
-    if copied.unfit.is_empty() {
-        return Ok(Ok(line));
-    }
-    for sentence in &copied.unfit {
-        context.note(&format!("A decision does not fit this snapshot. {sentence}"))?;
-    }
-    let ask = unfit(context, &copied.unfit);
-    if context.ask(ask).await == Some('r') {
-        return Ok(Ok(line));
-    }
-    let findings = copied.unfit.iter().map(|sentence| {
-        Finding::warn("decision", sentence, "Take this decision back, or another one that fits, then restore.")
-    });
-    Ok(Err(interrupted("not decided yet").with(findings.collect())))
-}
-
-fn unfit(context: &Context, sentences: &[String]) -> Ask {
-    let shown: Vec<&str> = sentences.iter().take(5).map(String::as_str).collect();
-    let more = match sentences.len().saturating_sub(shown.len()) {
-        0 => String::new(),
-        more => format!("\n… and {more} more; the log of this step has them all."),
-    };
-    Ask {
-        question: "restore.unfit".into(),
-        step: context.step,
-        title: "Decisions do not fit this snapshot".into(),
-        text: format!(
-            "The data has changed since they were taken. Nothing was changed yet.\n{}{more}",
-            shown.join("\n")
-        ),
-        choices: vec![
-            ('r', "restore without what does not fit".into()),
-            ('w', "wait, and decide these rows again".into()),
-        ],
-        recommended: None,
+    match account.explained.saturating_sub(decided) {
+        0 => text,
+        others => format!("{text}, {others} that Lino makes itself"),
     }
 }
 
@@ -324,66 +255,14 @@ fn ignored(count: u64) -> Option<Finding> {
 /// Keeps how many rows each table has now, so that a wizard that is opened after a crash can prove that they are there.
 async fn keep_counts(context: &Context, expected: &BTreeMap<String, u64>) -> Result<(), Report> {
     // Without them less can be proved, and nothing is lost.
-    let Ok(counts) = counts(context, expected).await else { return Ok(()) };
+    let Ok(counts) = count::counts(context, expected).await else { return Ok(()) };
     let now = super::super::clock::now();
     context.journal.record(context.run, RESTORED, &counts, now).await.map_err(|error| error.tell())
-}
-
-/// Compares the rows of every table with those of the snapshot.
-async fn count_rows(context: &Context, expected: &BTreeMap<String, u64>) -> Result<Vec<Finding>, Report> {
-    Ok(compare_counts(expected, &counts(context, expected).await?))
-}
-
-/// Counts the rows of these tables.
-async fn counts(context: &Context, expected: &BTreeMap<String, u64>) -> Result<BTreeMap<String, u64>, Report> {
-    let connection = site::facts::connection(&context.site).await.map_err(|error| error.tell())?;
-    let mut db = Db::connect_read_only(&connection).await.map_err(|error| error.tell())?;
-    let tables = db.tables().await.map_err(|error| error.tell())?;
-    let mut counts = BTreeMap::new();
-    for table in expected.keys().filter(|table| tables.contains(table)) {
-        counts.insert(table.clone(), db.count(table).await.map_err(|error| error.tell())?);
-    }
-    db.close().await;
-    Ok(counts)
-}
-
-/// Fewer rows than in the snapshot is an obstacle, more is worth knowing (Lino computes some rows itself).
-fn compare_counts(expected: &BTreeMap<String, u64>, found: &BTreeMap<String, u64>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (table, rows) in expected {
-        let now = found.get(table).copied();
-        match now {
-            None if *rows == 0 => {}
-            None => findings.push(Finding::fail(
-                table,
-                format!("The table is gone; the snapshot has {rows} rows of it."),
-                "Ask the application developer where these rows belong now.",
-            )),
-            Some(now) if now < *rows => findings.push(Finding::fail(
-                table,
-                format!("It has {now} rows, the snapshot has {rows}."),
-                "Read the log of the restore for this table, then retry.",
-            )),
-            Some(now) if now > *rows => findings.push(Finding::pass(
-                table,
-                format!("It has {now} rows, the snapshot has {rows}: the new version added {}.", now - rows),
-            )),
-            Some(_) => {}
-        }
-    }
-    if findings.is_empty() {
-        findings.push(Finding::pass("rows", "Every table has exactly the rows of the snapshot."));
-    }
-    findings
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn counts(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
-        pairs.iter().map(|(table, rows)| ((*table).to_owned(), *rows)).collect()
-    }
 
     #[test]
     fn a_command_line_that_names_a_simulated_dump_is_found() {
@@ -403,41 +282,27 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_lino_makes_itself_are_not_said_to_be_left_out() {
+        use crate::triage::{AccountedTable, Explained};
+        let explained = |decision, rows| Explained { decision, rows, because: String::new() };
+        let tables = vec![AccountedTable {
+            explained: vec![explained(Some(1), 370), explained(Some(2), 2), explained(None, 83)],
+            ..AccountedTable::default()
+        }];
+        let said = |explained, tables| whereabouts(6769, &Accounted { explained, tables, ..Accounted::default() });
+        let [all, some] = [said(0, vec![]), said(455, tables)];
+        assert_eq!(all, "6769 rows of the snapshot are in the database");
+        assert_eq!(
+            some,
+            "6314 rows of the snapshot are in the database, 372 left out by decisions, 83 that Lino makes itself"
+        );
+    }
+
+    #[test]
     fn ignored_objects_are_an_obstacle_with_their_number() {
         assert_eq!(ignored(0), None);
         let finding = ignored(2).unwrap();
         assert_eq!(finding.level, Level::Fail);
         assert!(finding.text.starts_with("2 objects were ignored"), "{}", finding.text);
-    }
-
-    #[test]
-    fn a_missing_row_is_an_obstacle_and_an_added_one_is_not() {
-        let expected = counts(&[("gone", 2), ("gone_but_empty", 0), ("less", 5), ("more", 1), ("same", 3)]);
-        let found = counts(&[("less", 4), ("more", 2), ("same", 3)]);
-        assert_eq!(
-            compare_counts(&expected, &found),
-            vec![
-                Finding::fail(
-                    "gone",
-                    "The table is gone; the snapshot has 2 rows of it.",
-                    "Ask the application developer where these rows belong now."
-                ),
-                Finding::fail(
-                    "less",
-                    "It has 4 rows, the snapshot has 5.",
-                    "Read the log of the restore for this table, then retry."
-                ),
-                Finding::pass("more", "It has 2 rows, the snapshot has 1: the new version added 1."),
-            ]
-        );
-    }
-
-    #[test]
-    fn equal_counts_are_said_in_one_sentence() {
-        let same = counts(&[("a", 1)]);
-        assert_eq!(
-            compare_counts(&same, &same),
-            vec![Finding::pass("rows", "Every table has exactly the rows of the snapshot.")]
-        );
     }
 }

@@ -76,12 +76,7 @@ pub async fn stop(context: &Context) -> Result<StepEnd, Report> {
         }
         context.learn(|knowledge| knowledge.down_since = Some(now())).await?;
     }
-    let mut findings = Vec::new();
-    for service in &running {
-        let name = format!("stop {}", service.name);
-        context.command(Command::new(name, CommandKind::Other, service.stop.to_string())).await?;
-        findings.push(settled(context, service, Wished::Stopped).await);
-    }
+    let mut findings = stopped(context, &running).await?;
     findings.extend(open_sessions(context).await?);
     let obstacles = findings.iter().any(|finding| finding.level == Level::Fail);
     if obstacles {
@@ -93,11 +88,71 @@ pub async fn stop(context: &Context) -> Result<StepEnd, Report> {
     })
 }
 
+/// Stops services, and tells how they are then.
+async fn stopped(context: &Context, running: &[&Service]) -> Result<Vec<Finding>, Report> {
+    let mut findings = Vec::new();
+    for service in running {
+        let name = format!("stop {}", service.name);
+        context.command(Command::new(name, CommandKind::Other, service.stop.to_string())).await?;
+        findings.push(settled(context, service, Wished::Stopped).await);
+    }
+    Ok(findings)
+}
+
+/// Stops what may write to the database before the old version is brought back. That was agreed to with the undo.
+pub async fn stop_for_undo(context: &Context) -> Result<StepEnd, Report> {
+    let all = detect(&context.site, &Surroundings::of_this_process()).services;
+    let mut running = Vec::new();
+    for service in all.iter().filter(|service| service.role == Role::Writer) {
+        if !ask(service, &context.site.dir).await.is_stopped() {
+            running.push(service);
+        }
+    }
+    context
+        .learn(|knowledge| {
+            knowledge.down_since.get_or_insert_with(now);
+        })
+        .await?;
+    let mut findings = stopped(context, &running).await?;
+    match open_sessions(context).await {
+        Ok(found) => findings.extend(found),
+        // A pull that broke off leaves packages with which nothing starts. The database is looked at again before it is
+        // replaced.
+        Err(report) => {
+            let around = Surroundings::of_this_process();
+            let open = writers::site_processes(&context.site, &around, &writers::Own::default()).writers;
+            findings.extend(open.iter().map(still_open));
+            findings.push(Finding::warn(
+                "database",
+                format!("It cannot be asked who has it open: {}", report.what),
+                "Nothing to do: it is asked again when the old packages are back.",
+            ));
+        }
+    }
+    if findings.iter().any(|finding| finding.level == Level::Fail) {
+        return Ok(failed("something can still write to the database").with(findings));
+    }
+    Ok(match running.len() {
+        0 => done("nothing runs that could write").with(findings),
+        count => done(format!("{count} stopped")).with(findings),
+    })
+}
+
+fn still_open(writer: &writers::Writer) -> Finding {
+    let text = format!("{} ({}) {}.", writer.who, writer.id, writer.what);
+    Finding::fail("process", text, "End this program, then retry this step.")
+}
+
 /// Starts the services again.
 pub async fn start(context: &Context) -> Result<StepEnd, Report> {
     if let Some(end) = missing(context).await? {
         return Ok(end);
     }
+    start_all(context).await
+}
+
+/// Starts the services again, whatever is missing.
+pub async fn start_all(context: &Context) -> Result<StepEnd, Report> {
     let all = detect(&context.site, &Surroundings::of_this_process()).services;
     if all.is_empty() {
         context.learn(|knowledge| knowledge.down_since = None).await?;
@@ -213,9 +268,10 @@ pub(super) async fn open_sessions(context: &Context) -> Result<Vec<Finding>, Rep
     let around = Surroundings::of_this_process();
     let begin = Instant::now();
     loop {
-        let mut open = writers::site_processes(&context.site, &around).writers;
+        let mut open = writers::site_processes(&context.site, &around, &writers::Own::default()).writers;
         if connection.engine == Engine::Sqlite {
-            open.extend(writers::open_handles(Path::new(&connection.name), &around).writers);
+            let file = Path::new(&connection.name);
+            open.extend(writers::open_handles(file, &around, &writers::Own::default()).writers);
         } else {
             let mut db = Db::connect_read_only(&connection).await.map_err(|error| error.tell())?;
             open.extend(db.sessions().await.map_err(|error| error.tell())?);

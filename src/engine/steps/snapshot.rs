@@ -1,19 +1,19 @@
-//! `snapshot`, `verify-snapshot` and `protect`: the data is written out, proved, and the way back is recorded.
+//! `snapshot` and `verify-snapshot`: the data is written out and proved.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::super::StepEnd;
 use super::super::context::{Command, Context};
 use super::super::recovery::FILES;
+use super::super::{StepEnd, unchanged};
 use super::compare::{DESCRIBED, describe};
 use super::{blocking, done, failed, unfinished};
 use crate::error::{Kind, Report, Tell};
 use crate::fault::{self, Place};
 use crate::messages::CommandKind;
 use crate::procedure::Finding;
-use crate::site::{self, Db, Engine, quote};
-use crate::snapshot::{self, Verification, protect};
+use crate::site::{self, Db};
+use crate::snapshot::{self, Verification};
 
 /// Makes the snapshot.
 pub async fn make(context: &Context) -> Result<StepEnd, Report> {
@@ -34,13 +34,18 @@ pub async fn make(context: &Context) -> Result<StepEnd, Report> {
             .unchanged("No new snapshot was made.")
             .next("Free some disk space, then retry.")
     })?;
+    unchanged::before_snapshot(context).await?;
     let mut command = Command::new("snapshot", CommandKind::Snapshot, known.lines.snapshot);
     if known.engine == "postgresql" {
         let (name, value) = site::dump::postgres_options();
         command = command.env(name, &value);
     }
     let end = context.command(command).await?;
-    Ok(unfinished(&end).unwrap_or_else(|| done("made; the next step proves it")))
+    if let Some(end) = unfinished(&end) {
+        return Ok(end);
+    }
+    let changes = unchanged::after_snapshot(context).await?;
+    Ok(done("made; the next step proves it").with(changes.into_iter().collect()))
 }
 
 /// Name of the journal's fact that the archive of before this run is kept.
@@ -76,21 +81,19 @@ pub async fn verify(context: &Context) -> Result<StepEnd, Report> {
     let dir = site.dir.join(&site.config.snapshot.directory);
     let archive = site.dir.join("snapshot.zip");
     let facts = site::facts::ask(site).await.map_err(|error| error.tell())?;
+    let mut found = beside_database(context, &facts).await?;
     // After `pull` these would be facts of the new version.
     if context.known().packages_changed.is_none() {
         let now = super::super::clock::now();
         context.journal.record(context.run, DESCRIBED, &describe(&facts), now).await.map_err(|error| error.tell())?;
     }
-    let keys: BTreeMap<String, String> =
-        facts.dumped_models().map(|model| (model.table.clone(), model.pk.clone())).collect();
-    context.progress(0, None, "reading the snapshot");
-    let directory = dir.clone();
-    let mut found = blocking(move || snapshot::verify(&directory, &keys)).await?.map_err(|error| error.tell())?;
-    context.progress(0, None, "comparing with the database");
     let connection = site::facts::connection(site).await.map_err(|error| error.tell())?;
     let mut db = Db::connect_read_only(&connection).await.map_err(|error| error.tell())?;
-    snapshot::compare_with_database(&mut found, &mut db, &facts).await.map_err(|error| error.tell())?;
+    let changes = unchanged::when_verified(context, &connection, &mut db).await?;
     db.close().await;
+    if let Some(changes) = changes {
+        return Ok(failed("the data was changed after the snapshot was made").with(vec![changes]));
+    }
     if archive.exists() {
         context.progress(0, None, "reading the archive");
         let directory = dir.clone();
@@ -122,6 +125,22 @@ pub async fn verify(context: &Context) -> Result<StepEnd, Report> {
             .with(vec![Finding::fail("age", "It does not hold what was entered last.", "Make the snapshot again.")]));
     }
     conclude(context, &found, stamp).await
+}
+
+/// Reads the snapshot and holds it against the database: whether it is whole, and which rows and keys differ.
+pub(super) async fn beside_database(context: &Context, facts: &site::Facts) -> Result<Verification, Report> {
+    let site = &context.site;
+    let dir = site.dir.join(&site.config.snapshot.directory);
+    let keys: BTreeMap<String, String> =
+        facts.dumped_models().map(|model| (model.table.clone(), model.pk.clone())).collect();
+    context.progress(0, None, "reading the snapshot");
+    let mut found = blocking(move || snapshot::verify(&dir, &keys)).await?.map_err(|error| error.tell())?;
+    context.progress(0, None, "comparing with the database");
+    let connection = site::facts::connection(site).await.map_err(|error| error.tell())?;
+    let mut db = Db::connect_read_only(&connection).await.map_err(|error| error.tell())?;
+    snapshot::compare_with_database(&mut found, &mut db, facts).await.map_err(|error| error.tell())?;
+    db.close().await;
+    Ok(found)
 }
 
 async fn conclude(context: &Context, found: &Verification, stamp: (u64, i64)) -> Result<StepEnd, Report> {
@@ -174,94 +193,5 @@ pub fn stamp(path: &Path) -> Result<(u64, i64), Report> {
     std::fs::metadata(path).map(|data| (data.len(), data.mtime())).map_err(|error| {
         Report::new(Kind::Failed, format!("{} cannot be read: {error}.", path.display()))
             .next("Make the snapshot again.")
-    })
-}
-
-/// Records the way back: database, environment, packages.
-pub async fn protect(context: &Context) -> Result<StepEnd, Report> {
-    let dir = context.site.state_dir.join("protect").join(format!("run-{:04}", context.run));
-    site::prepare_private(&dir).map_err(|error| {
-        Report::new(Kind::Failed, format!("{} cannot be created: {error}.", dir.display()))
-            .next("Free some disk space.")
-    })?;
-    super::code::packages_before(context).await?;
-    let mut findings = Vec::new();
-    let connection = site::facts::connection(&context.site).await.map_err(|error| error.tell())?;
-    let copy = if connection.engine == Engine::Sqlite {
-        let copy = dir.join("database.sqlite");
-        context.progress(0, None, "copying the database");
-        context.note(&format!("VACUUM INTO {}", copy.display()))?;
-        protect::sqlite_copy(Path::new(&connection.name), &copy).await.map_err(|text| {
-            Report::new(Kind::Failed, format!("The database cannot be copied: {text}."))
-                .unchanged("The database itself was only read.")
-                .next("Free some disk space, then retry.")
-        })?;
-        copy
-    } else {
-        match server_copy(context, &connection, &dir).await? {
-            Ok(copy) => copy,
-            Err(end) => return Ok(end),
-        }
-    };
-    findings.push(Finding::pass("database", format!("Copied to {} and read back.", copy.display())));
-    let env = context.site.env_dir.canonicalize().unwrap_or_else(|_| context.site.env_dir.clone());
-    let env_copy = dir.join("env");
-    let (from, to) = (quote(&env.to_string_lossy()), quote(&env_copy.to_string_lossy()));
-    let part = quote(&dir.join("env.part").to_string_lossy());
-    let line = format!("rm -rf {part} {to} && cp -a --reflink=auto {from} {part} && mv {part} {to}");
-    let end = context.command(Command::new("environment", CommandKind::Other, line)).await?;
-    if let Some(end) = unfinished(&end) {
-        return Ok(end.with(findings));
-    }
-    findings.push(Finding::pass("environment", format!("Copied to {}.", env_copy.display())));
-    let database_back = protect::bring_back_line(&connection, &dir.join(EMPTY), &copy);
-    let database_asks = connection.password.as_ref().and(connection.user.clone());
-    let environment_back = format!("mv {from} {from}.new && cp -a --reflink=auto {to} {from}");
-    context
-        .learn(|knowledge| {
-            knowledge.protection.database_copy = Some(copy.display().to_string());
-            knowledge.protection.database_back = Some(database_back);
-            knowledge.protection.database_asks = database_asks;
-            knowledge.protection.environment_copy = Some(env_copy.display().to_string());
-            knowledge.protection.environment_back = Some(environment_back);
-        })
-        .await?;
-    Ok(done("database and environment are copied").with(findings))
-}
-
-/// The statements that empty the database before its copy is loaded.
-const EMPTY: &str = "empty.sql";
-
-async fn server_copy(
-    context: &Context,
-    connection: &site::Connection,
-    dir: &Path,
-) -> Result<Result<PathBuf, StepEnd>, Report> {
-    let mut db = Db::connect_read_only(connection).await.map_err(|error| error.tell())?;
-    let emptying = protect::emptying(&mut db, connection).await.map_err(|error| error.tell())?;
-    db.close().await;
-    let copy = dir.join("database.sql");
-    // One name: when the wizard died while the dump ran, this writes over what it left behind.
-    let secret = dir.join("secret");
-    let prepared = protect::write_private(&dir.join(EMPTY), &emptying)
-        .and_then(|()| protect::server_dump(connection, &copy, &secret))
-        .map_err(|error| {
-            Report::new(Kind::Failed, format!("The copy of the database cannot be prepared: {error}."))
-                .next("Free some disk space, then retry.")
-        })?;
-    let mut command = Command::new("database", CommandKind::Other, prepared.line);
-    for (name, value) in &prepared.env {
-        command = command.env(name, value);
-    }
-    let end = context.command(command).await;
-    let _ = std::fs::remove_file(&secret);
-    if let Some(end) = unfinished(&end?) {
-        return Ok(Err(end));
-    }
-    let line = protect::read_back_line(connection.engine, &copy);
-    let end = context.command(Command::new("read-back", CommandKind::Other, line)).await?;
-    Ok(match unfinished(&end) {
-        Some(end) => Err(end),
-        None => Ok(copy),
     })
 }

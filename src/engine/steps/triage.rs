@@ -129,11 +129,7 @@ async fn leave_out(context: &Context) -> Result<(), Report> {
     let models: BTreeMap<&str, &str> = script
         .iter()
         .flat_map(|script| &script.functions)
-        .filter_map(|function| {
-            let variable = function.model.as_deref()?;
-            let model = script.iter().flat_map(|script| &script.models).find(|model| model.variable == variable)?;
-            Some((function.table.as_str(), model.name.as_str()))
-        })
+        .filter_map(|function| Some((function.table.as_str(), script.as_ref()?.model_of(function)?)))
         .collect();
     let decisions: Vec<Decision> = lost
         .into_iter()

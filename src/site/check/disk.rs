@@ -11,22 +11,27 @@ const SUBJECT: &str = "free disk space";
 
 /// What the copies will take, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Demand {
+pub struct Demand<'a> {
     /// Size of the database.
     pub database: u64,
     /// Size of the virtualenv.
     pub env: u64,
+    /// Size of the uploaded files, which make_snapshot.sh packs as well.
+    pub media: u64,
+    /// Directory of the database file; none where a server keeps the data.
+    pub data: Option<&'a Path>,
 }
 
 /// Compares the free space with what will be written: in the site the dump (about the size of the database), its
-/// archive (a third of it, as measured) and the restored database beside it; in the state directory the copies of
+/// archive (a third of it, as measured, and all uploaded files); the restored database beside the old one; in the state directory the copies of
 /// database and virtualenv, and the dump that is made after the restore; in the virtualenv the packages of the new version.
 #[must_use]
-pub fn disk_space(site: &Site, demand: Demand) -> Vec<Finding> {
+pub fn disk_space(site: &Site, demand: Demand<'_>) -> Vec<Finding> {
     let dump = demand.database;
     let zip = demand.database / 3;
     let needs = [
-        (existing(&site.dir), dump.saturating_add(zip).saturating_add(demand.database)),
+        (existing(&site.dir), dump.saturating_add(zip).saturating_add(demand.media)),
+        (existing(demand.data.unwrap_or(&site.dir)), demand.database),
         (existing(&site.state_dir), dump.saturating_add(demand.database).saturating_add(demand.env)),
         (existing(&site.env_dir), demand.env / 2),
     ];

@@ -319,7 +319,9 @@ impl Scratch {
     fn new(site: &Site) -> Result<Self, FactsError> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let base = if site.prepare_state_dir().is_ok() { site.state_dir.clone() } else { std::env::temp_dir() };
+        // A question creates nothing in a site that never was upgraded.
+        let there = site.state_dir.exists() && site.prepare_state_dir().is_ok();
+        let base = if there { site.state_dir.clone() } else { std::env::temp_dir() };
         let now = jiff::Timestamp::now().as_nanosecond();
         let dir = base.join(format!("ask-{}-{number}-{now}", std::process::id()));
         let script = dir.join("facts.py");

@@ -30,13 +30,14 @@ impl State {
         }
         let place = known.keys.get(&table).copied().unwrap_or_default();
         Ok(RowDetail {
-            model: function.and_then(|function| triage::model_of(&known.script, function)).map(str::to_owned),
+            model: function.and_then(|function| known.script.model_of(function)).map(str::to_owned),
             key: fields.get(place).and_then(|field| field.value.clone()).unwrap_or_default(),
             table,
             file: file.to_owned(),
             line,
             fields,
             pointed_at: Vec::new(),
+            new_fields: Vec::new(),
             cut: row.cut,
         })
     }

@@ -124,15 +124,66 @@ impl Files {
 
     /// Returns the number of the line that begins at a byte of a file that was read.
     pub fn line_at(&self, name: &str, at: u64) -> Result<u64, SnapshotError> {
-        let places = self.known.get(name).map(|file| file.lines.as_slice()).unwrap_or_default();
-        let near = places.get(..places.partition_point(|place| place.at <= at)).and_then(<[Place]>::last);
-        let Place { at: start, mut line } = near.copied().unwrap_or(Place { at: 0, line: 1 });
+        let Place { at: start, mut line } = self.near(name, at);
         self.pieces(name, start, |piece, from| {
             let length = usize::try_from(at - from).map_or(piece.len(), |left| left.min(piece.len()));
             line += memchr::memchr_iter(b'\n', piece.get(..length).unwrap_or_default()).count() as u64;
             (from + length as u64 >= at).then_some(())
         })?;
         Ok(line)
+    }
+
+    /// Returns the last line that was noted up to a byte of a file that was read.
+    fn near(&self, name: &str, at: u64) -> Place {
+        let places = self.known.get(name).map(|file| file.lines.as_slice()).unwrap_or_default();
+        let near = places.get(..places.partition_point(|place| place.at <= at)).and_then(<[Place]>::last);
+        near.copied().unwrap_or(Place { at: 0, line: 1 })
+    }
+
+    /// Hands out the rows that begin at these bytes of a file that was read, each with its line. They have to be in
+    /// ascending order: then a million of them is one pass over the file.
+    pub fn rows(
+        &self,
+        name: &str,
+        begins: impl IntoIterator<Item = u64>,
+        mut take: impl FnMut(u64, u64, &Written),
+    ) -> Result<(), SnapshotError> {
+        let file = self.open(name)?;
+        let unread = |error| unreadable(&self.folder.join(name), error);
+        let mut window = Window::default();
+        let mut place = Place { at: 0, line: 1 };
+        for at in begins {
+            let near = self.near(name, at);
+            if near.at > place.at {
+                place = near;
+            }
+            while place.at < at {
+                let piece = window.from(&file, place.at).map_err(unread)?;
+                let piece = piece.get(..usize::try_from(at - place.at).unwrap_or(usize::MAX)).unwrap_or(piece);
+                if piece.is_empty() {
+                    break;
+                }
+                place.line += memchr::memchr_iter(b'\n', piece).count() as u64;
+                place.at += piece.len() as u64;
+            }
+            let written = match row::whole(window.from(&file, at).map_err(unread)?) {
+                Some(written) => written,
+                None => self.row(&file, name, at)?,
+            };
+            take(at, place.line, &written);
+        }
+        Ok(())
+    }
+
+    /// Returns the first bytes of a file, in which its heading stands; none when it is not there.
+    pub fn head(&self, name: &str) -> Result<Option<Vec<u8>>, SnapshotError> {
+        if !self.known.contains_key(name) {
+            return Ok(None);
+        }
+        let file = self.open(name)?;
+        let mut window = Window::default();
+        let head = window.from(&file, 0).map_err(|error| unreadable(&self.folder.join(name), error))?;
+        Ok(Some(head.to_owned()))
     }
 
     /// Returns the byte at which a line of a file that was read begins; none when it has fewer.
@@ -183,6 +234,32 @@ impl Files {
             }
             at += count as u64;
         }
+    }
+}
+
+/// A piece of a file that is kept while one row after the other is read.
+#[derive(Default)]
+struct Window {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    /// Twice as much as lies between two lines that are noted.
+    const SIZE: usize = 128 << 10;
+
+    /// Returns the file from a byte on; nothing behind its end.
+    fn from(&mut self, file: &File, at: u64) -> std::io::Result<&[u8]> {
+        let kept = at.checked_sub(self.at).and_then(|skip| usize::try_from(skip).ok());
+        if let Some(skip) = kept.filter(|skip| *skip < self.bytes.len()) {
+            return Ok(self.bytes.get(skip..).unwrap_or_default());
+        }
+        self.at = at;
+        self.bytes.resize(Self::SIZE, 0);
+        let mut filled = 0;
+        row::fill(file, at, &mut self.bytes, &mut filled)?;
+        self.bytes.truncate(filled);
+        Ok(&self.bytes)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the dump script says about the row files: what they hold, which value is the key, and what they point to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::row::Written;
@@ -21,6 +21,8 @@ pub(super) struct Known {
     pub any_links: Vec<AnyLink>,
     /// The place of the primary key, by table.
     pub keys: BTreeMap<String, usize>,
+    /// The tables of which nothing tells the key: it is taken to be the first value.
+    pub keyless: BTreeSet<String>,
     /// The row files, by table.
     pub files: BTreeMap<String, Vec<RowFile>>,
 }
@@ -78,10 +80,15 @@ impl Known {
         let by_name: BTreeMap<&str, &Model> =
             models.into_iter().flat_map(|models| &models.models).map(|model| (model.model.as_str(), model)).collect();
         let key = |function: &Function| {
-            let named = triage::model_of(&script, function).and_then(|name| by_name.get(name));
-            triage::key_place(function, named.or_else(|| by_table.get(function.table.as_str())).copied())
+            let named = script.model_of(function).and_then(|name| by_name.get(name));
+            let model = named.or_else(|| by_table.get(function.table.as_str()));
+            function.key(model.map(|model| model.pk.as_str()))
         };
-        let keys = script.functions.iter().map(|function| (function.table.clone(), key(function))).collect();
+        let told: BTreeMap<&str, Option<usize>> =
+            script.functions.iter().map(|function| (&*function.table, key(function))).collect();
+        let keys = told.iter().map(|(table, place)| ((*table).to_owned(), place.unwrap_or_default())).collect();
+        let keyless =
+            told.into_iter().filter(|(_, place)| place.is_none()).map(|(table, _)| table.to_owned()).collect();
         let mut files: BTreeMap<String, Vec<RowFile>> = BTreeMap::new();
         for load in &script.loads {
             let files = files.entry(load.table.clone()).or_default();
@@ -91,7 +98,7 @@ impl Known {
             }
         }
         let any_links = script.functions.iter().flat_map(AnyLink::of).collect();
-        Ok(Self { stamp: Stamp::of(&data), script, links, any_links, keys, files })
+        Ok(Self { stamp: Stamp::of(&data), script, links, any_links, keys, keyless, files })
     }
 
     pub fn wants<'a>(&'a self, table: &'a str, places: &[usize]) -> Vec<Want<'a>> {
@@ -111,7 +118,7 @@ impl Known {
     /// Returns the model of a table, or the table.
     pub fn model(&self, table: &str) -> String {
         let function = self.script.function(table);
-        function.and_then(|function| triage::model_of(&self.script, function)).unwrap_or(table).to_owned()
+        function.and_then(|function| self.script.model_of(function)).unwrap_or(table).to_owned()
     }
 
     /// Returns a value of a row as the database shows it.
@@ -129,8 +136,7 @@ impl Known {
     ) -> Option<(String, Option<String>, usize)> {
         let link = self.any_links.iter().find(|link| link.table == table && link.place == place)?;
         let model = fields.get(link.kind)?.value.clone()?;
-        let variable = self.script.models.iter().find(|known| known.name == model).map(|known| &known.variable);
-        let other = self.script.functions.iter().rfind(|other| variable.is_some() && other.model.as_ref() == variable);
+        let other = self.script.function_of(&model);
         let place = other.and_then(|other| self.keys.get(&other.table)).copied().unwrap_or_default();
         Some((model, other.map(|other| other.table.clone()), place))
     }

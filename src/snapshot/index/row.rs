@@ -37,6 +37,13 @@ impl Written {
     }
 }
 
+/// Returns the row, or any other line, at the beginning of these bytes of a file; none when more must be read to tell
+/// where it ends.
+pub(super) fn whole(bytes: &[u8]) -> Option<Written> {
+    let bytes = bytes.get(..end(bytes, false)?)?.to_owned();
+    (bytes.len() <= LONGEST).then_some(Written { bytes, cut: false })
+}
+
 /// Reads the row, or any other line, that begins at a byte of a file.
 pub(super) fn read(file: &File, at: u64) -> io::Result<Written> {
     let mut bytes = vec![0; FIRST];
@@ -59,7 +66,7 @@ pub(super) fn read(file: &File, at: u64) -> io::Result<Written> {
 }
 
 /// Fills a buffer; tells whether the file has ended.
-fn fill(file: &File, at: u64, bytes: &mut [u8], filled: &mut usize) -> io::Result<bool> {
+pub(super) fn fill(file: &File, at: u64, bytes: &mut [u8], filled: &mut usize) -> io::Result<bool> {
     while let Some(free) = bytes.get_mut(*filled..).filter(|free| !free.is_empty()) {
         match file.read_at(free, at + *filled as u64) {
             Ok(0) => return Ok(true),

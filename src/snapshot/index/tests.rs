@@ -8,7 +8,7 @@ use super::*;
 use crate::compare::Model;
 use crate::dump::Rows;
 use crate::snapshot::script::read_script;
-use crate::triage::{FieldValue, Target};
+use crate::triage::{FieldValue, Target, Wanted};
 
 const SCRIPT: &str = r#"# -*- coding: UTF-8 -*-
 # This is a Python dump created using dump2py.
@@ -118,6 +118,7 @@ fn a_row_has_its_fields_and_the_names_of_what_they_point_to() {
             field("born", Some("2020-01-02")),
         ],
         pointed_at: vec![],
+        new_fields: vec![],
         cut: false,
     };
     assert_eq!(index.row("a_partner", "7").unwrap(), Some(expected.clone()));
@@ -292,4 +293,91 @@ fn every_row_of_the_recorded_dumps_is_found_by_key_and_by_line_as_the_other_read
         }
     }
     assert!(seen > 50, "{seen} rows");
+}
+
+/// A row that a log names: key, file, line, and what it points to.
+type Named = (String, String, u64, Vec<(String, Option<String>, String)>);
+
+fn named(index: &Index, table: &str, keys: &[&str]) -> Vec<Named> {
+    let keys = keys.iter().map(|key| (*key).to_owned()).collect();
+    let wanted = Wanted { keys: [(table.to_owned(), keys)].into(), place: None };
+    let rows = index.named(&wanted).unwrap().by_key.remove(table).unwrap_or_default();
+    let mut found: Vec<_> = rows.into_iter().map(|(key, row)| (key, row.file, row.line, row.points)).collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn rows_that_a_log_names_are_found_with_what_the_heading_tells_that_they_point_to() {
+    let dir = snapshot();
+    let text = rows("a_partner", &["7,'Anna','BE',date(2020,1,2)", "3,'Zoë','XX',None", "9,'',None,None"]);
+    fs::write(dir.path().join("a_partner_1.py"), text.replace("fields: x", "fields: id, name, country, born")).unwrap();
+    let text = rows("a_person", &["7,'Dr.'"]).replace("fields: x", "fields: partner_ptr, title");
+    fs::write(dir.path().join("a_person.py"), text).unwrap();
+    let index = Index::open(dir.path(), None).unwrap();
+    let point =
+        |field: &str, model: Option<&str>, value: &str| (field.to_owned(), model.map(str::to_owned), value.to_owned());
+    let at = |key: &str, file: &str, line, points: &[_]| (key.to_owned(), file.to_owned(), line, points.to_vec());
+    // The first of two rows with one key; a row over several lines; keys that are not there.
+    assert_eq!(
+        named(&index, "a_partner", &["3", "5", "7", "9", "1", "4", "7, 9", "x"]),
+        [
+            at("1", "a_partner_2.py", 4, &[]),
+            at("3", "a_partner_1.py", 5, &[point("country", None, "XX")]),
+            at("5", "a_partner_2.py", 6, &[]),
+            at("7", "a_partner_1.py", 4, &[point("country", None, "BE")]),
+            at("9", "a_partner_1.py", 6, &[]),
+        ]
+    );
+    let parent = [point("partner_ptr", Some("a.Partner"), "7")];
+    assert_eq!(named(&index, "a_person", &["7"]), [at("7", "a_person.py", 4, &parent)]);
+    // A file that is not loaded, and a table that nobody knows.
+    assert_eq!(named(&index, "a_note", &["1"]), []);
+    assert_eq!(named(&index, "a_gone", &["1"]), []);
+    let place = |file: &str, line| Wanted { place: Some((file.to_owned(), line)), ..Wanted::default() };
+    let found = index.named(&place("a_person.py", 4)).unwrap().at_place.unwrap();
+    assert_eq!(
+        (found.key.as_str(), found.file.as_str(), found.line, found.points),
+        ("7", "a_person.py", 4, parent.into())
+    );
+    for (file, line) in [("a_person.py", 1), ("a_person.py", 99), ("gone.py", 1)] {
+        assert_eq!(index.named(&place(file, line)).unwrap().at_place, None, "{file} {line}");
+    }
+}
+
+#[test]
+fn where_nothing_tells_the_key_it_is_the_field_that_has_most_of_the_keys() {
+    let dir = snapshot();
+    let index = Index::open(dir.path(), None).unwrap();
+    let keys =
+        |keys: &[&str]| -> Vec<String> { named(&index, "a_country", keys).into_iter().map(|(key, ..)| key).collect() };
+    assert_eq!(keys(&["BE", "it's", "gone"]), ["BE", "it's"]);
+    let text = rows("a_country", &["'A','x'", "'B','y'", "'x','z'"]);
+    fs::write(dir.path().join("a_country.py"), text).unwrap();
+    assert_eq!(keys(&["x", "y", "z"]), ["x", "y", "z"]);
+    assert_eq!(keys(&["x"]), ["x"]);
+    assert_eq!(named(&index, "a_country", &["x"])[0].2, 6);
+    assert_eq!(named(&index, "a_country", &["x", "y"])[0].2, 4);
+}
+
+#[test]
+fn any_number_of_rows_is_found_as_a_reader_of_the_whole_file_sees_them() {
+    let dir = snapshot();
+    let long = format!("50,'{}',None,None", "x".repeat(3 << 20));
+    let many: Vec<String> = (100..9000).map(|key| format!("{key},'{}',None,None", "y".repeat(key % 97))).collect();
+    let mut all: Vec<&str> = many.iter().map(String::as_str).collect();
+    all.insert(1000, &long);
+    let text = rows("a_partner", &all);
+    fs::write(dir.path().join("a_partner_1.py"), &text).unwrap();
+    let index = Index::open(dir.path(), None).unwrap();
+    let key = |row: &crate::dump::Row<'_>| literal::key(literal::argument(row.arguments.unwrap(), 0).unwrap()).unwrap();
+    for apart in [1, 7, 2000] {
+        let mut expected: Vec<(String, u64)> =
+            Rows::new(text.as_bytes()).step_by(apart).map(|row| (key(&row), row.line)).collect();
+        expected.sort();
+        let keys: Vec<&str> = expected.iter().map(|(key, _)| key.as_str()).collect();
+        let found: Vec<(String, u64)> =
+            named(&index, "a_partner", &keys).into_iter().map(|(key, _, line, _)| (key, line)).collect();
+        assert_eq!(found, expected);
+    }
 }

@@ -34,9 +34,21 @@ impl Decisions {
     /// Tells how each failure stands, in their order. It looks at every row once, however many decisions there are.
     #[must_use]
     pub fn standings(&self, causes: &Causes) -> Vec<Standing> {
+        let mut found = vec![Standing::Undecided; causes.failures.len()];
+        if self.is_empty() {
+            return found;
+        }
         let index = Index::of(self);
-        let own: Vec<Standing> = causes.failures.iter().map(|failure| own(index.of_row(failure), failure)).collect();
-        (0..own.len()).map(|row| standing(&own, causes, row)).collect()
+        let mut names = Names::default();
+        let mut decisions = Vec::new();
+        for (failure, standing) in causes.failures.iter().zip(&mut found) {
+            index.of_row(failure, names.of(failure, &index), &mut decisions);
+            if !decisions.is_empty() {
+                *standing = own(decisions.iter().map(|(_, decision)| *decision), failure);
+            }
+        }
+        follow(&mut found, causes);
+        found
     }
 
     /// Returns the failures that are still open, as places in `causes`.
@@ -50,26 +62,40 @@ impl Decisions {
 /// A decision with its place in the list.
 type Entry<'a> = (usize, &'a Decision);
 
-/// Decisions by what they are for.
+/// Decisions by what they are for: by model, which has a number.
 struct Index<'a> {
-    /// By model, those for all its rows.
-    all: HashMap<String, Vec<Entry<'a>>>,
-    /// By model and key.
-    rows: HashMap<String, HashMap<&'a str, Vec<Entry<'a>>>>,
+    numbers: HashMap<String, usize>,
+    models: Vec<OfModel<'a>>,
+}
+
+/// Decisions for rows of one model.
+#[derive(Default)]
+struct OfModel<'a> {
+    /// Those for all its rows.
+    all: Vec<Entry<'a>>,
+    /// By key, the last place in `some` that has a decision for it.
+    rows: HashMap<&'a str, usize, foldhash::fast::RandomState>,
+    /// Decisions for some rows, each once for each row, with the place of the one before it for the same row.
+    some: Vec<(Entry<'a>, Option<usize>)>,
 }
 
 impl<'a> Index<'a> {
     fn of(decisions: &'a Decisions) -> Self {
-        let mut index = Self { all: HashMap::new(), rows: HashMap::new() };
+        let mut index = Self { numbers: HashMap::new(), models: Vec::new() };
         for entry in decisions.iter().enumerate() {
             let (_, decision) = entry;
-            let model = canonical(&decision.model);
+            let number = *index.numbers.entry(canonical(&decision.model)).or_insert_with(|| {
+                index.models.push(OfModel::default());
+                index.models.len() - 1
+            });
+            let Some(model) = index.models.get_mut(number) else { continue };
             match &decision.rows {
-                Scope::All(_) => index.all.entry(model).or_default().push(entry),
+                Scope::All(_) => model.all.push(entry),
                 Scope::These(keys) => {
-                    let rows = index.rows.entry(model).or_default();
+                    model.rows.reserve(keys.len());
                     for key in keys {
-                        rows.entry(key).or_default().push(entry);
+                        let before = model.rows.insert(key, model.some.len());
+                        model.some.push((entry, before));
                     }
                 }
             }
@@ -77,37 +103,75 @@ impl<'a> Index<'a> {
         index
     }
 
-    /// Returns the decisions for a row, the earliest first.
-    fn of_row(&self, failure: &Failure) -> Vec<&'a Decision> {
-        let mut names = vec![canonical(failure.model_or_table()), canonical(&failure.table)];
-        names.dedup();
-        let mut found: Vec<Entry<'a>> = Vec::new();
-        for name in names {
-            found.extend(self.all.get(&name).into_iter().flatten());
-            found.extend(self.rows.get(&name).and_then(|rows| rows.get(failure.key.as_str())).into_iter().flatten());
+    /// Finds the decisions for a row, the earliest first.
+    fn of_row(&self, failure: &Failure, models: [Option<usize>; 2], found: &mut Vec<Entry<'a>>) {
+        found.clear();
+        for model in models.into_iter().flatten().filter_map(|number| self.models.get(number)) {
+            found.extend(&model.all);
+            let mut next = model.rows.get(failure.key.as_str()).copied();
+            while let Some((entry, before)) = next.and_then(|at| model.some.get(at)) {
+                found.push(*entry);
+                next = *before;
+            }
         }
-        found.sort_by_key(|(place, _)| *place);
-        found.into_iter().map(|(_, decision)| decision).collect()
+        found.sort_unstable_by_key(|(place, _)| *place);
     }
 }
 
-/// Tells how a failure stands, once it is known what the decisions for each row alone say.
-fn standing(own: &[Standing], causes: &Causes, row: usize) -> Standing {
-    let of = |row: usize| own.get(row).copied().unwrap_or(Standing::Undecided);
-    let mut leader = if of(row) == Standing::Undecided { causes.leader(row) } else { return of(row) };
-    // A leader that is itself open leads on; circles were opened when the causes were found.
-    while let Some(current) = leader {
-        match of(current) {
-            Standing::Changed => return Standing::Follows,
-            Standing::LeftOut | Standing::Asked => return Standing::Undecided,
-            Standing::Undecided | Standing::Follows => leader = causes.leader(current),
+/// Remembers under which numbers the decisions for a model and its table stand: rows of one table mostly follow each
+/// other.
+#[derive(Default)]
+struct Names<'a> {
+    last: Option<(&'a str, &'a str, [Option<usize>; 2])>,
+}
+
+impl<'a> Names<'a> {
+    fn of(&mut self, failure: &'a Failure, index: &Index<'_>) -> [Option<usize>; 2] {
+        let (model, table) = (failure.model_or_table(), failure.table.as_str());
+        if let Some((known, of, numbers)) = self.last
+            && (known, of) == (model, table)
+        {
+            return numbers;
+        }
+        let number = |name: &str| index.numbers.get(&canonical(name)).copied();
+        let mut numbers = [number(model), number(table)];
+        if numbers[0] == numbers[1] {
+            numbers[1] = None;
+        }
+        self.last = Some((model, table, numbers));
+        numbers
+    }
+}
+
+/// Tells how rows stand that follow from others, once it is known what the decisions for each row alone say.
+fn follow(standings: &mut [Standing], causes: &Causes) {
+    let mut told = vec![false; standings.len()];
+    let mut above = Vec::new();
+    for row in 0..standings.len() {
+        // A leader that is itself open leads on; circles were opened when the causes were found.
+        let mut leader = Some(row);
+        let mut standing = Standing::Undecided;
+        while let Some(current) = leader {
+            let own = standings.get(current).copied().unwrap_or(Standing::Undecided);
+            let is_told = told.get(current).copied().unwrap_or(true);
+            if is_told || own != Standing::Undecided {
+                if matches!(own, Standing::Changed | Standing::Follows) {
+                    standing = Standing::Follows;
+                }
+                break;
+            }
+            above.push(current);
+            leader = causes.leader(current);
+        }
+        for row in above.drain(..) {
+            standings.get_mut(row).into_iter().for_each(|known| *known = standing);
+            told.get_mut(row).into_iter().for_each(|told| *told = true);
         }
     }
-    Standing::Undecided
 }
 
 /// Tells what the row's own decisions say.
-fn own(decisions: Vec<&Decision>, failure: &Failure) -> Standing {
+fn own<'a>(decisions: impl Iterator<Item = &'a Decision>, failure: &Failure) -> Standing {
     let mut standing = Standing::Undecided;
     let mut settled: HashSet<&str> = HashSet::new();
     for decision in decisions {

@@ -217,6 +217,59 @@ fn a_hundred_thousand_rows_are_decided_at_once() {
     assert_eq!((list.iter().len(), list.undecided(&causes).len()), (1, 0));
 }
 
+/// Rows each of which points to the one before it.
+fn chain(rows: usize) -> Causes {
+    let row = |row: usize| {
+        let before = row.checked_sub(1).map(|row| row.to_string());
+        let points: Vec<_> = before.iter().map(|before| ("parent", P, before.as_str())).collect();
+        failure(P, &row.to_string(), "parent", &points)
+    };
+    Causes::of((0..rows).map(row).collect())
+}
+
+#[test]
+fn rows_that_follow_over_a_hundred_thousand_levels_stand_as_the_first_of_them() {
+    const ROWS: usize = 100_000;
+    let causes = chain(ROWS);
+    assert_eq!((causes.causes.len(), causes.causes[0].follow, causes.rows()), (1, ROWS - 1, ROWS));
+    let changed = taken(vec![these(P, &["0"], set(&["a"]))]);
+    let mut expected = vec![Standing::Follows; ROWS];
+    expected[0] = Standing::Changed;
+    assert!(changed.standings(&causes) == expected);
+    let (middle, left_out) = (ROWS / 2, taken(vec![these(P, &["50000"], Choice::LeaveOut)]));
+    expected.fill(Standing::Undecided);
+    expected[middle] = Standing::LeftOut;
+    assert!(left_out.standings(&causes) == expected);
+}
+
+#[test]
+fn a_decision_for_each_of_fifty_thousand_rows_is_a_step_of_its_own() {
+    const ROWS: usize = 50_000;
+    let single = |row: usize| these(P, &[&row.to_string()], Choice::Ask(row.to_string()));
+    let mut list = Decisions::each((0..ROWS).map(single).chain([all(P, copied("x", "a"))])).unwrap();
+    let mut together = Decisions::default();
+    together.add((0..ROWS).map(single).chain([all(P, copied("x", "a"))])).unwrap();
+    assert!(list == together);
+    assert!(together.undo() && together.is_empty() && !together.undo());
+    for left in [ROWS, ROWS - 1, ROWS - 2] {
+        assert!(list.undo());
+        assert_eq!(list.iter().len(), left);
+    }
+    assert!(list.redo() && list.redo());
+    assert_eq!(list.iter().next_back(), Some(&single(ROWS - 1)));
+    let refused = Decisions::each([single(1), these(P, &["2"], dropped("a"))]);
+    assert_eq!(refused.unwrap_err(), (1, Refused::ForAllOnly(P.into())));
+}
+
+#[test]
+fn decisions_that_are_taken_keep_those_that_they_do_not_touch() {
+    let mut list = taken(vec![these(P, &["1", "2"], set(&["a"])), these("shop.Sale", &["1"], set(&["a"]))]);
+    let before = list.now.clone();
+    list.add([these(P, &["3"], Choice::LeaveOut), these("shop.Sale", &["1"], Choice::LeaveOut)]).unwrap();
+    assert!(Arc::ptr_eq(&before[0], &list.now[0]));
+    assert_eq!(list.iter().len(), 3);
+}
+
 /// What a decision does to a row, told the simple way: each step is looked at for each row by itself.
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Told {
@@ -314,7 +367,10 @@ proptest! {
                     }).collect();
                     prop_assert_eq!(touched, shown.iter().map(|row| row_of(*row)).collect::<BTreeSet<_>>());
                     let before = list.clone();
+                    let mut one_by_one = list.clone();
+                    prepared.decisions.iter().for_each(|decision| one_by_one.add([decision.clone()]).unwrap());
                     list.add(prepared.decisions).unwrap();
+                    prop_assert_eq!(&list, &one_by_one);
                     if list != before {
                         past.push(told.clone());
                         future.clear();

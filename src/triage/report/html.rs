@@ -105,6 +105,9 @@ fn tell(out: &mut String, number: usize, cause: &Told) {
             );
         }
         out.push_str("</table>\n");
+        for (head, names) in sample.empties() {
+            let _ = writeln!(out, "<p>{head}: {}.</p>", escaped(&names));
+        }
     }
     details(out, "Traceback", cause.traceback.as_deref());
     out.push_str("</section>\n");

@@ -82,6 +82,9 @@ fn tell(out: &mut String, number: usize, cause: &Told) {
         for (name, kind, value) in &sample.fields {
             let _ = writeln!(out, "| {} | {} | {} |", escaped(name), escaped(kind), escaped(value));
         }
+        for (head, names) in sample.empties() {
+            let _ = writeln!(out, "\n{head}: {}.", escaped(&names));
+        }
     }
     block(out, "", cause.traceback.as_deref());
 }

@@ -1,6 +1,7 @@
 //! Replaces texts of rows wherever they occur: in messages, tracebacks, edits.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::decision::{Choice, Decision, Given};
 use super::super::failure::Failure;
@@ -12,11 +13,18 @@ const WORD: usize = 6;
 /// Of a long text so much of the beginning is as telling as all of it: messages cut what is long.
 const BEGINNING: usize = 12;
 
+/// So many beginnings are looked for one after the other. Of more, those are taken that are there.
+const FEW: usize = 64;
+
+/// A text with its number of letters, in the order in which they are looked for: longest first, so that no part of a text
+/// is replaced before the whole.
+type Wanted = (Reverse<usize>, String);
+
 /// The texts that are to be replaced.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mask {
-    /// Longest first, so that no part of a text is replaced before the whole.
-    texts: BTreeSet<(std::cmp::Reverse<usize>, String)>,
+    /// By their beginnings.
+    texts: HashMap<String, BTreeSet<Wanted>, foldhash::fast::RandomState>,
 }
 
 impl Mask {
@@ -29,7 +37,8 @@ impl Mask {
         // What comes first may be escaped, so nothing is looked for by it.
         let own = trimmed.trim_start_matches(is_special);
         if !own.is_empty() {
-            self.texts.insert((std::cmp::Reverse(own.chars().count()), own.to_owned()));
+            let anchor = own.chars().take_while(|letter| !is_special(*letter)).take(BEGINNING).collect();
+            self.texts.entry(anchor).or_default().insert((Reverse(own.chars().count()), own.to_owned()));
         }
         // Programs that print a text line by line may tell one of its lines alone.
         if text.contains('\n') {
@@ -61,22 +70,41 @@ impl Mask {
 
     /// Adds all of another.
     pub fn extend(&mut self, other: Self) {
-        self.texts.extend(other.texts);
+        for (anchor, mut texts) in other.texts {
+            self.texts.entry(anchor).or_default().append(&mut texts);
+        }
     }
 
     /// Replaces the texts, however often they are escaped.
     pub fn text(&self, text: &str) -> String {
         let mut found = text.to_owned();
+        let wanted = self.wanted(text);
         // Texts may begin alike: what is there whole must not be taken for the beginning of another.
         for part in [Part::Whole, Part::Beginning] {
-            for (std::cmp::Reverse(letters), own) in &self.texts {
-                let anchor: String = own.chars().take_while(|letter| !is_special(*letter)).take(BEGINNING).collect();
-                if found.contains(&anchor) {
-                    found = without(&found, (own, *letters), &anchor, part);
+            for ((Reverse(letters), own), anchor) in &wanted {
+                if found.contains(*anchor) {
+                    found = without(&found, (own, *letters), anchor, part);
                 }
             }
         }
         found
+    }
+
+    /// Returns the texts whose beginnings are in a text, in the order in which they are looked for, with their beginnings.
+    fn wanted(&self, text: &str) -> BTreeMap<&Wanted, &str> {
+        let own = |(anchor, texts)| {
+            let (anchor, texts): (&String, &BTreeSet<Wanted>) = (anchor, texts);
+            texts.iter().map(|text| (text, anchor.as_str()))
+        };
+        if self.texts.len() <= FEW {
+            return self.texts.iter().flat_map(own).collect();
+        }
+        let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+        let pieces = ends.iter().enumerate().flat_map(|(first, begin)| {
+            let ends = ends.iter().skip(first + 1).take(BEGINNING);
+            ends.filter_map(|end| text.get(*begin..*end))
+        });
+        pieces.filter_map(|piece| self.texts.get_key_value(piece)).flat_map(own).collect()
     }
 
     /// Replaces the texts, and the arguments of rows that a traceback quotes.

@@ -150,3 +150,47 @@ proptest! {
 fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\n', "\\n").replace('\'', "\\'")
 }
+
+#[test]
+fn of_a_thousand_texts_exactly_those_of_rows_are_masked() {
+    let name = |number: usize| format!("{:06x} Müller", number * 7919);
+    let mut mask = Mask::default();
+    (0..1_000).for_each(|number| mask.add(&name(number)));
+    let said = |shown: &dyn Fn(usize) -> String| (0..1_200).map(shown).collect::<Vec<_>>().join("», «");
+    let expected = said(&|number| if number < 1_000 { mask::MASK.to_owned() } else { name(number) });
+    assert_eq!(mask.text(&said(&name)), expected);
+}
+
+#[test]
+fn what_nobody_would_read_is_left_off() {
+    let failures = (0..300).map(|key| {
+        let reason: String = format!("{key}").bytes().map(|digit| char::from(digit + 49)).collect();
+        failure(&key.to_string(), "x", &[("name", &format!("{reason} {}", "long ".repeat(1_000)))], None)
+    });
+    let causes = Causes::of(failures.collect());
+    let decision = |key: usize| Decision {
+        model: "a.Partner".into(),
+        rows: Scope::These(vec![key.to_string()]),
+        choice: Choice::LeaveOut,
+        because: String::new(),
+    };
+    let decisions = Decisions::each((0..1_234).map(decision)).unwrap();
+    let edits = "+ line\n".repeat(100_000);
+    let material = Material {
+        causes: Some(&causes),
+        decisions: Some(&decisions),
+        edits: Some(edits.clone()),
+        migrator: Some(edits),
+        ..Material::default()
+    };
+    let report = Report::of(&material, Values::Told);
+    assert_eq!((report.causes.len(), report.more), (200, 100));
+    assert!(report.causes.iter().all(|cause| cause.messages[0].1.chars().count() == LONGEST + 1));
+    assert_eq!(report.decisions.len(), MOST_DECISIONS + 1);
+    assert_eq!(report.decisions.last().unwrap(), "234 more decisions are left off.");
+    let left_off = "# 100000 lines are left off; they are in the copy of restore.py.";
+    assert_eq!(
+        (report.edits.as_deref(), report.migrator.as_deref()),
+        (Some(left_off), Some("# 100000 lines are left off."))
+    );
+}

@@ -2,6 +2,7 @@
 
 use crossterm::event::KeyCode;
 
+use super::everywhere::{FIRST, HELP, LAST, PAGE_DOWN, PAGE_UP, REDRAW, SUSPEND};
 use super::{Binding, Command, always, c, ctrl, k};
 use crate::ui::layout::compare::is_narrow;
 use crate::ui::log_view::Wrap;
@@ -120,7 +121,7 @@ pub const SCREEN: &[Binding] = &[
         Command::Close,
         always
     ),
-    binding!([c('?'), k(KeyCode::F(1))], "?", "help", "Show this help.", Command::Help, always),
+    HELP,
     binding!(
         [c('/')],
         "/",
@@ -151,32 +152,17 @@ pub const SCREEN: &[Binding] = &[
         Command::Right,
         is_cut
     ),
-    binding!([k(KeyCode::PageUp), ctrl('b')], "PgUp", "", "One page up.", Command::PageUp, always),
-    binding!([k(KeyCode::PageDown), ctrl('f'), c(' ')], "PgDn", "", "One page down.", Command::PageDown, always),
-    binding!([k(KeyCode::Home), c('g')], "Home", "", "Go to the beginning.", Command::First, always),
-    binding!([k(KeyCode::End), c('G')], "End", "", "Go to the end.", Command::Last, always),
-    binding!([ctrl('l')], "Ctrl-L", "", "Draw the screen again.", Command::Redraw, always),
-    binding!([ctrl('z')], "Ctrl-Z", "", "Back to your shell for a while; `fg` returns.", Command::Suspend, always),
+    PAGE_UP,
+    PAGE_DOWN,
+    FIRST,
+    LAST,
+    REDRAW,
+    SUSPEND,
 ];
 
 fn is_cut(state: &State) -> bool {
     on(state, |compared| compared.view.wrap == Wrap::Nothing)
 }
-
-/// The keys while a needle is typed.
-pub const SEARCH: &[Binding] = &[
-    binding!(
-        [k(KeyCode::Enter)],
-        "Enter",
-        "search",
-        "Keep the search; `n` and `N` move between matches.",
-        Command::AcceptSearch,
-        always
-    ),
-    binding!([k(KeyCode::Down)], "↓", "next", "Go to the next match.", Command::NextMatch, always),
-    binding!([k(KeyCode::Up)], "↑", "previous", "Go to the match before.", Command::PreviousMatch, always),
-    binding!([k(KeyCode::Esc), ctrl('c')], "Esc", "no search", "End the search.", Command::Back, always),
-];
 
 /// Returns the words of the key bar, which say what a key would do now.
 pub fn bar_text(compared: &Compared, binding: &Binding) -> &'static str {

@@ -2,6 +2,7 @@
 
 use crossterm::event::KeyCode;
 
+use super::everywhere::{DOWN, FIRST, HELP, LAST, PAGE_DOWN, PAGE_UP, REDRAW, SUSPEND};
 use super::{Binding, Command, always, c, ctrl, k};
 use crate::ui::scripts_view::Mode;
 use crate::ui::state::{Asking, Dialog, Folding, Node, Part, Reach, Scripts, State, Tree, Triaging, Which};
@@ -178,7 +179,7 @@ pub const SCREEN: &[Binding] = &[
         Command::Close,
         always
     ),
-    binding!([c('?'), k(KeyCode::F(1))], "?", "help", "Show this help.", Command::Help, always),
+    HELP,
     binding!(
         [c('/')],
         "/",
@@ -258,7 +259,7 @@ pub const SCREEN: &[Binding] = &[
         always
     ),
     binding!([k(KeyCode::Up)], "↑", "", "Move up.", Command::Up, always),
-    binding!([k(KeyCode::Down), c('j')], "↓", "", "Move down.", Command::Down, always),
+    DOWN,
     binding!(
         [k(KeyCode::Left), c('h')],
         "←",
@@ -268,13 +269,13 @@ pub const SCREEN: &[Binding] = &[
         always
     ),
     binding!([k(KeyCode::Right), c('l')], "→", "", "Unfold the line.", Command::Right, always),
-    binding!([k(KeyCode::PageUp), ctrl('b')], "PgUp", "", "One page up.", Command::PageUp, always),
+    PAGE_UP,
     binding!([k(KeyCode::PageDown), ctrl('f')], "PgDn", "", "One page down.", Command::PageDown, always),
     binding!([k(KeyCode::Home)], "Home", "", "Go to the beginning.", Command::First, always),
-    binding!([k(KeyCode::End), c('G')], "End", "", "Go to the end.", Command::Last, always),
+    LAST,
     binding!([ctrl('c')], "Ctrl-C", "", "Leave this screen for the steps.", Command::Close, always),
-    binding!([ctrl('l')], "Ctrl-L", "", "Draw the screen again.", Command::Redraw, always),
-    binding!([ctrl('z')], "Ctrl-Z", "", "Back to your shell for a while; `fg` returns.", Command::Suspend, always),
+    REDRAW,
+    SUSPEND,
 ];
 
 fn has_scripts(state: &State) -> bool {
@@ -310,17 +311,17 @@ pub const EDIT: &[Binding] = &[
     ),
     binding!([c('f')], "f", "fold", "Show equal lines, or fold them away.", Command::Fold, has_scripts),
     binding!([c('w')], "w", "wrap", "Wrap long lines, or cut them.", Command::Wrap, has_scripts),
-    binding!([c('?'), k(KeyCode::F(1))], "?", "help", "Show this help.", Command::Help, always),
+    HELP,
     binding!([k(KeyCode::Up), c('k')], "↑", "", "Move up.", Command::Up, always),
-    binding!([k(KeyCode::Down), c('j')], "↓", "", "Move down.", Command::Down, always),
+    DOWN,
     binding!([k(KeyCode::Left), c('h')], "←", "", "Move left in lines that are cut.", Command::Left, has_scripts),
     binding!([k(KeyCode::Right), c('l')], "→", "", "Move right in lines that are cut.", Command::Right, has_scripts),
-    binding!([k(KeyCode::PageUp), ctrl('b')], "PgUp", "", "One page up.", Command::PageUp, always),
-    binding!([k(KeyCode::PageDown), ctrl('f'), c(' ')], "PgDn", "", "One page down.", Command::PageDown, always),
-    binding!([k(KeyCode::Home), c('g')], "Home", "", "Go to the beginning.", Command::First, always),
-    binding!([k(KeyCode::End), c('G')], "End", "", "Go to the end.", Command::Last, always),
-    binding!([ctrl('l')], "Ctrl-L", "", "Draw the screen again.", Command::Redraw, always),
-    binding!([ctrl('z')], "Ctrl-Z", "", "Back to your shell for a while; `fg` returns.", Command::Suspend, always),
+    PAGE_UP,
+    PAGE_DOWN,
+    FIRST,
+    LAST,
+    REDRAW,
+    SUSPEND,
 ];
 
 /// The keys while the needle of the filter is typed.

@@ -14,7 +14,7 @@
 
 use ratatui::layout::{Position, Rect};
 
-use super::{Spot, key_bar};
+use super::{Spot, key_at};
 use crate::ui::screens::compare::{detail, verdict};
 use crate::ui::state::{Compared, Extent, Pane, Scripts, State};
 use crate::ui::text;
@@ -109,8 +109,7 @@ pub enum Place {
 pub fn spot(state: &State, compared: &Compared, at: Position) -> Spot {
     let areas = areas(state, compared);
     if areas.keys.contains(at) {
-        let placed = key_bar(state, areas.keys).into_iter().find(|placed| placed.area.contains(at));
-        return placed.map_or(Spot::Nowhere, |placed| Spot::Key(placed.command));
+        return key_at(state, areas.keys, at);
     }
     if state.popup.is_some() || state.ask().is_some() {
         return Spot::Popup;

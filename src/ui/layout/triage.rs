@@ -13,7 +13,7 @@
 
 use ratatui::layout::{Position, Rect};
 
-use super::{Spot, key_bar};
+use super::{Spot, key_at};
 use crate::ui::screens::triage::trouble;
 use crate::ui::state::{Part, State, Triaging};
 use crate::ui::text;
@@ -85,8 +85,7 @@ pub enum Place {
 pub fn spot(state: &State, triaging: &Triaging, at: Position) -> Spot {
     let areas = areas(state, triaging);
     if areas.keys.contains(at) {
-        let placed = key_bar(state, areas.keys).into_iter().find(|placed| placed.area.contains(at));
-        return placed.map_or(Spot::Nowhere, |placed| Spot::Key(placed.command));
+        return key_at(state, areas.keys, at);
     }
     if state.popup.is_some() || state.ask().is_some() || triaging.dialog.is_some() {
         return Spot::Popup;

@@ -82,14 +82,15 @@ fn title(state: &State, frame: &mut Frame, area: Rect) {
         // The log writes its own title there.
         return;
     }
-    let mut left = match (&state.site, &state.facts) {
-        (None, _) => "lino-upgrade".to_owned(),
-        (Some(site), None) => text::clean(&site.name),
-        (Some(site), Some(facts)) => {
+    let name = state.site.as_ref().map_or("lino-upgrade".to_owned(), |site| text::clean(&site.name));
+    let what = match (&state.site, &state.facts) {
+        (Some(_), _) if state.is_undo() => format!(" · back to {}", state.back_to()),
+        (Some(_), Some(facts)) => {
             let versions = &facts.versions;
             let new = versions.new.as_deref().map(|new| format!(" → {new}")).unwrap_or_default();
-            text::clean(&format!("{} · {} {}{new}", site.name, versions.application, versions.old))
+            text::clean(&format!(" · {} {}{new}", versions.application, versions.old))
         }
+        _ => String::new(),
     };
     let mut right = Vec::new();
     if let Some(down) = state.down_since {
@@ -100,9 +101,12 @@ fn title(state: &State, frame: &mut Frame, area: Rect) {
     }
     let taken: usize = right.iter().map(|span| text::width(&span.content)).sum();
     let room = usize::from(area.width).saturating_sub(taken + 6);
-    left = text::cut(&left, room);
+    // The name may be cut, which of two directions the run has may not.
+    let name = text::cut(&name, room.saturating_sub(text::width(&what)));
+    let left = text::cut(&format!("{name}{what}"), room);
+    let style = state.colours.of(if state.is_undo() { Role::Undo } else { Role::Title });
     let buffer = frame.buffer_mut();
-    buffer.set_line(area.x + 1, area.y, &Line::styled(format!(" {left} "), state.colours.of(Role::Title)), area.width);
+    buffer.set_line(area.x + 1, area.y, &Line::styled(format!(" {left} "), style), area.width);
     let x = area.right().saturating_sub(text::cells(taken) + 2);
     buffer.set_line(x, area.y, &Line::from(right), area.width);
 }
@@ -113,17 +117,22 @@ fn facts(state: &State, frame: &mut Frame, area: Rect) {
         return;
     }
     let mut lines = Vec::new();
-    if let Some((seconds, all)) = words::remaining(state) {
+    // Nothing is left of a forecast that was too short.
+    if let Some((seconds, all)) = words::remaining(state).filter(|(seconds, _)| *seconds > 0) {
         let at_least = if all { "about" } else { "at least" };
         lines.push(format!("To go: {at_least} {}", text::duration(seconds)));
     }
     if let Some(run) = state.run {
         let resumed = if run.resumed { ", continued" } else { "" };
-        lines.push(format!("Run {}, begun {}{resumed}", run.number, words::clock(state, run.started)));
+        let undone = run.undoes.map(|undone| format!(", undoes run {undone}")).unwrap_or_default();
+        lines.push(format!("Run {}{undone}, begun {}{resumed}", run.number, words::clock(state, run.started)));
     }
     if let Some(facts) = &state.facts {
         let versions = &facts.versions;
-        lines.push(format!("Lino {}, Django {}", versions.lino, versions.django));
+        // An undo replaces both under way.
+        if !state.is_undo() {
+            lines.push(format!("Lino {}, Django {}", versions.lino, versions.django));
+        }
         lines.push(format!("{}, {} models", facts.database, facts.models));
         if !facts.languages.is_empty() {
             lines.push(format!("Languages: {}", facts.languages.join(" ")));

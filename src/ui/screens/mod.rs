@@ -9,10 +9,12 @@ pub mod compare;
 pub mod explanation;
 mod help;
 pub mod main;
+mod page;
 mod popup;
 pub mod rehearsal;
 mod small;
 pub mod triage;
+mod undo;
 pub mod words;
 
 pub use popup::height as popup_height;

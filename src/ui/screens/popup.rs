@@ -5,9 +5,10 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Paragraph};
 
+use super::page::Page;
 use super::triage::dialog;
-use super::{help, words};
-use crate::engine::Ask;
+use super::{help, undo, words};
+use crate::engine::{Ask, Outcome};
 use crate::error::Report;
 use crate::procedure::{StepId, StepState};
 use crate::ui::state::{Engine, Popup, State};
@@ -15,11 +16,11 @@ use crate::ui::style::{Role, of_state};
 use crate::ui::text;
 
 /// What a popup holds.
-struct Content {
-    title: String,
-    role: Role,
-    body: Vec<Line<'static>>,
-    choices: Vec<(String, String)>,
+pub(super) struct Content {
+    pub(super) title: String,
+    pub(super) role: Role,
+    pub(super) body: Vec<Line<'static>>,
+    pub(super) choices: Vec<(String, String)>,
 }
 
 /// Draws the popup, when there is one.
@@ -139,7 +140,7 @@ fn content(state: &State, width: usize) -> Option<Content> {
             width,
         )),
         Some(Popup::TakeOver) => Some(confirm(
-            "Take this upgrade over?".to_owned(),
+            format!("Take this {} over?", words::what(state)),
             &if state.watched.as_ref().is_some_and(|watched| !watched.is_driven()) {
                 "Nobody drives it now. After this you do. A running command is not touched.".to_owned()
             } else {
@@ -152,7 +153,9 @@ fn content(state: &State, width: usize) -> Option<Content> {
             "Take it over.",
             width,
         )),
-        Some(Popup::WayBack) => Some(way_back(state, width)),
+        Some(Popup::Undo) => Some(undo::plan(state, width)),
+        Some(Popup::UndoSure) => Some(undo::sure(state, width)),
+        Some(Popup::NoUndo) => Some(undo::obstacle(state, width)),
         Some(Popup::Summary) => summary(state, width),
         Some(Popup::Trouble(report)) => Some(trouble(state, report, width)),
         None => state.ask().map(|ask| question(state, ask, width)).or_else(|| deciding(state, width)),
@@ -175,7 +178,7 @@ fn plain(body: &str, width: usize) -> Vec<Line<'static>> {
     text::wrap(body, width).into_iter().map(Line::raw).collect()
 }
 
-fn choice(key: &str, label: &str) -> (String, String) {
+pub(super) fn choice(key: &str, label: &str) -> (String, String) {
     (key.to_owned(), label.to_owned())
 }
 
@@ -217,7 +220,7 @@ fn question(state: &State, ask: &Ask, width: usize) -> Content {
 fn cancel(state: &State, width: usize) -> Content {
     let mut choices = Vec::new();
     if state.pausing {
-        choices.push(choice("–", "The upgrade stops after this step anyway."));
+        choices.push(choice("–", &format!("The {} stops after this step anyway.", words::what(state))));
     } else {
         choices.push(choice("f", "Finish this step, then stop. Nothing is broken off; you can go on later."));
     }
@@ -240,13 +243,11 @@ fn cancel(state: &State, width: usize) -> Content {
         if step.plan.step == StepId::Restore && state.commanding {
             body.push_str(" An interrupted restore leaves the database incomplete; it has to be restored again.");
         }
+        if step.plan.step == StepId::UndoDatabase && state.commanding {
+            body.push_str(" The database may be incomplete after that; then this step has to run again.");
+        }
     }
     Content { title: "Cancel?".to_owned(), role: Role::Warning, body: plain(&body, width), choices }
-}
-
-fn way_back(state: &State, width: usize) -> Content {
-    let body = state.step().map(|step| step.plan.way_back.clone()).unwrap_or_default();
-    Content { title: "If you stop now".to_owned(), role: Role::Focus, body: plain(&body, width), choices: Vec::new() }
 }
 
 fn trouble(state: &State, report: &Report, width: usize) -> Content {
@@ -283,15 +284,25 @@ fn trouble(state: &State, report: &Report, width: usize) -> Content {
 
 fn summary(state: &State, width: usize) -> Option<Content> {
     let Engine::Over { outcome, summary } = &state.engine else { return None };
-    let (symbol, title) = words::outcome(*outcome);
+    let (symbol, title) = words::outcome(state, *outcome);
     let mut body = plain(summary, width);
     if let Some(run) = state.run {
         let took = text::duration(state.seconds() - run.started);
-        body.push(Line::raw(format!("Run {}, begun {}, took {took}.", run.number, words::clock(state, run.started))));
+        let undone = run.undoes.map(|undone| format!(", the undo of run {undone}")).unwrap_or_default();
+        let begun = words::clock(state, run.started);
+        body.push(Line::raw(format!("Run {}{undone}, begun {begun}, took {took}.", run.number)));
     }
     if let Some(down) = state.down_since {
         let since = words::clock(state, down);
         body.push(Line::styled(format!("The site is still down, since {since}."), state.colours.of(Role::Warning)));
+    }
+    if *outcome == Outcome::Done {
+        let mut page = Page::new(state, width);
+        if state.is_undo() {
+            undo::kept(&mut page);
+        }
+        undo::copies(&mut page);
+        body.append(&mut page.lines);
     }
     body.push(Line::raw(""));
     for step in &state.steps {

@@ -2,7 +2,8 @@
 
 use ratatui::text::Line;
 
-use super::explanation::Page;
+use super::explanation::{bar, begun};
+use super::page::Page;
 use crate::ui::state::{Ended, Rehearsal, State};
 use crate::ui::style::Role;
 use crate::ui::text;
@@ -10,26 +11,26 @@ use crate::ui::text;
 /// Builds the lines for a pane of this width.
 #[must_use]
 pub fn lines(state: &State, rehearsal: &Rehearsal, width: usize) -> Vec<Line<'static>> {
-    let mut page = Page::new(state, width);
+    let mut page = begun(state, width);
     let what = if rehearsal.retry { "Retry with your decisions" } else { "Rehearsal" };
     match &rehearsal.ended {
         None => {
-            page.put("", Role::Title, &format!("{what} — running"), Role::Title);
+            page.run_on("", Role::Title, &format!("{what} — running"), Role::Title);
             if let Some(progress) = &rehearsal.progress {
-                page.bar(progress);
+                bar(&mut page, progress);
             }
             let elapsed = text::duration(state.seconds() - rehearsal.since);
             let forecast = if rehearsal.retry { None } else { state.rehearsal_forecast() };
             let of = forecast.map(|seconds| format!(" of about {}", text::duration(seconds))).unwrap_or_default();
-            page.put("", Role::Dim, &format!("Runs for {elapsed}{of}."), Role::Dim);
+            page.run_on("", Role::Dim, &format!("Runs for {elapsed}{of}."), Role::Dim);
             let purpose = if rehearsal.retry {
                 "Loads what was refused once more, with your decisions, into a scratch database."
             } else {
                 "Brings the new version beside the old one, and loads a snapshot with it into a scratch database. Every \
                  row that it refuses is found in one pass."
             };
-            page.put("", Role::Text, purpose, Role::Text);
-            page.put(
+            page.run_on("", Role::Text, purpose, Role::Text);
+            page.run_on(
                 "If you stop now: ",
                 Role::Title,
                 "nothing is lost. The site stays up and is not touched.",
@@ -37,7 +38,7 @@ pub fn lines(state: &State, rehearsal: &Rehearsal, width: usize) -> Vec<Line<'st
             );
         }
         Some(ended) => {
-            page.put("", Role::Title, &format!("{what} — over"), Role::Title);
+            page.run_on("", Role::Title, &format!("{what} — over"), Role::Title);
             over(&mut page, state, ended);
         }
     }
@@ -50,22 +51,22 @@ pub fn lines(state: &State, rehearsal: &Rehearsal, width: usize) -> Vec<Line<'st
 fn over(page: &mut Page<'_>, state: &State, ended: &Ended) {
     let took = text::seconds(ended.seconds);
     if let Some(problem) = &ended.problem {
-        page.put("✘ ", Role::Bad, "There is no result.", Role::Bad);
-        page.put("", Role::Text, problem, Role::Text);
-        page.put("", Role::Dim, "The site was not touched.", Role::Dim);
+        page.run_on("✘ ", Role::Bad, "There is no result.", Role::Bad);
+        page.run_on("", Role::Text, problem, Role::Text);
+        page.run_on("", Role::Dim, "The site was not touched.", Role::Dim);
     } else if ended.clean {
-        page.put("✔ ", Role::Good, "The new version takes every row.", Role::Good);
-        page.put("", Role::Text, &format!("{} were loaded in {took}.", rows(ended.loaded)), Role::Text);
+        page.run_on("✔ ", Role::Good, "The new version takes every row.", Role::Good);
+        page.run_on("", Role::Text, &format!("{} loaded, {took} in all.", text::rows(ended.loaded)), Role::Text);
     } else {
         let triaged = state.triaged.as_deref();
         let causes = triaged.map_or(0, |triaging| triaging.triage.causes.causes.len());
         let found = match causes {
-            0 => format!("{} {} refused.", rows(ended.refused), if ended.refused == 1 { "was" } else { "were" }),
+            0 => format!("{} {} refused.", text::rows(ended.refused), if ended.refused == 1 { "was" } else { "were" }),
             1 => format!("1 cause, {}.", refused(ended.refused)),
             causes => format!("{} causes, {}.", text::number(causes as u64), refused(ended.refused)),
         };
-        page.put("! ", Role::Warning, &found, Role::Warning);
-        page.put("", Role::Text, &format!("{} were loaded in {took}.", rows(ended.loaded)), Role::Text);
+        page.run_on("! ", Role::Warning, &found, Role::Warning);
+        page.run_on("", Role::Text, &format!("{} loaded, {took} in all.", text::rows(ended.loaded)), Role::Text);
         if let Some(triaging) = triaged {
             let open = triaging.open() as u64;
             let what = if open == 0 {
@@ -73,14 +74,9 @@ fn over(page: &mut Page<'_>, state: &State, ended: &Ended) {
             } else {
                 format!("shows them, and lets you decide what becomes of them: {} undecided.", text::number(open))
             };
-            page.put("t ", Role::Key, &what, Role::Text);
+            page.run_on("t ", Role::Key, &what, Role::Text);
         }
     }
-}
-
-/// Returns `1 row`, `6 806 rows`.
-fn rows(count: u64) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{} rows", text::number(count)) }
 }
 
 fn refused(count: u64) -> String {
@@ -104,7 +100,7 @@ pub(super) fn choices(page: &mut Page<'_>, state: &State) {
                 "rehearse first (recommended). The site stays up; you see which rows the new version would refuse.{takes}"
             ),
         };
-        page.put("h ", Role::Key, &says, Role::Text);
+        page.run_on("h ", Role::Key, &says, Role::Text);
     }
     let down = "upgrade now: step 2 takes the site down";
     let says = match (open, super::words::remaining(state)) {
@@ -112,5 +108,9 @@ pub(super) fn choices(page: &mut Page<'_>, state: &State) {
         (false, Some((seconds, true))) => format!("{down}; all steps take about {}.", text::duration(seconds)),
         (false, _) => format!("{down}."),
     };
-    page.put("Enter ", Role::Key, &says, Role::Text);
+    page.run_on("Enter ", Role::Key, &says, Role::Text);
+    // Before the first run there is nothing to go back to.
+    if state.run.is_some_and(|run| run.number > 1) && state.may_rehearse() {
+        page.run_on("u ", Role::Key, "undo the last upgrade: shows first what that would do.", Role::Text);
+    }
 }

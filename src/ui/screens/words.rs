@@ -12,7 +12,7 @@ use crate::ui::text;
 #[must_use]
 pub fn now(state: &State) -> String {
     if state.watched.as_ref().is_some_and(|watched| !watched.is_driven()) {
-        return "Whoever drove this upgrade has left. Press t to take it over.".to_owned();
+        return format!("Whoever drove this {} has left. Press t to take it over.", what(state));
     }
     if let Some(watched) = &state.watched {
         return format!(
@@ -27,7 +27,8 @@ pub fn now(state: &State) -> String {
         return if state.aside { format!("A question waits: {title}{period} Press a to answer it.") } else { title };
     }
     if state.shell.is_some() {
-        return "A shell is open in the site's environment. `exit` ends it and the upgrade can go on.".to_owned();
+        let what = what(state);
+        return format!("A shell is open in the site's environment. `exit` ends it and the {what} can go on.");
     }
     if let Some(waiting) = &state.waiting {
         return match (state.typing.is_some(), waiting.certain) {
@@ -46,8 +47,14 @@ pub fn now(state: &State) -> String {
         return rehearsing(state);
     }
     if let Some(step) = state.running().and_then(|at| state.steps.get(at)) {
-        let after = if state.pausing { "The upgrade stops after it." } else { "There is nothing for you to do." };
-        return format!("Step {} is running: {}. {after}", step.plan.step.number(), text::clean(&step.plan.title));
+        let (number, title) = (step.plan.step.number(), text::clean(&step.plan.title));
+        let stops = format!("The {} stops after it.", what(state));
+        let after = if state.pausing { stops.as_str() } else { "There is nothing for you to do." };
+        return if state.is_undo() {
+            format!("Undo, step {number} of {}: {title}. {after}", state.steps.len())
+        } else {
+            format!("Step {number} is running: {title}. {after}")
+        };
     }
     match &state.engine {
         Engine::Opening if state.site.is_none() => "Looking for the site.".to_owned(),
@@ -63,6 +70,19 @@ fn resting(state: &State, because: Option<&(Outcome, String)>) -> String {
         return "All steps are settled.".to_owned();
     };
     let (number, title) = (step.plan.step.number(), text::clean(&step.plan.title));
+    if state.is_undo() {
+        let of = format!("{number} of {}", state.steps.len());
+        return match (&step.plan.state, because) {
+            (StepState::Failed { .. }, _) => {
+                format!("Undo, step {of} failed. Read at the right what to do; r runs it again.")
+            }
+            (StepState::Interrupted { .. }, _) => {
+                format!("Undo, step {of} was interrupted. Read at the right; r runs it again.")
+            }
+            (_, Some((Outcome::Refused | Outcome::Failed, why))) => text::clean(why),
+            _ => format!("Press Enter to go on with the undo, step {of}: {title}."),
+        };
+    }
     match (&step.plan.state, because) {
         (StepState::Failed { .. }, _) => {
             format!("Step {number} failed. Read at the right what to do; r runs it again.")
@@ -91,7 +111,7 @@ fn before(state: &State, number: u8, title: &str) -> String {
             format!("The new version takes every row. Enter upgrades now: step {number}, {title}.")
         }
         _ if open > 0 => {
-            format!("{} undecided: t shows what was refused.", crate::ui::screens::triage::words::counted(open as u64))
+            format!("{} undecided: t shows what was refused.", text::rows(open as u64))
         }
         _ if state.triaged.is_some() => format!("All is decided. Enter upgrades now: step {number}, {title}."),
         _ => format!("h rehearses first (recommended). Press Enter to begin with step {number} now."),
@@ -149,11 +169,18 @@ pub const fn without(step: StepId) -> &'static str {
             "The database keeps its old structure. If the new version expects another one, the site will not work."
         }
         StepId::Triage => "Rows that the new version did not accept stay lost, and nobody will have looked at them.",
-        StepId::BuildIndexes => "The full-text search may miss or misplace results.",
+        StepId::BuildIndexes | StepId::UndoIndexes => "The full-text search may miss or misplace results.",
         StepId::CollectStatic => "Users may see old images, style sheets and scripts, or none.",
         StepId::CheckData => "Problems in the data will not be found or repaired now.",
-        StepId::StartServices => "Users still cannot reach the site.",
+        StepId::StartServices | StepId::UndoStart => "Users still cannot reach the site.",
         StepId::SignIn => "Nobody will have looked whether the new version works.",
+        StepId::UndoStop => "Somebody can go on writing to a database that is replaced; what they write will be lost.",
+        StepId::UndoKeep => "What was entered since the services were started will be lost.",
+        StepId::UndoEnvironment => "The new version stays, and may not work with the old database.",
+        StepId::UndoDatabase => "The database stays as it is. The old version may not work with it.",
+        StepId::UndoStatic => "Users may see images, style sheets and scripts of the new version.",
+        StepId::UndoAccount => "Nobody will have proved that every row is back.",
+        StepId::UndoConfirm => "Nobody will have looked whether the old version works.",
     }
 }
 
@@ -183,15 +210,23 @@ pub fn state(state: &State, step: &Step) -> String {
     }
 }
 
-/// Returns the outcome of a run in words.
+/// Returns what the run is.
 #[must_use]
-pub const fn outcome(outcome: Outcome) -> (&'static str, &'static str) {
+pub fn what(state: &State) -> &'static str {
+    if state.is_undo() { "undo" } else { "upgrade" }
+}
+
+/// Returns the outcome of a run in words: of an upgrade, or of an undo.
+#[must_use]
+pub fn outcome(state: &State, outcome: Outcome) -> (&'static str, String) {
+    let what = what(state);
     match outcome {
-        Outcome::Done => ("✔", "The upgrade is done"),
-        Outcome::Failed => ("✘", "The upgrade failed"),
-        Outcome::DecisionNeeded => ("?", "A decision is needed"),
-        Outcome::Interrupted => ("!", "The upgrade was interrupted"),
-        Outcome::Refused => ("✘", "Nothing was begun"),
+        Outcome::Done if state.is_undo() => ("✔", "The old version is back".to_owned()),
+        Outcome::Done => ("✔", format!("The {what} is done")),
+        Outcome::Failed => ("✘", format!("The {what} failed")),
+        Outcome::DecisionNeeded => ("?", "A decision is needed".to_owned()),
+        Outcome::Interrupted => ("!", format!("The {what} was interrupted")),
+        Outcome::Refused => ("✘", "Nothing was begun".to_owned()),
     }
 }
 

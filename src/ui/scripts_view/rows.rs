@@ -33,6 +33,17 @@ pub enum Mode {
     Unified,
 }
 
+impl Mode {
+    /// Returns the other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Sides => Self::Unified,
+            Self::Unified => Self::Sides,
+        }
+    }
+}
+
 /// A row of the pane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row {

@@ -391,8 +391,7 @@ pub const fn class_word(class: Class) -> &'static str {
 pub fn rows(touched: &Touched) -> String {
     match touched {
         Touched::Rows(0) => "no row".to_owned(),
-        Touched::Rows(1) => "1 row".to_owned(),
-        Touched::Rows(rows) => format!("{} rows", text::number(*rows)),
+        Touched::Rows(rows) => text::rows(*rows),
         Touched::Unknown(_) => "? rows".to_owned(),
     }
 }

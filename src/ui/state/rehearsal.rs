@@ -57,7 +57,10 @@ impl State {
     pub fn is_before_the_run(&self) -> bool {
         // A step that will not run was not touched either.
         let untouched = |step: &super::Step| step.plan.step == StepId::Check || step.plan.attempts == 0;
-        matches!(self.engine, Engine::Resting { .. }) && self.down_since.is_none() && self.steps.iter().all(untouched)
+        matches!(self.engine, Engine::Resting { .. })
+            && !self.is_undo()
+            && self.down_since.is_none()
+            && self.steps.iter().all(untouched)
     }
 
     /// Tells whether a rehearsal may be begun now.

@@ -1,7 +1,9 @@
 //! The triage as its screen shows it: what was refused, the list that is made from it, and what is chosen in it.
 
 mod dialog;
+mod moving;
 mod reach;
+mod said;
 mod tree;
 
 use std::collections::HashMap;
@@ -9,15 +11,11 @@ use std::sync::Arc;
 
 use super::{Folding, Scripts};
 use crate::procedure::DumpScripts;
-use crate::triage::{Cause, Choice, Failure, RowDetail, Standing, Triage, saying};
+use crate::triage::{Cause, Failure, RowDetail, Triage};
 use crate::ui::scripts_view::ScriptsView;
-use crate::ui::text;
 
 pub use dialog::{Ask, Dialog, Field, Purpose, given, literal, words as decision_words};
 pub use tree::{Filter, Line, Node, Tally, Tree, Which, standing, to_decide};
-
-/// Characters of a message that are shown.
-const LONGEST: usize = 2_000;
 
 /// The question whose answer rests on these rows.
 pub const UNSAVED: &str = "triage.unsaved";
@@ -152,7 +150,8 @@ impl Triaging {
         self.kinds = None;
         self.reached = None;
         let new = Arc::clone(&self.triage);
-        let same = old.causes == new.causes;
+        let shared = Arc::ptr_eq(&old.causes, &new.causes);
+        let same = shared || old.causes == new.causes;
         let translate = |node: Node| if same { Some(node) } else { translated(&old, &new, node) };
         if !same {
             self.tree.refold(translate);
@@ -161,7 +160,11 @@ impl Triaging {
         if (&old.script, &old.models) != (&new.script, &new.models) {
             self.looked = None;
         }
-        self.tree.renew(&new);
+        if shared {
+            self.tree.restand(&new);
+        } else {
+            self.tree.renew(&new);
+        }
         let place = chosen.and_then(translate).and_then(|node| self.tree.place(node));
         self.at = place.unwrap_or(self.at);
         self.clamp();
@@ -179,10 +182,6 @@ impl Triaging {
             self.view.forget();
             self.paths = paths;
         }
-    }
-
-    fn clamp(&mut self) {
-        self.at = self.at.min(self.tree.lines.len().saturating_sub(1));
     }
 
     /// Returns what the chosen line shows.
@@ -211,100 +210,6 @@ impl Triaging {
     pub fn cause(&self) -> Option<(usize, &Cause)> {
         let at = self.tree.lines.get(self.at)?.cause;
         Some((at, self.triage.causes.causes.get(at)?))
-    }
-
-    /// Chooses a line by its place.
-    pub fn choose(&mut self, at: usize) {
-        let before = self.at;
-        self.at = at;
-        self.clamp();
-        if self.at != before {
-            self.scroll = 0;
-            if matches!(self.reach, Reach::Model) {
-                self.reach = Reach::Row;
-            }
-        }
-    }
-
-    /// Shows what a filter lets through, and keeps the chosen line where it does.
-    pub fn filter(&mut self, filter: Filter) {
-        let chosen = self.node();
-        let triage = Arc::clone(&self.triage);
-        self.tree.filter(&triage, filter);
-        self.reached = None;
-        let place = chosen.and_then(|node| self.tree.place(node)).unwrap_or_default();
-        self.choose(place);
-    }
-
-    /// Folds or unfolds the chosen line; a line that has nothing to fold leads to the one above it.
-    pub fn fold(&mut self, folding: Folding) {
-        let Some(node) = self.node() else { return };
-        let triage = Arc::clone(&self.triage);
-        let open = self.tree.is_open(node) && Tree::has_more(&triage, node);
-        if folding == Folding::Folded && !open {
-            let depth = self.tree.lines.get(self.at).map_or(0, |line| line.depth);
-            let above = |line: &Line| matches!(line.node, Node::Cause(_)) || line.depth < depth;
-            let place = self.tree.lines.get(..self.at).and_then(|lines| lines.iter().rposition(above));
-            if let (Some(place), Node::Row(_)) = (place, node) {
-                self.choose(place);
-            }
-        } else if Tree::has_more(&triage, node) {
-            self.tree.fold(&triage, node, folding);
-            self.clamp();
-        }
-    }
-
-    /// Folds or unfolds everything.
-    pub fn fold_all(&mut self, folding: Folding) {
-        let cause = self.cause().map(|(cause, _)| Node::Cause(cause));
-        let chosen = self.node();
-        let triage = Arc::clone(&self.triage);
-        self.tree.lay_all(&triage, folding);
-        let place = chosen.and_then(|node| self.tree.place(node));
-        let place = place.or_else(|| cause.and_then(|node| self.tree.place(node)));
-        self.choose(place.unwrap_or_default());
-    }
-
-    /// Goes to the next row that somebody has to decide, or to the one before; tells whether there is one.
-    pub fn next_open(&mut self, forward: bool) -> bool {
-        let triage = Arc::clone(&self.triage);
-        let open: Vec<usize> = self
-            .tree
-            .rows(&triage)
-            .filter_map(|line| match line.node {
-                Node::Row(row) if to_decide(&triage, row) => Some(row),
-                _ => None,
-            })
-            .collect();
-        let places: HashMap<usize, usize> = self
-            .tree
-            .rows(&triage)
-            .enumerate()
-            .filter_map(|(place, line)| match line.node {
-                Node::Row(row) => Some((row, place)),
-                Node::Cause(_) => None,
-            })
-            .collect();
-        let place = |row: &usize| places.get(row).copied().unwrap_or_default();
-        let here = match self.node() {
-            Some(Node::Row(row)) => Some(place(&row)),
-            Some(Node::Cause(cause)) => self.tree.rows_of(&triage, cause).next().and_then(|line| match line.node {
-                Node::Row(row) => place(&row).checked_sub(1),
-                Node::Cause(_) => None,
-            }),
-            None => None,
-        };
-        let next = if forward {
-            open.iter().find(|row| here.is_none_or(|here| place(row) > here)).or_else(|| open.first())
-        } else {
-            open.iter().rfind(|row| here.is_some_and(|here| place(row) < here)).or_else(|| open.last())
-        };
-        let Some(&row) = next else { return false };
-        self.tree.reveal(&triage, row);
-        if let Some(at) = self.tree.place(Node::Row(row)) {
-            self.choose(at);
-        }
-        true
     }
 
     /// Returns the chosen failure; of a cause its first one.
@@ -344,14 +249,13 @@ impl Triaging {
     /// Counts the rows that somebody has to decide.
     #[must_use]
     pub fn open(&self) -> usize {
-        self.tree.tallies.iter().map(|tally| tally.open).sum()
+        self.tree.open()
     }
 
     /// Counts the rows that follow from others.
     #[must_use]
     pub fn following(&self) -> usize {
-        let own: usize = self.triage.causes.causes.iter().map(|cause| cause.rows.len()).sum();
-        self.triage.causes.failures.len().saturating_sub(own)
+        self.tree.following()
     }
 
     /// Tells whether something is shown that is no row.
@@ -359,44 +263,6 @@ impl Triaging {
     pub fn is_troubled(&self) -> bool {
         let triage = &self.triage;
         !triage.broken.is_empty() || triage.stopped.is_some() || !triage.unfit.is_empty()
-    }
-
-    /// Finds the words for rows that are shown now. Looking through all decisions of a row takes its time.
-    pub fn say(&mut self, lines: std::ops::Range<usize>) {
-        /// More are not kept.
-        const KEPT: usize = 4096;
-        if self.said.len() > KEPT {
-            self.said.clear();
-        }
-        let Self { triage, tree, said, .. } = self;
-        for line in tree.lines.get(lines).unwrap_or_default() {
-            if let Node::Row(row) = line.node {
-                said.entry(row).or_insert_with(|| decided(triage, row));
-            }
-        }
-    }
-
-    /// Counts the rows whose words were looked for since something changed.
-    #[cfg(test)]
-    pub fn looked_at(&self) -> usize {
-        self.said.len()
-    }
-
-    /// Returns what is decided for a row, in words.
-    #[must_use]
-    pub fn said(&self, row: usize) -> String {
-        self.said.get(&row).cloned().unwrap_or_else(|| decided(&self.triage, row))
-    }
-
-    /// Returns the messages of a cause for an operator: the field, and what is said of it.
-    #[must_use]
-    pub fn messages(&self, cause: &Cause) -> Vec<(String, String)> {
-        let first = cause.rows.first().and_then(|row| self.triage.causes.failures.get(*row));
-        let said = |text: &str| {
-            let text = text::head_of(text, LONGEST);
-            first.map_or_else(|| text.clone(), |failure| saying(failure, &text))
-        };
-        cause.messages.iter().map(|(field, text)| (field.clone(), said(text))).collect()
     }
 }
 
@@ -412,36 +278,6 @@ fn translated(old: &Triage, new: &Triage, node: Node) -> Option<Node> {
             let known = old.causes.failures.get(at)?;
             let same = |failure: &Failure| failure.table == known.table && failure.key == known.key;
             new.causes.failures.iter().position(same).map(Node::Row)
-        }
-    }
-}
-
-/// Says what is decided for a row.
-fn decided(triage: &Triage, row: usize) -> String {
-    let Some(failure) = triage.causes.failures.get(row) else { return String::new() };
-    let leader = triage.causes.leader(row);
-    let of_row = || triage.decisions.of_row(failure);
-    match standing(triage, row) {
-        Standing::Undecided if of_row().iter().any(|decision| decision.choice == Choice::Undecided) => {
-            "kept undecided".to_owned()
-        }
-        Standing::Undecided => match leader {
-            Some(leader) if tree::is_open(triage, leader) => "follows".to_owned(),
-            Some(_) => "undecided: what it follows from is left out".to_owned(),
-            None => "undecided".to_owned(),
-        },
-        Standing::Asked => {
-            let note = of_row().into_iter().rev().find_map(|decision| match &decision.choice {
-                Choice::Ask(note) => Some(note.clone()),
-                _ => None,
-            });
-            format!("asked: {}", text::head_of(&note.unwrap_or_default(), LONGEST))
-        }
-        Standing::Follows => "loads with it".to_owned(),
-        Standing::LeftOut => "left out".to_owned(),
-        Standing::Changed => {
-            let said: Vec<String> = of_row().into_iter().map(|decision| dialog::words(&decision.choice)).collect();
-            said.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
         }
     }
 }

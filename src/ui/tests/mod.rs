@@ -6,6 +6,7 @@ mod compare;
 mod properties;
 mod screens;
 mod triage;
+mod undo;
 mod updates;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -60,7 +61,13 @@ impl Wizard {
             models: 95,
             languages: vec!["en".into(), "de".into()],
         });
-        wizard.tell(Event::RunOpened { run: 3, resumed: false, started: NOW - 600, state_dir: "/state".into() });
+        wizard.tell(Event::RunOpened {
+            run: 3,
+            resumed: false,
+            started: NOW - 600,
+            state_dir: "/state".into(),
+            undoes: None,
+        });
         wizard.tell(Event::PlanMade { steps: StepId::ALL.into_iter().map(planned).collect() });
         wizard
     }

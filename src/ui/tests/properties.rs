@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::compare::random;
 use super::triage::random as refused;
+use super::undo::random as undone;
 use super::{LOG, NOW, Wizard, planned, question};
 use crate::engine::{Event, NoticeLevel, Outcome};
 use crate::error::{Kind, Report};
@@ -13,7 +14,8 @@ use crate::ui::log_view::Counted;
 use crate::ui::state::{LogNews, Msg};
 
 fn step() -> impl Strategy<Value = StepId> {
-    (0..StepId::ALL.len()).prop_map(|at| StepId::ALL[at])
+    let all: Vec<StepId> = StepId::ALL.into_iter().chain(StepId::UNDO).collect();
+    prop::sample::select(all)
 }
 
 fn state() -> impl Strategy<Value = StepState> {
@@ -71,7 +73,7 @@ fn event() -> impl Strategy<Value = Event> {
         ".{0,300}".prop_map(|text| Event::Noticed { level: NoticeLevel::Error, text }),
         ".{0,200}".prop_map(|what| Event::Troubled { report: Report::new(Kind::Failed, what) }),
         Just(Event::RunEnded { outcome: Outcome::Done, summary: "x".into() }),
-        Just(Event::RunOpened { run: 1, resumed: true, started: NOW, state_dir: "/".into() }),
+        Just(Event::RunOpened { run: 1, resumed: true, started: NOW, state_dir: "/".into(), undoes: None }),
     ]
 }
 
@@ -132,6 +134,7 @@ fn msg() -> impl Strategy<Value = Msg> {
         1 => random::scripts(),
         1 => refused::event().prop_map(Msg::Engine),
         1 => refused::looked(),
+        2 => undone::event().prop_map(Msg::Engine),
         2 => news(),
         1 => (0..300_u16, 0..300_u16).prop_map(|(columns, rows)| Msg::Resize(columns, rows)),
         1 => prop::sample::select(vec![(80, 24), (120, 36)]).prop_map(|(columns, rows)| Msg::Resize(columns, rows)),

@@ -1,7 +1,8 @@
 //! Carries out what the operator wants from the screen.
 
 use super::engine::acknowledge;
-use super::{compare, end_typing, in_shell, look_again, triage};
+use super::scrolling::{SIDEWAYS, Steps, page};
+use super::{compare, end_typing, in_shell, look_again, triage, undo};
 use crate::engine::{Cancel, Rehearsing, Wish};
 use crate::procedure::StepState;
 use crate::ui::keymap::{Command, Context, neighbour};
@@ -10,9 +11,6 @@ use crate::ui::log_view::{Found, Search};
 use crate::ui::reader::{Request, Way};
 use crate::ui::screens::{explanation, popup_height};
 use crate::ui::state::{Action, Division, Focus, Popup, Screen, ShellFocus, State, Typing, TypingBy};
-
-/// Columns of one step sideways.
-const SIDEWAYS: isize = 8;
 
 /// Carries out a command.
 #[expect(clippy::too_many_lines, reason = "one arm per command reads best in one place")]
@@ -41,10 +39,15 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) {
         }
         Command::Retry => retry(state, actions),
         Command::Shell => match &mut state.shell {
-            Some(shell) => shell.focus = ShellFocus::Shell,
+            Some(shell) => {
+                shell.focus = ShellFocus::Shell;
+                state.popup = None;
+            }
             None => send(Wish::OpenShell, actions),
         },
-        Command::WayBack => open(state, Popup::WayBack),
+        Command::WayBack => undo::ask(state, actions),
+        Command::BeginUndo => undo::begin(state, actions),
+        Command::BeginUndoSure => undo::begin_surely(state, actions),
         Command::Pause | Command::CancelAfterStep => {
             state.popup = None;
             state.pausing = true;
@@ -64,6 +67,7 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) {
         Command::TakeOver => open(state, Popup::TakeOver),
         Command::Summary => open(state, Popup::Summary),
         Command::Answer => {
+            state.popup = None;
             state.aside = false;
             state.popup_scroll = 0;
         }
@@ -178,11 +182,11 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) {
     }
 }
 
-fn send(wish: Wish, actions: &mut Vec<Action>) {
+pub(super) fn send(wish: Wish, actions: &mut Vec<Action>) {
     actions.push(Action::Send(wish));
 }
 
-fn open(state: &mut State, popup: Popup) {
+pub(super) fn open(state: &mut State, popup: Popup) {
     state.popup = Some(popup);
     state.popup_scroll = 0;
 }
@@ -229,6 +233,7 @@ fn follow(state: &mut State) {
 fn back(state: &mut State, actions: &mut Vec<Action>) {
     match Context::of(state) {
         Context::Kill => state.popup = Some(Popup::Cancel),
+        Context::UndoSure => state.popup = Some(Popup::Undo),
         Context::Ask => state.aside = true,
         _ if state.popup.is_some() => state.popup = None,
         _ if state.log.editing || state.log.search.is_some() => {
@@ -321,11 +326,11 @@ fn move_in(state: &mut State, command: Command) {
         | Context::TriageType => return,
         _ => {
             let (rows, room) = popup_height(state);
-            state.popup_scroll = moved(state.popup_scroll, command, room, rows.saturating_sub(room));
+            state.popup_scroll = Steps::of(room, 1).lead(command, state.popup_scroll, rows.saturating_sub(room));
             return;
         }
     }
-    let page = state.log.size.1.saturating_sub(1).max(1);
+    let page = page(state.log.size.1);
     if let Some(shell) = &mut state.shell {
         let rows = isize::try_from(page).unwrap_or(1);
         match command {
@@ -339,8 +344,8 @@ fn move_in(state: &mut State, command: Command) {
         (Focus::Explanation, _) => {
             let areas = areas(state);
             let rows = explanation::lines(state, usize::from(areas.explanation.width)).len();
-            let room = usize::from(areas.explanation.height);
-            state.explanation = moved(state.explanation, command, room, rows.saturating_sub(room));
+            let most = rows.saturating_sub(areas.explanation.height.into());
+            state.explanation = Steps::of(areas.explanation.height, 1).lead(command, state.explanation, most);
         }
         (Focus::Steps, Command::Up | Command::Down | Command::First) => select(state, command),
         (Focus::Steps, Command::Last) => follow(state),
@@ -391,17 +396,4 @@ pub fn choose_step(state: &mut State, at: usize) {
     if in_shell(state) {
         state.following = true;
     }
-}
-
-fn moved(from: usize, command: Command, room: usize, most: usize) -> usize {
-    let page = room.saturating_sub(1).max(1);
-    let to = match command {
-        Command::Up => from.saturating_sub(1),
-        Command::Down => from.saturating_add(1),
-        Command::PageUp => from.saturating_sub(page),
-        Command::PageDown => from.saturating_add(page),
-        Command::First => 0,
-        _ => most,
-    };
-    to.min(most)
 }

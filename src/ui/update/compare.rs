@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use self::search::Begin;
 pub use self::search::{search_key, type_needle};
+use super::scrolling::{Steps, WHEEL, look, page};
 use crate::compare::Evidence;
 use crate::engine::Wish;
 use crate::procedure::DumpScripts;
@@ -13,13 +14,8 @@ use crate::ui::keymap::Command;
 use crate::ui::layout::compare::{Place, areas, is_narrow};
 use crate::ui::reader::Way;
 use crate::ui::screens::compare::detail;
-use crate::ui::scripts_view::{Aligned, Mode};
+use crate::ui::scripts_view::Aligned;
 use crate::ui::state::{Action, Compared, Entry, Extent, Folding, Pane, Screen, Scripts, State};
-
-/// Columns of one step sideways.
-const SIDEWAYS: isize = 8;
-/// Rows of one turn of the wheel.
-const WHEEL: usize = 3;
 
 /// Takes in evidence.
 pub fn on_compared(state: &mut State, evidence: Box<Evidence>, paths: Option<DumpScripts>, actions: &mut Vec<Action>) {
@@ -100,21 +96,8 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) -> bo
         Command::Gone => decide(compared, false, actions),
         Command::NextDifference => walk(compared, Way::Down, Entry::is_difference),
         Command::PreviousDifference => walk(compared, Way::Up, Entry::is_difference),
-        Command::Unified => {
-            compared.view.mode = Some(match compared.view.shown_mode() {
-                Mode::Sides => Mode::Unified,
-                Mode::Unified => Mode::Sides,
-            });
-        }
         Command::Fold if compared.pane == Pane::List => fold_noise(compared),
-        Command::Fold => compared.view.equal = compared.view.equal.other(),
-        Command::Wrap => {
-            compared.view.wrap = compared.view.wrap.other();
-            compared.view.left = 0;
-        }
         Command::FullScreen => full_screen(compared),
-        Command::Left => compared.view.sideways(-SIDEWAYS),
-        Command::Right => compared.view.sideways(SIDEWAYS),
         Command::NextPane | Command::PreviousPane => compared.pane = neighbour(compared, command),
         Command::Search => search::begin(compared),
         Command::AcceptSearch => search::accept(compared),
@@ -124,7 +107,7 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) -> bo
             let pane = compared.pane;
             scroll(state, pane, command, 1);
         }
-        _ => return false,
+        _ => return look(command, &mut compared.view),
     }
     true
 }
@@ -209,7 +192,6 @@ fn walk(compared: &mut Compared, way: Way, counts: fn(Entry) -> bool) {
 fn scroll(state: &mut State, pane: Pane, command: Command, times: usize) {
     let Some(compared) = state.comparison() else { return };
     let areas = areas(state, compared);
-    let rows = |height: u16| usize::from(height).saturating_sub(1).max(1);
     let lines =
         if pane == Pane::Detail { detail::lines(state, compared, usize::from(areas.detail.width)).len() } else { 0 };
     let Some(compared) = state.compared.as_deref_mut() else { return };
@@ -217,7 +199,7 @@ fn scroll(state: &mut State, pane: Pane, command: Command, times: usize) {
         Pane::List => {
             let steps = match command {
                 Command::Up | Command::Down => times,
-                Command::PageUp | Command::PageDown => rows(areas.list.height),
+                Command::PageUp | Command::PageDown => page(areas.list.height),
                 _ => usize::MAX,
             };
             let way =
@@ -227,29 +209,12 @@ fn scroll(state: &mut State, pane: Pane, command: Command, times: usize) {
             }
         }
         Pane::Detail => {
-            let room = usize::from(areas.detail.height);
-            let most = lines.saturating_sub(room);
-            compared.scroll = match command {
-                Command::Up => compared.scroll.min(most).saturating_sub(times),
-                Command::Down => compared.scroll.saturating_add(times),
-                Command::PageUp => compared.scroll.min(most).saturating_sub(rows(areas.detail.height)),
-                Command::PageDown => compared.scroll.saturating_add(rows(areas.detail.height)),
-                Command::First => 0,
-                _ => most,
-            }
-            .min(most);
+            let most = lines.saturating_sub(areas.detail.height.into());
+            compared.scroll = Steps::of(areas.detail.height, times).lead(command, compared.scroll, most);
         }
         Pane::Scripts => {
-            let Scripts::Read(aligned) = &compared.scripts else { return };
-            let view = &mut compared.view;
-            match command {
-                Command::Up => view.up(aligned, times),
-                Command::Down => view.down(aligned, times),
-                Command::PageUp => view.up(aligned, rows(areas.scripts.height)),
-                Command::PageDown => view.down(aligned, rows(areas.scripts.height)),
-                Command::First => view.go_to(0),
-                _ => view.last(aligned),
-            }
+            let steps = Steps::of(areas.scripts.height, times);
+            steps.in_scripts(command, &compared.scripts, &mut compared.view);
         }
     }
 }

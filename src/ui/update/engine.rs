@@ -1,11 +1,10 @@
 //! Folds what the engine tells.
 
-use super::{compare, end_typing, notice, triage};
+use super::{compare, end_typing, notice, triage, undo};
 use crate::engine::{Event, NoticeLevel, PlannedStep};
 use crate::procedure::{StepId, StepState};
 use crate::ui::emulator::Emulator;
 use crate::ui::reader::Request;
-use crate::ui::screens::triage::words as triage_words;
 use crate::ui::state::{
     Action, Ended, Engine, Facts, Popup, Progress, Rehearsal, Run, Screen, Shell, ShellFocus, Site, State, Step,
     Typing, TypingBy, Waiting, Watched,
@@ -23,18 +22,14 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
     match event {
         Event::SiteFound { name, dir, .. } => state.site = Some(Site { name, dir }),
         Event::FactsLearned { versions, database, models, languages } => {
+            if state.is_undo() && state.back_to.is_none() {
+                state.back_to = Some(versions.old.clone());
+            }
             state.facts = Some(Facts { versions, database, models, languages });
         }
         Event::Compared { evidence, scripts } => compare::on_compared(state, evidence, scripts, actions),
-        Event::RunOpened { run, resumed, started, .. } => {
-            if state.run.is_some_and(|known| known.number != run) {
-                compare::forget(state);
-                triage::forget(state);
-            }
-            state.run = Some(Run { number: run, resumed, started });
-            if let Engine::Over { .. } = state.engine {
-                state.engine = Engine::Resting { because: None };
-            }
+        Event::RunOpened { run, resumed, started, undoes, .. } => {
+            undo::on_opened(state, Run { number: run, resumed, started, undoes });
         }
         Event::PlanMade { steps } => plan(state, steps),
         Event::StepStarted { step, attempt, log, at } => {
@@ -110,6 +105,7 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
             state.asks.retain(|ask| ask.question != question);
             state.aside = false;
         }
+        Event::UndoPlanned { plan } => undo::on_planned(state, plan),
         Event::ShellOpened { log, from } => {
             state.shell = Some(Shell { emulator: Emulator::new(80, 24), focus: ShellFocus::Shell });
             compare::close(state);
@@ -176,7 +172,7 @@ fn rehearsal_ended(state: &mut State, ended: Ended, actions: &mut Vec<Action>) {
         Some(Ended { problem: Some(problem), .. }) => Some((NoticeLevel::Error, text::clean(problem))),
         Some(Ended { clean: true, .. }) => Some((NoticeLevel::Info, "The new version takes every row.".to_owned())),
         Some(ended) => {
-            let rows = triage_words::counted(ended.refused);
+            let rows = text::rows(ended.refused);
             let verb = if ended.refused == 1 { "is" } else { "are" };
             Some((NoticeLevel::Warning, format!("The rehearsal is over: {rows} {verb} refused.")))
         }

@@ -8,7 +8,9 @@ mod commands;
 mod compare;
 mod engine;
 mod mouse;
+mod scrolling;
 mod triage;
+mod undo;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use secrecy::zeroize::Zeroize;

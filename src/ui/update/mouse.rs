@@ -2,14 +2,12 @@
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
+use super::scrolling::WHEEL;
 use super::{clicked, commands, compare, triage};
 use crate::ui::keymap::{Command, Context};
 use crate::ui::layout::{Spot, spot};
 use crate::ui::reader::Request;
 use crate::ui::state::{Action, Focus, State};
-
-/// Rows of one turn of the wheel.
-const WHEEL: usize = 3;
 
 /// Takes in what the mouse did.
 pub fn on_mouse(state: &mut State, event: MouseEvent, actions: &mut Vec<Action>) {

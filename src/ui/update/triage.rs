@@ -6,23 +6,19 @@ mod typing;
 use std::sync::Arc;
 
 use super::notice;
+use super::scrolling::{Steps, WHEEL, look};
 use crate::engine::{Deciding, NoticeLevel, Rehearsing, Wish};
 use crate::procedure::DumpScripts;
 use crate::triage::Triage;
 use crate::ui::keymap::Command;
 use crate::ui::layout::triage::{Place, areas};
 use crate::ui::screens::triage::detail;
-use crate::ui::scripts_view::{Aligned, Mode};
+use crate::ui::scripts_view::Aligned;
 use crate::ui::state::{
     Action, Dialog, Filter, Folding, Looked, Node, Part, Reach, Screen, Scripts, State, Tree, Triaging, Which,
 };
 
 pub use typing::{filter_key, type_key, type_needle, type_text};
-
-/// Columns of one step sideways.
-const SIDEWAYS: isize = 8;
-/// Rows of one turn of the wheel.
-const WHEEL: usize = 3;
 
 /// Takes in what was refused.
 pub fn on_triaged(state: &mut State, triage: Option<Arc<Triage>>, actions: &mut Vec<Action>) {
@@ -126,10 +122,8 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) -> bo
                 triaging.fold(if open { Folding::Folded } else { Folding::Unfolded });
             }
         }
-        Command::Left if editing => triaging.view.sideways(-SIDEWAYS),
-        Command::Right if editing => triaging.view.sideways(SIDEWAYS),
-        Command::Left => triaging.fold(Folding::Folded),
-        Command::Right => triaging.fold(Folding::Unfolded),
+        Command::Left if !editing => triaging.fold(Folding::Folded),
+        Command::Right if !editing => triaging.fold(Folding::Unfolded),
         Command::UnfoldAll => triaging.fold_all(Folding::Unfolded),
         Command::FoldAll => triaging.fold_all(Folding::Folded),
         Command::NextOpen | Command::PreviousOpen => {
@@ -169,17 +163,6 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) -> bo
         Command::Undo => actions.push(Action::Send(Wish::Decide(Deciding::Undo))),
         Command::Redo => actions.push(Action::Send(Wish::Decide(Deciding::Redo))),
         Command::RetryRows => actions.push(Action::Send(Wish::Rehearse(Rehearsing::Retry))),
-        Command::Unified => {
-            triaging.view.mode = Some(match triaging.view.shown_mode() {
-                Mode::Sides => Mode::Unified,
-                Mode::Unified => Mode::Sides,
-            });
-        }
-        Command::Fold => triaging.view.equal = triaging.view.equal.other(),
-        Command::Wrap => {
-            triaging.view.wrap = triaging.view.wrap.other();
-            triaging.view.left = 0;
-        }
         Command::NextDifference | Command::PreviousDifference => {
             next_part(triaging, command == Command::NextDifference, Begin::Beyond);
         }
@@ -190,7 +173,7 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) -> bo
             let part = triaging.part;
             scroll(state, part, command, 1);
         }
-        _ => return false,
+        _ => return look(command, &mut triaging.view),
     }
     true
 }
@@ -241,44 +224,24 @@ fn next_part(triaging: &mut Triaging, forward: bool, begin: Begin) {
 fn scroll(state: &mut State, part: Part, command: Command, times: usize) {
     let Some(triaging) = state.triaging() else { return };
     let areas = areas(state, triaging);
-    let page = |height: u16| usize::from(height).saturating_sub(1).max(1);
     let lines = if part == Part::Detail {
         detail::lines(state, triaging, usize::from(areas.detail.width)).len()
     } else {
         triaging.tree.lines.len()
     };
     let Some(triaging) = state.triaged.as_deref_mut() else { return };
-    let moved = |from: usize, page: usize, most: usize| {
-        match command {
-            Command::Up => from.min(most).saturating_sub(times),
-            Command::Down => from.saturating_add(times),
-            Command::PageUp => from.min(most).saturating_sub(page),
-            Command::PageDown => from.saturating_add(page),
-            Command::First => 0,
-            _ => most,
-        }
-        .min(most)
-    };
     match part {
         Part::List => {
-            let at = moved(triaging.at, page(areas.list.height), lines.saturating_sub(1));
+            let at = Steps::of(areas.list.height, times).lead(command, triaging.at, lines.saturating_sub(1));
             triaging.choose(at);
         }
         Part::Detail => {
             let most = lines.saturating_sub(usize::from(areas.detail.height));
-            triaging.scroll = moved(triaging.scroll, page(areas.detail.height), most);
+            triaging.scroll = Steps::of(areas.detail.height, times).lead(command, triaging.scroll, most);
         }
         Part::Edit => {
-            let Scripts::Read(aligned) = &triaging.scripts else { return };
-            let view = &mut triaging.view;
-            match command {
-                Command::Up => view.up(aligned, times),
-                Command::Down => view.down(aligned, times),
-                Command::PageUp => view.up(aligned, page(areas.edit.height)),
-                Command::PageDown => view.down(aligned, page(areas.edit.height)),
-                Command::First => view.go_to(0),
-                _ => view.last(aligned),
-            }
+            let steps = Steps::of(areas.edit.height, times);
+            steps.in_scripts(command, &triaging.scripts, &mut triaging.view);
         }
     }
 }

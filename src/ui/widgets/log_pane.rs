@@ -11,7 +11,7 @@ use crate::messages::line::Severity;
 use crate::ui::layout::{Areas, prompt};
 use crate::ui::log_view::{Found, Row, VisibleRow};
 use crate::ui::screens::main::pane_role;
-use crate::ui::state::{Focus, State};
+use crate::ui::state::{Division, Focus, State};
 use crate::ui::style::Role;
 use crate::ui::text;
 
@@ -48,10 +48,15 @@ fn empty(state: &State, frame: &mut Frame, area: Rect) {
 fn title(state: &State, frame: &mut Frame, area: Rect) {
     let log = &state.log;
     let number = state.step().map_or(0, |step| step.plan.step.number());
+    // Alone, it stands in place of the frame's title.
+    let undo = match state.shown_division() {
+        Division::LogAlone if state.is_undo() => format!("· back to {} ", state.back_to()),
+        _ => String::new(),
+    };
     let left = match (state.shown_rehearsal(), &log.path) {
         (Some(_), _) => " log of the rehearsal ".to_owned(),
-        (None, Some(_)) => format!(" log of step {number} "),
-        (None, None) => " log ".to_owned(),
+        (None, Some(_)) => format!(" log of step {number} {undo}"),
+        (None, None) => format!(" log {undo}"),
     };
     let position = if log.lines == 0 {
         String::new()

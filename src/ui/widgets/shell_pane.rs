@@ -16,7 +16,9 @@ pub fn draw(state: &State, shell: &Shell, frame: &mut Frame, areas: &Areas) {
         ShellFocus::Wizard => (" shell · still open · ! returns to it ", Role::Border),
     };
     let title_area = areas.log_title;
-    let line = Line::styled(text::cut(title, usize::from(title_area.width).saturating_sub(2)), state.colours.of(role));
+    let undo = if state.is_undo() { format!("· back to {} ", state.back_to()) } else { String::new() };
+    let title = format!("{title}{undo}");
+    let line = Line::styled(text::cut(&title, usize::from(title_area.width).saturating_sub(2)), state.colours.of(role));
     frame.buffer_mut().set_line(title_area.x + 1, title_area.y, &line, title_area.width);
     if areas.log.is_empty() {
         return;

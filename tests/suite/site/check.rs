@@ -1,7 +1,7 @@
 use lino_upgrade::procedure::{Finding, Level};
 use lino_upgrade::site::Engine;
 use lino_upgrade::site::check::{
-    Demand, database_programs, disk_space, environment, logger, pull_script, python_starts,
+    Demand, database_programs, disk_space, environment, local_changes, logger, pull_script, python_starts,
 };
 
 use super::World;
@@ -11,7 +11,8 @@ async fn a_good_environment_passes() {
     let world = World::with_tools();
     world.script("prod/env/bin/python", "#!/bin/sh\necho 3.11.2\n");
     world.script("prod/env/bin/pull.sh", "#!/bin/bash\n");
-    let findings = environment(&world.site(), &world.around, Demand { database: 1000, env: 1000 }).await;
+    let findings =
+        environment(&world.site(), &world.around, Demand { database: 1000, env: 1000, ..Demand::default() }).await;
     let bad: Vec<&Finding> = findings.iter().filter(|finding| finding.level != Level::Pass).collect();
     assert_eq!(bad, Vec::<&Finding>::new());
     assert!(findings.len() >= 5);
@@ -35,7 +36,7 @@ async fn python_that_does_not_start_or_is_too_old_fails() {
 #[test]
 fn too_small_a_disk_fails_with_numbers() {
     let world = World::new();
-    let findings = disk_space(&world.site(), Demand { database: u64::MAX / 8, env: 0 });
+    let findings = disk_space(&world.site(), Demand { database: u64::MAX / 8, ..Demand::default() });
     assert!(findings.iter().any(|finding| finding.level == Level::Fail), "{findings:?}");
 }
 
@@ -84,4 +85,43 @@ async fn programs_that_copy_the_database_must_be_there_and_new_enough() {
     assert_eq!(told(Engine::MySql, "10.11.19-MariaDB-0+deb12u1").await, expected);
     world.script("bin/mariadb", "");
     assert_eq!(told(Engine::MySql, "10.11.19-MariaDB-0+deb12u1").await, pass);
+}
+
+#[tokio::test]
+async fn uncommitted_files_of_the_site_and_of_its_checkouts_are_named_and_nothing_is_written() {
+    let world = World::with_tools();
+    let none = Finding::pass("local changes", "Neither the site nor its packages are git checkouts.");
+    assert_eq!(local_changes(&world.site(), &world.around).await, [none]);
+    let package = "prod/env/lib/python3.11/site-packages/lino_x-1.dist-info/direct_url.json";
+    let checkout = world.path("lino x");
+    std::fs::create_dir_all(world.path(package).parent().unwrap()).unwrap();
+    world.write(
+        package,
+        &format!("{{\"url\": \"file://{}\", \"dir_info\": {{\"editable\": true}}}}", checkout.display()),
+    );
+    std::fs::create_dir(&checkout).unwrap();
+    let git = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.args(["-c", "user.name=me", "-c", "user.email=me@example.com"]).args(arguments).current_dir(&checkout);
+        assert!(command.output().unwrap().status.success(), "{arguments:?}");
+    };
+    git(&["init", "--quiet"]);
+    world.write("lino x/a b.py", "1\n");
+    world.write("lino x/c.py", "1\n");
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "x"]);
+    let clean = Finding::pass("local changes", format!("Nothing is uncommitted in {}.", checkout.display()));
+    assert_eq!(local_changes(&world.site(), &world.around).await, [clean]);
+    world.write("lino x/a b.py", "22\n");
+    world.write("lino x/new.py", "not known to git\n");
+    let index = || std::fs::read(checkout.join(".git/index")).unwrap();
+    let before = index();
+    let shown = checkout.display();
+    let expected = Finding::warn(
+        "local changes",
+        format!("{shown} has uncommitted changes: a b.py."),
+        format!("Commit them, or put them aside (git -C '{shown}' stash): pull could fail on them or lose them."),
+    );
+    assert_eq!(local_changes(&world.site(), &world.around).await, [expected]);
+    assert_eq!(index(), before);
 }

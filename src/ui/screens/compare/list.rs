@@ -2,12 +2,12 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
 
 use crate::compare::Class;
 use crate::ui::state::{Compared, Entry, Folding, Pane, State, rows, symbol};
 use crate::ui::style::{Role, of_class};
 use crate::ui::text;
+use crate::ui::widgets::list_row::{Chosen, ListRow};
 
 /// Draws the list.
 pub fn draw(state: &State, compared: &Compared, frame: &mut Frame, area: Rect) {
@@ -25,25 +25,16 @@ pub fn draw(state: &State, compared: &Compared, frame: &mut Frame, area: Rect) {
 }
 
 fn row(state: &State, compared: &Compared, entry: Entry, frame: &mut Frame, area: Rect) {
-    let width = usize::from(area.width);
     let (role, before, after) = parts(compared, entry);
-    let chosen = entry == compared.chosen;
-    let mark = if chosen { "›" } else { " " };
-    let room = width.saturating_sub(text::width(&before) + text::width(&after) + 3);
-    let label = text::cut(&compared.label(entry), room);
-    let gap = " ".repeat(room.saturating_sub(text::width(&label)));
-    let mut style = state.colours.of(role);
-    if chosen {
-        style = style.patch(match compared.pane {
-            Pane::List => state.colours.of(Role::Selected),
-            _ => Style::new().add_modifier(Modifier::BOLD),
-        });
-    }
-    let from = area.x.saturating_add(text::cells(1 + text::width(&before)));
-    let line = format!("{mark}{before}{label}{gap} {after} ");
-    frame.buffer_mut().set_stringn(area.x, area.y, line, width, style);
+    let chosen = match compared.pane {
+        _ if entry != compared.chosen => Chosen::No,
+        Pane::List => Chosen::Here,
+        _ => Chosen::Elsewhere,
+    };
+    let row = ListRow { role, before, label: compared.label(entry), after };
+    let (from, label) = row.draw(state, frame, area, chosen);
     if let Some(search) = compared.search.as_ref().filter(|search| search.pane == Pane::List) {
-        let hit = state.colours.of(if chosen { Role::CurrentMatch } else { Role::Match });
+        let hit = state.colours.of(if chosen == Chosen::No { Role::Match } else { Role::CurrentMatch });
         let case_sensitive = text::case_sensitive(&search.text);
         for range in text::matches(label.chars(), &search.text, case_sensitive) {
             let columns = |characters: usize| -> usize { label.chars().take(characters).map(text::char_width).sum() };

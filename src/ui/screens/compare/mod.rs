@@ -3,7 +3,6 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 
 use super::main::{horizontal, keys, put, status};
@@ -11,6 +10,7 @@ use crate::ui::layout::compare::{Areas, areas};
 use crate::ui::state::{Compared, Extent, Needle, Pane, State};
 use crate::ui::style::Role;
 use crate::ui::text;
+use crate::ui::widgets::needle;
 
 pub mod detail;
 mod list;
@@ -34,7 +34,7 @@ pub fn draw(state: &State, compared: &Compared, frame: &mut Frame) {
     }
     scripts::draw(state, scripts::Both::of(compared), frame, areas.scripts);
     match &compared.search {
-        Some(search) => needle(state, search, frame, areas.status),
+        Some(search) => searched(state, search, frame, areas.status),
         None => status(state, frame, areas.status),
     }
     keys(state, frame, areas.keys);
@@ -106,22 +106,15 @@ pub(super) fn down(state: &State) -> String {
 }
 
 /// Draws the search.
-fn needle(state: &State, search: &Needle, frame: &mut Frame, area: Rect) {
-    let typed = text::clean(&search.text);
+fn searched(state: &State, search: &Needle, frame: &mut Frame, area: Rect) {
     let place = if search.pane == Pane::List { "list" } else { "scripts" };
     let told = match search.found {
         None => format!("type what to look for in the {place}"),
         Some(true) => format!("found in the {place}"),
         Some(false) => format!("not in the {place}"),
     };
-    let line = Line::from(vec![
-        Span::styled("/", state.colours.of(Role::Key)),
-        Span::raw(typed.clone()),
-        Span::styled(format!("   {told}"), state.colours.of(Role::Dim)),
-    ]);
-    frame.render_widget(Paragraph::new(line), area);
-    if search.editing && area.width > 0 {
-        let x = area.x.saturating_add(1).saturating_add(text::cells(text::width(&typed)));
-        frame.set_cursor_position((x.min(area.right() - 1), area.y));
+    let cursor = needle::draw(state, frame, area, (&search.text, &told));
+    if let Some(cursor) = cursor.filter(|_| search.editing) {
+        frame.set_cursor_position(cursor);
     }
 }

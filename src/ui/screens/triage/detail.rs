@@ -2,11 +2,11 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
-use ratatui::widgets::Paragraph;
+use ratatui::text::Line;
 
 use super::words;
 use crate::triage::{Blamed, Cause, Failure, FieldValue, RowDetail, blamed, saying};
+use crate::ui::screens::page::{self, Page};
 use crate::ui::state::{Folding, Node, Part, State, Triaging};
 use crate::ui::style::Role;
 use crate::ui::text;
@@ -23,18 +23,9 @@ const KEYS: usize = 12;
 /// Draws the detail.
 pub fn draw(state: &State, triaging: &Triaging, frame: &mut Frame, area: Rect) {
     let lines = lines(state, triaging, usize::from(area.width));
-    let height = usize::from(area.height);
-    let from = triaging.scroll.min(lines.len().saturating_sub(height));
-    let more = lines.len() > from + height;
-    let visible: Vec<Line> = lines.into_iter().skip(from).take(height).collect();
+    let hint = if triaging.part == Part::Detail { " more: ↓ " } else { " more: Tab ↓ " };
     let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(1), ..area };
-    frame.render_widget(Paragraph::new(visible), inner);
-    if more && area.height > 0 && area.width > 14 {
-        let hint = if triaging.part == Part::Detail { " more: ↓ " } else { " more: Tab ↓ " };
-        let columns = text::cells(text::width(hint));
-        let corner = Rect::new(area.right() - columns, area.bottom() - 1, columns, 1);
-        frame.render_widget(Paragraph::new(Span::styled(hint, state.colours.of(Role::Key))), corner);
-    }
+    page::draw(state, frame, (area, inner), lines, (triaging.scroll, hint));
 }
 
 /// Returns the title of the pane.
@@ -61,19 +52,13 @@ pub fn count_kinds(triaging: &mut Triaging) {
 /// Builds the lines for a pane of this width.
 #[must_use]
 pub fn lines(state: &State, triaging: &Triaging, width: usize) -> Vec<Line<'static>> {
-    let mut page = Page { state, width: width.saturating_sub(2).max(8), lines: Vec::new() };
+    let mut page = Page::new(state, width.saturating_sub(2));
     match (triaging.row(), triaging.failure(), triaging.cause()) {
-        (Some(row), Some(failure), Some((_, cause))) => page.row(triaging, row, &shortened(failure), cause),
-        (_, _, Some((at, cause))) => page.cause(triaging, at, cause),
+        (Some(row), Some(failure), Some((_, cause))) => of_row(&mut page, triaging, row, &shortened(failure), cause),
+        (_, _, Some((at, cause))) => of_cause(&mut page, triaging, at, cause),
         _ => {}
     }
     page.lines
-}
-
-struct Page<'a> {
-    state: &'a State,
-    width: usize,
-    lines: Vec<Line<'static>>,
 }
 
 /// Returns the beginning of a text: a row of megabytes is not laid out for a screen.
@@ -104,222 +89,209 @@ fn shortened(failure: &Failure) -> Failure {
     }
 }
 
-impl Page<'_> {
-    /// Adds wrapped text after a label; nothing when the text is empty.
-    fn put(&mut self, label: &str, label_role: Role, body: &str, role: Role) {
-        if body.is_empty() {
-            return;
-        }
-        let (label_style, style) = (self.state.colours.of(label_role), self.state.colours.of(role));
-        let indent = text::width(label).min(self.width / 2);
-        let rows = text::wrap(&beginning(body), self.width.saturating_sub(indent));
-        for (at, row) in rows.into_iter().enumerate() {
-            let before = if at == 0 { label.to_owned() } else { " ".repeat(indent) };
-            self.lines.push(Line::from(vec![Span::styled(before, label_style), Span::styled(row, style)]));
-        }
-    }
+/// Adds the beginning of a text after a label.
+fn put(page: &mut Page<'_>, label: &str, label_role: Role, body: &str, role: Role) {
+    page.put(label, label_role, &beginning(body), role);
+}
 
-    fn cause(&mut self, triaging: &Triaging, at: usize, cause: &Cause) {
-        let causes = &triaging.triage.causes;
-        self.traceback(triaging, cause.traceback.as_deref());
-        for (field, said) in triaging.messages(cause) {
+fn of_cause(page: &mut Page<'_>, triaging: &Triaging, at: usize, cause: &Cause) {
+    let causes = &triaging.triage.causes;
+    unfolded_traceback(page, triaging, cause.traceback.as_deref());
+    for (field, said) in triaging.messages(cause) {
+        let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
+        put(page, "✗ ", Role::Bad, &format!("{field}{said}"), Role::Text);
+    }
+    if triaging.tree.tallies.get(at).is_some_and(|tally| tally.open > 0) {
+        put(page, "→ ", Role::Key, words::advice(triaging, cause), Role::Text);
+    }
+    let keys: Vec<&str> = cause
+        .rows
+        .iter()
+        .take(KEYS)
+        .filter_map(|row| causes.failures.get(*row))
+        .map(|failure| failure.key.as_str())
+        .collect();
+    let more = cause.rows.len().saturating_sub(keys.len());
+    let more = if more > 0 { format!(" and {} more", text::number(more as u64)) } else { String::new() };
+    put(page, "Keys      ", Role::Title, &format!("{}{more}", keys.join(", ")), Role::Text);
+    if let Some((_, kinds)) = triaging.kinds.as_ref().filter(|(known, kinds)| *known == at && !kinds.is_empty()) {
+        put(page, "Follow    ", Role::Title, &words::kinds(kinds), Role::Text);
+    }
+    if cause.phase.stops() {
+        put(page, "! ", Role::Warning, "A restore would stop at the first of them.", Role::Warning);
+    }
+    let first = triaging.example().map(shortened);
+    let messages: Vec<(String, String)> =
+        cause.messages.iter().map(|(field, said)| (field.clone(), beginning(said))).collect();
+    original(page, first.as_ref(), &messages);
+    offer_traceback(page, triaging, cause.traceback.as_deref());
+    if let (Some(failure), Some(detail)) = (first, triaging.detail()) {
+        let refused = blamed(&failure, &detail.fields);
+        let which = if cause.rows.len() == 1 { "The row" } else { "The first of them" };
+        put(page, "", Role::Title, &format!("{which}, {}:{}", failure.file, failure.line), Role::Title);
+        fields(page, &failure, &detail.fields, &refused);
+    } else {
+        missing(page, triaging);
+    }
+}
+
+/// Says why the row of the snapshot is not shown.
+fn missing(page: &mut Page<'_>, triaging: &Triaging) {
+    match triaging.looked() {
+        None => put(page, "", Role::Running, "Reading the row…", Role::Running),
+        Some(Err(because)) => put(page, "! ", Role::Warning, because, Role::Warning),
+        Some(Ok(None)) => {
+            let body = "The snapshot has no such row in this place: it is not the one that was loaded, or was changed.";
+            put(page, "! ", Role::Warning, body, Role::Warning);
+        }
+        Some(Ok(Some(_))) => {}
+    }
+}
+
+/// Adds what was said in the words of Lino, where the screen says it otherwise.
+fn original(page: &mut Page<'_>, failure: Option<&Failure>, messages: &[(String, String)]) {
+    let Some(failure) = failure else { return };
+    for (_, said) in messages.iter().filter(|(_, said)| saying(failure, said) != *said) {
+        let class = failure.exception.rsplit('.').next().unwrap_or_default();
+        put(page, "Lino says ", Role::Dim, &format!("{class}: {said}"), Role::Dim);
+    }
+}
+
+/// Says that there is a traceback, while it is not shown.
+fn offer_traceback(page: &mut Page<'_>, triaging: &Triaging, traceback: Option<&str>) {
+    if traceback.is_some() && triaging.traceback == Folding::Folded {
+        put(page, "T ", Role::Key, "shows the traceback, for a developer.", Role::Dim);
+    }
+}
+
+/// Adds the traceback on request: above all else, where it is seen at once.
+fn unfolded_traceback(page: &mut Page<'_>, triaging: &Triaging, traceback: Option<&str>) {
+    if let (Some(traceback), Folding::Unfolded) = (traceback, triaging.traceback) {
+        put(page, "", Role::Title, "Traceback of the first of them:", Role::Title);
+        // Spaces at the beginning of a line would be lost where it is wrapped.
+        let lines = text::tail_of(traceback, LONGEST);
+        let lines = lines.lines().map(|line| {
+            let plain = line.trim_start();
+            format!("{}{plain}", "\u{a0}".repeat((line.len() - plain.len()).min(8)))
+        });
+        put(page, "", Role::Dim, &lines.collect::<Vec<_>>().join("\n"), Role::Dim);
+    }
+}
+
+fn of_row(page: &mut Page<'_>, triaging: &Triaging, row: usize, failure: &Failure, cause: &Cause) {
+    let causes = &triaging.triage.causes;
+    let traceback = failure.traceback.as_deref().or(cause.traceback.as_deref());
+    unfolded_traceback(page, triaging, traceback);
+    let detail = triaging.detail();
+    let values = detail.map_or(&[][..], |detail| &detail.fields);
+    let refused = blamed(failure, values);
+    for (field, said) in &failure.messages {
+        let known = values.iter().any(|value| value.name == *field || value.name == format!("{field}_id"));
+        for said in said.iter().filter(|_| !known) {
             let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
-            self.put("✗ ", Role::Bad, &format!("{field}{said}"), Role::Text);
-        }
-        if triaging.tree.tallies.get(at).is_some_and(|tally| tally.open > 0) {
-            self.put("→ ", Role::Key, words::advice(triaging, cause), Role::Text);
-        }
-        let keys: Vec<&str> = cause
-            .rows
-            .iter()
-            .take(KEYS)
-            .filter_map(|row| causes.failures.get(*row))
-            .map(|failure| failure.key.as_str())
-            .collect();
-        let more = cause.rows.len().saturating_sub(keys.len());
-        let more = if more > 0 { format!(" and {} more", text::number(more as u64)) } else { String::new() };
-        self.put("Keys      ", Role::Title, &format!("{}{more}", keys.join(", ")), Role::Text);
-        if let Some((_, kinds)) = triaging.kinds.as_ref().filter(|(known, kinds)| *known == at && !kinds.is_empty()) {
-            self.put("Follow    ", Role::Title, &words::kinds(kinds), Role::Text);
-        }
-        if cause.phase.stops() {
-            self.put("! ", Role::Warning, "A restore would stop at the first of them.", Role::Warning);
-        }
-        let first = triaging.example().map(shortened);
-        let messages: Vec<(String, String)> =
-            cause.messages.iter().map(|(field, said)| (field.clone(), beginning(said))).collect();
-        self.original(first.as_ref(), &messages);
-        self.offer_traceback(triaging, cause.traceback.as_deref());
-        if let (Some(failure), Some(detail)) = (first, triaging.detail()) {
-            let refused = blamed(&failure, &detail.fields);
-            let which = if cause.rows.len() == 1 { "The row" } else { "The first of them" };
-            self.put("", Role::Title, &format!("{which}, {}:{}", failure.file, failure.line), Role::Title);
-            self.fields(&failure, &detail.fields, &refused);
-        } else {
-            self.missing(triaging);
+            put(page, "✗ ", Role::Bad, &format!("{field}{}", saying(failure, said)), Role::Text);
         }
     }
-
-    /// Says why the row of the snapshot is not shown.
-    fn missing(&mut self, triaging: &Triaging) {
-        match triaging.looked() {
-            None => self.put("", Role::Running, "Reading the row…", Role::Running),
-            Some(Err(because)) => self.put("! ", Role::Warning, because, Role::Warning),
-            Some(Ok(None)) => {
-                let body =
-                    "The snapshot has no such row in this place: it is not the one that was loaded, or was changed.";
-                self.put("! ", Role::Warning, body, Role::Warning);
-            }
-            Some(Ok(Some(_))) => {}
-        }
+    if let Some(leader) = causes.leader(row) {
+        let model = causes.failures.get(leader).map_or("", Failure::model_or_table);
+        let name = triaging.triage.causes.failures.get(leader).map_or("", |failure| failure.key.as_str());
+        let body = format!("{model} {name}, which was refused itpage.");
+        put(page, "Follows from ", Role::Title, &body, Role::Text);
     }
-
-    /// Adds what was said in the words of Lino, where the screen says it otherwise.
-    fn original(&mut self, failure: Option<&Failure>, messages: &[(String, String)]) {
-        let Some(failure) = failure else { return };
-        for (_, said) in messages.iter().filter(|(_, said)| saying(failure, said) != *said) {
-            let class = failure.exception.rsplit('.').next().unwrap_or_default();
-            self.put("Lino says ", Role::Dim, &format!("{class}: {said}"), Role::Dim);
-        }
+    let decided = triaging.said(row);
+    put(page, "Stands    ", Role::Title, &decided, Role::Text);
+    fields(page, failure, values, &refused);
+    match triaging.detail() {
+        Some(detail) => surroundings(page, triaging, row, detail),
+        None => missing(page, triaging),
     }
-
-    /// Says that there is a traceback, while it is not shown.
-    fn offer_traceback(&mut self, triaging: &Triaging, traceback: Option<&str>) {
-        if traceback.is_some() && triaging.traceback == Folding::Folded {
-            self.put("T ", Role::Key, "shows the traceback, for a developer.", Role::Dim);
-        }
+    if failure.forbidden {
+        let body = "The rehearsal lets nothing write files of the site or reach a server; a restore may.";
+        put(page, "! ", Role::Warning, body, Role::Warning);
     }
+    let messages: Vec<(String, String)> = failure
+        .messages
+        .iter()
+        .flat_map(|(field, texts)| texts.iter().map(move |text| (field.clone(), text.clone())))
+        .collect();
+    original(page, Some(failure), &messages);
+    offer_traceback(page, triaging, traceback);
+}
 
-    /// Adds the traceback on request: above all else, where it is seen at once.
-    fn traceback(&mut self, triaging: &Triaging, traceback: Option<&str>) {
-        if let (Some(traceback), Folding::Unfolded) = (traceback, triaging.traceback) {
-            self.put("", Role::Title, "Traceback of the first of them:", Role::Title);
-            // Spaces at the beginning of a line would be lost where it is wrapped.
-            let lines = text::tail_of(traceback, LONGEST);
-            let lines = lines.lines().map(|line| {
-                let plain = line.trim_start();
-                format!("{}{plain}", "\u{a0}".repeat((line.len() - plain.len()).min(8)))
-            });
-            self.put("", Role::Dim, &lines.collect::<Vec<_>>().join("\n"), Role::Dim);
-        }
+/// Adds the fields: what was refused first, empty ones together at the end.
+fn fields(page: &mut Page<'_>, failure: &Failure, values: &[FieldValue], refused: &[(String, Blamed)]) {
+    let how = |field: &FieldValue| refused.iter().find(|(name, _)| *name == field.name).map(|(_, how)| *how);
+    let is_empty = |field: &FieldValue| {
+        let nothing = |value: &Option<String>| value.as_deref().is_none_or(str::is_empty);
+        nothing(&field.value) && field.languages.iter().all(|(_, value)| nothing(value))
+    };
+    let longest = values.iter().map(|field| text::width(&field.name)).max().unwrap_or_default().min(NAME);
+    let (first, others): (Vec<&FieldValue>, Vec<&FieldValue>) = values.iter().partition(|field| how(field).is_some());
+    let (empty, full): (Vec<&FieldValue>, Vec<&FieldValue>) = others.into_iter().partition(|field| is_empty(field));
+    for field in first.into_iter().chain(full) {
+        of_field(page, failure, field, how(field), longest);
     }
-
-    fn row(&mut self, triaging: &Triaging, row: usize, failure: &Failure, cause: &Cause) {
-        let causes = &triaging.triage.causes;
-        let traceback = failure.traceback.as_deref().or(cause.traceback.as_deref());
-        self.traceback(triaging, traceback);
-        let detail = triaging.detail();
-        let values = detail.map_or(&[][..], |detail| &detail.fields);
-        let refused = blamed(failure, values);
-        for (field, said) in &failure.messages {
-            let known = values.iter().any(|value| value.name == *field || value.name == format!("{field}_id"));
-            for said in said.iter().filter(|_| !known) {
-                let field = if field.is_empty() { String::new() } else { format!("{field}: ") };
-                self.put("✗ ", Role::Bad, &format!("{field}{}", saying(failure, said)), Role::Text);
-            }
-        }
-        if let Some(leader) = causes.leader(row) {
-            let model = causes.failures.get(leader).map_or("", Failure::model_or_table);
-            let name = triaging.triage.causes.failures.get(leader).map_or("", |failure| failure.key.as_str());
-            let body = format!("{model} {name}, which was refused itself.");
-            self.put("Follows from ", Role::Title, &body, Role::Text);
-        }
-        let decided = triaging.said(row);
-        self.put("Stands    ", Role::Title, &decided, Role::Text);
-        self.fields(failure, values, &refused);
-        match triaging.detail() {
-            Some(detail) => self.surroundings(triaging, row, detail),
-            None => self.missing(triaging),
-        }
-        if failure.forbidden {
-            let body = "The rehearsal lets nothing write files of the site or reach a server; a restore may.";
-            self.put("! ", Role::Warning, body, Role::Warning);
-        }
-        let messages: Vec<(String, String)> = failure
-            .messages
-            .iter()
-            .flat_map(|(field, texts)| texts.iter().map(move |text| (field.clone(), text.clone())))
-            .collect();
-        self.original(Some(failure), &messages);
-        self.offer_traceback(triaging, traceback);
+    if !empty.is_empty() {
+        let names: Vec<&str> = empty.iter().map(|field| field.name.as_str()).collect();
+        put(page, "Empty: ", Role::Dim, &text::clean(&names.join(", ")), Role::Dim);
     }
+}
 
-    /// Adds the fields: what was refused first, empty ones together at the end.
-    fn fields(&mut self, failure: &Failure, values: &[FieldValue], refused: &[(String, Blamed)]) {
-        let how = |field: &FieldValue| refused.iter().find(|(name, _)| *name == field.name).map(|(_, how)| *how);
-        let is_empty = |field: &FieldValue| {
-            let nothing = |value: &Option<String>| value.as_deref().is_none_or(str::is_empty);
-            nothing(&field.value) && field.languages.iter().all(|(_, value)| nothing(value))
+fn of_field(page: &mut Page<'_>, failure: &Failure, field: &FieldValue, how: Option<Blamed>, longest: usize) {
+    let name = text::cut(&text::clean(&field.name), longest);
+    let gap = " ".repeat(longest.saturating_sub(text::width(&name)));
+    let mut body = if field.languages.is_empty() {
+        match field.value.as_deref() {
+            None => "None".to_owned(),
+            Some("") => "''".to_owned(),
+            Some(value) => beginning(value),
+        }
+    } else {
+        let said = field.languages.iter().map(|(language, value)| {
+            format!("{language} {}", value.as_deref().map_or_else(|| "–".to_owned(), beginning))
+        });
+        said.collect::<Vec<_>>().join(" · ")
+    };
+    if let Some(target) = &field.target {
+        body = match &target.name {
+            Some(name) => format!("{body} → {} {name}", target.model),
+            None => format!("{body} → {}: the snapshot has no such row", target.model),
         };
-        let longest = values.iter().map(|field| text::width(&field.name)).max().unwrap_or_default().min(NAME);
-        let (first, others): (Vec<&FieldValue>, Vec<&FieldValue>) =
-            values.iter().partition(|field| how(field).is_some());
-        let (empty, full): (Vec<&FieldValue>, Vec<&FieldValue>) = others.into_iter().partition(|field| is_empty(field));
-        for field in first.into_iter().chain(full) {
-            self.field(failure, field, how(field), longest);
-        }
-        if !empty.is_empty() {
-            let names: Vec<&str> = empty.iter().map(|field| field.name.as_str()).collect();
-            self.put("Empty: ", Role::Dim, &text::clean(&names.join(", ")), Role::Dim);
-        }
     }
-
-    fn field(&mut self, failure: &Failure, field: &FieldValue, how: Option<Blamed>, longest: usize) {
-        let name = text::cut(&text::clean(&field.name), longest);
-        let gap = " ".repeat(longest.saturating_sub(text::width(&name)));
-        let mut body = if field.languages.is_empty() {
-            match field.value.as_deref() {
-                None => "None".to_owned(),
-                Some("") => "''".to_owned(),
-                Some(value) => beginning(value),
-            }
-        } else {
-            let said = field.languages.iter().map(|(language, value)| {
-                format!("{language} {}", value.as_deref().map_or_else(|| "–".to_owned(), beginning))
-            });
-            said.collect::<Vec<_>>().join(" · ")
-        };
-        if let Some(target) = &field.target {
-            body = match &target.name {
-                Some(name) => format!("{body} → {} {name}", target.model),
-                None => format!("{body} → {}: the snapshot has no such row", target.model),
+    let plain = field.name.strip_suffix("_id").unwrap_or(&field.name);
+    let said = failure.messages.get(&field.name).or_else(|| failure.messages.get(plain));
+    match (how, said) {
+        (None, _) => put(page, &format!("  {name}{gap}  "), Role::Title, &body, Role::Text),
+        (Some(how), said) => {
+            let why = match (said, how) {
+                (Some(said), _) => saying(failure, &said.join(" ")),
+                (None, Blamed::Named) => "this was refused".to_owned(),
+                (None, Blamed::Likely) => "probably this".to_owned(),
             };
-        }
-        let plain = field.name.strip_suffix("_id").unwrap_or(&field.name);
-        let said = failure.messages.get(&field.name).or_else(|| failure.messages.get(plain));
-        match (how, said) {
-            (None, _) => self.put(&format!("  {name}{gap}  "), Role::Title, &body, Role::Text),
-            (Some(how), said) => {
-                let why = match (said, how) {
-                    (Some(said), _) => saying(failure, &said.join(" ")),
-                    (None, Blamed::Named) => "this was refused".to_owned(),
-                    (None, Blamed::Likely) => "probably this".to_owned(),
-                };
-                self.put(&format!("✗ {name}{gap}  "), Role::Bad, &format!("{body}   ✗ {why}"), Role::Bad);
-            }
+            put(page, &format!("✗ {name}{gap}  "), Role::Bad, &format!("{body}   ✗ {why}"), Role::Bad);
         }
     }
+}
 
-    /// Adds what points to the row, and what follows from it.
-    fn surroundings(&mut self, triaging: &Triaging, row: usize, detail: &RowDetail) {
-        if detail.cut {
-            self.put("! ", Role::Warning, "The row is longer than what is shown of it.", Role::Warning);
-        }
-        let pointing: Vec<String> = detail
-            .pointed_at
-            .iter()
-            .map(|by| {
-                let more = by.count.saturating_sub(by.keys.len());
-                let more = if more > 0 { format!(" and {} more", text::number(more as u64)) } else { String::new() };
-                format!("{} {}{more}", by.model, by.keys.join(", "))
-            })
-            .collect();
-        self.put("Pointed at by ", Role::Title, &pointing.join("; "), Role::Text);
-        let follow = triaging.tree.follow(row);
-        if follow > 0 {
-            let verb = if follow == 1 { "follows" } else { "follow" };
-            let said = format!("{} {verb} from it and would load with it.", words::counted(follow as u64));
-            self.put("", Role::Text, &said, Role::Text);
-        }
+/// Adds what points to the row, and what follows from it.
+fn surroundings(page: &mut Page<'_>, triaging: &Triaging, row: usize, detail: &RowDetail) {
+    if detail.cut {
+        put(page, "! ", Role::Warning, "The row is longer than what is shown of it.", Role::Warning);
+    }
+    let pointing: Vec<String> = detail
+        .pointed_at
+        .iter()
+        .map(|by| {
+            let more = by.count.saturating_sub(by.keys.len());
+            let more = if more > 0 { format!(" and {} more", text::number(more as u64)) } else { String::new() };
+            format!("{} {}{more}", by.model, by.keys.join(", "))
+        })
+        .collect();
+    put(page, "Pointed at by ", Role::Title, &pointing.join("; "), Role::Text);
+    let follow = triaging.tree.follow(row);
+    if follow > 0 {
+        let verb = if follow == 1 { "follows" } else { "follow" };
+        let said = format!("{} {verb} from it and would load with it.", text::rows(follow as u64));
+        put(page, "", Role::Text, &said, Role::Text);
     }
 }

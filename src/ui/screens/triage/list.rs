@@ -2,13 +2,13 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
 
 use super::words;
 use crate::triage::Standing;
 use crate::ui::state::{Node, Part, State, Tree, TriageLine, Triaging, standing, to_decide};
 use crate::ui::style::Role;
 use crate::ui::text;
+use crate::ui::widgets::list_row::{Chosen, ListRow};
 
 /// Columns from which on there is room for whole words.
 const WIDE: usize = 100;
@@ -31,34 +31,18 @@ pub fn draw(state: &State, triaging: &Triaging, frame: &mut Frame, area: Rect) {
     }
 }
 
-/// A line in parts.
-struct Parts {
-    role: Role,
-    before: String,
-    label: String,
-    after: String,
-}
-
 fn row(state: &State, triaging: &Triaging, (at, line): (usize, TriageLine), frame: &mut Frame, area: Rect) {
     let width = usize::from(area.width);
     let parts = match line.node {
         Node::Cause(cause) => of_cause(triaging, cause, width),
         Node::Row(row) => of_row(triaging, line, row, width),
     };
-    let chosen = at == triaging.at;
-    let mark = if chosen { "›" } else { " " };
-    let room = width.saturating_sub(text::width(&parts.before) + text::width(&parts.after) + 3);
-    let label = text::cut(&parts.label, room);
-    let gap = " ".repeat(room.saturating_sub(text::width(&label)));
-    let mut style = state.colours.of(parts.role);
-    if chosen {
-        style = style.patch(match triaging.part {
-            Part::List => state.colours.of(Role::Selected),
-            _ => Style::new().add_modifier(Modifier::BOLD),
-        });
-    }
-    let text = format!("{mark}{}{label}{gap} {} ", parts.before, parts.after);
-    frame.buffer_mut().set_stringn(area.x, area.y, text, width, style);
+    let chosen = match triaging.part {
+        _ if at != triaging.at => Chosen::No,
+        Part::List => Chosen::Here,
+        _ => Chosen::Elsewhere,
+    };
+    parts.draw(state, frame, area, chosen);
 }
 
 fn fold(triaging: &Triaging, node: Node) -> &'static str {
@@ -69,16 +53,16 @@ fn fold(triaging: &Triaging, node: Node) -> &'static str {
     }
 }
 
-fn of_cause(triaging: &Triaging, at: usize, width: usize) -> Parts {
+fn of_cause(triaging: &Triaging, at: usize, width: usize) -> ListRow {
     let Some(cause) = triaging.triage.causes.causes.get(at) else {
-        return Parts { role: Role::Text, before: String::new(), label: String::new(), after: String::new() };
+        return ListRow { role: Role::Text, before: String::new(), label: String::new(), after: String::new() };
     };
     let tally = triaging.tree.tallies.get(at).copied().unwrap_or_default();
     let said = words::message(&triaging.messages(cause));
     let label = text::clean(&format!("{}  {said}", cause.model));
     let (role, status) = words::standing(cause, tally);
     let rows = if triaging.tree.filtered().is_empty() {
-        words::counted(cause.rows.len() as u64)
+        text::rows(cause.rows.len() as u64)
     } else {
         format!("{} shown", text::number(tally.shown as u64))
     };
@@ -88,10 +72,10 @@ fn of_cause(triaging: &Triaging, at: usize, width: usize) -> Parts {
         count => format!(" +{}", text::number(count as u64)),
     };
     let after = format!("{rows}{follow}  {status:>11}");
-    Parts { role, before: format!("{} ", fold(triaging, Node::Cause(at))), label, after }
+    ListRow { role, before: format!("{} ", fold(triaging, Node::Cause(at))), label, after }
 }
 
-fn of_row(triaging: &Triaging, line: TriageLine, row: usize, width: usize) -> Parts {
+fn of_row(triaging: &Triaging, line: TriageLine, row: usize, width: usize) -> ListRow {
     let triage = &triaging.triage;
     let stands = standing(triage, row);
     let (role, symbol) = match stands {
@@ -112,5 +96,5 @@ fn of_row(triaging: &Triaging, line: TriageLine, row: usize, width: usize) -> Pa
     };
     // What is decided is worth more than the end of a long name.
     let said = text::cut(&text::clean(&triaging.said(row)), width / 2);
-    Parts { role, before, label, after: format!("{said}{follow}") }
+    ListRow { role, before, label, after: format!("{said}{follow}") }
 }

@@ -3,7 +3,6 @@
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Paragraph};
 
 use super::compare::{down, scripts};
@@ -12,6 +11,7 @@ use crate::ui::layout::triage::{Areas, areas};
 use crate::ui::state::{Part, State, Triaging};
 use crate::ui::style::Role;
 use crate::ui::text;
+use crate::ui::widgets::needle;
 
 pub mod detail;
 pub mod dialog;
@@ -32,7 +32,7 @@ pub fn draw(state: &State, triaging: &Triaging, frame: &mut Frame) {
         detail::draw(state, triaging, frame, areas.detail);
     }
     if triaging.filtering {
-        needle(state, triaging, frame, areas.status);
+        filter(state, triaging, frame, areas.status);
     } else {
         status(state, frame, areas.status);
     }
@@ -84,22 +84,16 @@ fn title(state: &State, frame: &mut Frame, area: Rect, (left, right): (String, S
 }
 
 /// Draws the filter while it is typed.
-fn needle(state: &State, triaging: &Triaging, frame: &mut Frame, area: Rect) {
-    let typed = text::clean(&triaging.tree.filtered().needle);
-    let shown: usize = triaging.tree.tallies.iter().map(|tally| tally.shown).sum();
-    let told = if typed.is_empty() {
+fn filter(state: &State, triaging: &Triaging, frame: &mut Frame, area: Rect) {
+    let typed = &triaging.tree.filtered().needle;
+    let [all, _, shown, _] = triaging.tree.rows;
+    let told = if text::clean(typed).is_empty() {
         "type a part of a key, name, message or model".to_owned()
     } else {
-        format!("{} of {}", words::counted(shown as u64), text::number(triaging.triage.causes.failures.len() as u64))
+        format!("{} of {}", text::rows(shown as u64), text::number(all as u64))
     };
-    let line = Line::from(vec![
-        Span::styled("/", state.colours.of(Role::Key)),
-        Span::raw(typed.clone()),
-        Span::styled(format!("   {told}"), state.colours.of(Role::Dim)),
-    ]);
-    frame.render_widget(Paragraph::new(line), area);
-    if area.width > 0 && triaging.dialog.is_none() && state.popup.is_none() {
-        let x = area.x.saturating_add(1).saturating_add(text::cells(text::width(&typed)));
-        frame.set_cursor_position((x.min(area.right() - 1), area.y));
+    let cursor = needle::draw(state, frame, area, (typed, &told));
+    if let Some(cursor) = cursor.filter(|_| triaging.dialog.is_none() && state.popup.is_none()) {
+        frame.set_cursor_position(cursor);
     }
 }

@@ -4,18 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::triage::{Cause, Choice, Decision, Origin, Phase, Scope, Standing, Why};
 use crate::ui::screens::words;
-use crate::ui::state::{Part, Reach, Scripts, State, Triaging, standing as stands, to_decide};
+use crate::ui::state::{Part, Reach, Scripts, State, Triaging, Which, standing as stands, to_decide};
 use crate::ui::style::Role;
 use crate::ui::text;
 
+/// Columns of the filter in the head line.
+const NEEDLE: usize = 24;
 /// Characters of a name or a key that are shown.
 const NAME: usize = 200;
-
-/// Returns `1 row`, `1 000 rows`.
-#[must_use]
-pub fn counted(rows: u64) -> String {
-    if rows == 1 { "1 row".to_owned() } else { format!("{} rows", text::number(rows)) }
-}
 
 /// Returns the messages of a cause or a row in one line.
 #[must_use]
@@ -34,7 +30,15 @@ pub fn heading(state: &State, triaging: &Triaging, down: &str) -> (String, Strin
         Origin::Restore => "restore",
     };
     let [old, new] = triage.versions.each_ref().map(|version| text::clean(version));
-    let title = format!("Triage · {what} of {old} → {new}");
+    let filter = triaging.tree.filtered();
+    let which = match filter.which {
+        Which::All => "",
+        Which::Undecided => "only undecided · ",
+        Which::Decided => "only decided · ",
+    };
+    let needle = text::cut(&text::clean(&filter.needle), NEEDLE);
+    let needle = if needle.is_empty() { needle } else { format!("only “{needle}” · ") };
+    let title = format!("Triage · {which}{needle}{what} of {old} → {new}");
     let number = |count: usize, one: &str, many: &str| {
         if count == 1 { format!("1 {one}") } else { format!("{} {many}", text::number(count as u64)) }
     };
@@ -67,7 +71,7 @@ pub fn reach(triaging: &Triaging) -> String {
     }
     let filtered = !triaging.tree.filtered().is_empty();
     let follows = triaging.row().is_some_and(|row| triaging.triage.causes.leader(row).is_some());
-    let count = counted(triaging.reached());
+    let count = text::rows(triaging.reached());
     match triaging.reach {
         Reach::Row if triaging.row().is_some() => "keys: this row".to_owned(),
         Reach::Row | Reach::Cause if follows => {
@@ -128,7 +132,7 @@ pub fn nothing(triaging: &Triaging) -> (Role, String) {
 fn named(take: &[Decision]) -> String {
     let named: Vec<String> = take
         .iter()
-        .map(|decision| format!("{} of {}", counted(decision.rows.count()), text::clean(&decision.model)))
+        .map(|decision| format!("{} of {}", text::rows(decision.rows.count()), text::clean(&decision.model)))
         .collect();
     match named.as_slice() {
         [] => String::new(),
@@ -142,12 +146,12 @@ fn named(take: &[Decision]) -> String {
 #[must_use]
 pub fn question(triaging: &Triaging, take: &[Decision], count: u64, choice: &Choice) -> String {
     let several = take.len() > 1;
-    let of = if several { format!("{} ({})", counted(count), named(take)) } else { named(take) };
+    let of = if several { format!("{} ({})", text::rows(count), named(take)) } else { named(take) };
     let model = take.first().map(|decision| text::clean(&decision.model)).unwrap_or_default();
     let all = take.iter().any(|decision| matches!(decision.rows, Scope::All(_)));
     let is_gone = triaging.is_lost_model();
     let of = match all {
-        true if is_gone && count > 1 => format!("all {} of {model}", counted(count)),
+        true if is_gone && count > 1 => format!("all {} of {model}", text::rows(count)),
         true if is_gone => format!("the only row of {model}"),
         true => format!("all rows of {model}"),
         false => of,
@@ -176,7 +180,7 @@ pub fn meaning(triaging: &Triaging, take: &[Decision], choice: &Choice, left: us
         && !triaging.is_lost_model()
         && let Some((_, count)) = triaging.model()
     {
-        said.push(format!("{} of them {} refused.", counted(count), if count == 1 { "was" } else { "were" }));
+        said.push(format!("{} of them {} refused.", text::rows(count), if count == 1 { "was" } else { "were" }));
     }
     match choice {
         Choice::LeaveOut => {
@@ -295,7 +299,7 @@ pub fn now(state: &State, triaging: &Triaging) -> String {
             format!("Decided. {} undecided: n goes to the next.", text::number(open as u64))
         }
         None if triaging.reached() == 1 => choose(triaging, cause).to_owned(),
-        None => format!("The keys below decide all {} at once; Enter shows them.", counted(triaging.reached())),
+        None => format!("The keys below decide all {} at once; Enter shows them.", text::rows(triaging.reached())),
     }
 }
 

@@ -34,9 +34,9 @@ impl Triaging {
             let count = match key {
                 (Node::Row(_), Reach::Row) => 1,
                 (Node::Cause(_), Reach::Row | Reach::Cause) => tally.own as u64,
-                (_, Reach::Shown) => self.tree.tallies.iter().map(|tally| tally.shown as u64).sum(),
+                (_, Reach::Shown) => self.tree.rows[2] as u64,
                 (_, Reach::Model) => self.model().map_or(0, |(_, count)| count),
-                (Node::Row(_), Reach::Cause) => self.targets().len() as u64,
+                (Node::Row(_), Reach::Cause) => self.triage.causes.count(self.targets()) as u64,
             };
             self.reached = Some((key, count));
         }
@@ -61,8 +61,10 @@ impl Triaging {
     #[must_use]
     pub fn model(&self) -> Option<(String, u64)> {
         let model = self.model_name()?;
-        let of = |failure: &&Failure| failure.model_or_table() == model;
-        Some((model.to_owned(), self.triage.causes.failures.iter().filter(of).count() as u64))
+        let causes = &self.triage.causes;
+        let failures = causes.failures.iter().enumerate();
+        let of_model = failures.filter(|(_, failure)| failure.model_or_table() == model).map(|(row, _)| row);
+        Some((model.to_owned(), causes.count(of_model) as u64))
     }
 
     /// Returns the reason of the chosen rows in words for people, as a decision tells it.

@@ -78,6 +78,9 @@ pub struct Tree {
     pub lines: Vec<Line>,
     /// By cause.
     pub tallies: Vec<Tally>,
+    /// Rows that were refused; that follow from others; that the filter shows; that somebody has to decide. A row that
+    /// was refused for two reasons counts once.
+    pub rows: [usize; 4],
     /// By failure, how many rows follow from it over all levels.
     follow: Vec<usize>,
     /// By failure, its cause.
@@ -116,7 +119,13 @@ impl Tree {
                 }
             }
         }
-        self.pass(triage, 0..count);
+        self.rows = [causes.rows(), causes.following(), 0, 0];
+        self.restand(triage);
+    }
+
+    /// Takes in how the rows stand now, where they are the same.
+    pub fn restand(&mut self, triage: &Triage) {
+        self.pass(triage, 0..triage.causes.failures.len());
         self.build(triage);
     }
 
@@ -183,6 +192,10 @@ impl Tree {
             tally.own += usize::from(self.passes(row) && causes.leader(row).is_none());
         }
         self.tallies = tallies;
+        let [all, following, ..] = self.rows;
+        let shown = causes.count((0..causes.failures.len()).filter(|&row| self.passes(row)));
+        let open = causes.count((0..causes.failures.len()).filter(|&row| to_decide(triage, row)));
+        self.rows = [all, following, shown, open];
         self.lay(triage);
     }
 
@@ -251,6 +264,18 @@ impl Tree {
     #[must_use]
     pub fn follow(&self, row: usize) -> usize {
         self.follow.get(row).copied().unwrap_or_default()
+    }
+
+    /// Counts the rows that follow from others.
+    #[must_use]
+    pub const fn following(&self) -> usize {
+        self.rows[1]
+    }
+
+    /// Counts the rows that somebody has to decide.
+    #[must_use]
+    pub const fn open(&self) -> usize {
+        self.rows[3]
     }
 
     /// Returns the cause of a row.

@@ -342,14 +342,14 @@ fn empty_scripts_are_no_trouble() {
 #[test]
 fn evidence_of_before_is_forgotten_when_it_is_compared_again() {
     let again = Event::StepStarted { step: StepId::Compare, attempt: 2, log: "/log".into(), at: crate::ui::tests::NOW };
-    let other_run = Event::RunOpened { run: 4, resumed: false, started: 0, state_dir: "/state".into() };
+    let other_run = Event::RunOpened { run: 4, resumed: false, started: 0, state_dir: "/state".into(), undoes: None };
     for event in [again, other_run] {
         let mut wizard = opened(120, 36, &decide());
         wizard.tell(event);
         assert_eq!((wizard.state.screen, &wizard.state.compared), (Screen::Main, &None));
     }
     let mut wizard = opened(120, 36, &decide());
-    wizard.tell(Event::RunOpened { run: 3, resumed: true, started: 0, state_dir: "/state".into() });
+    wizard.tell(Event::RunOpened { run: 3, resumed: true, started: 0, state_dir: "/state".into(), undoes: None });
     assert_eq!(wizard.state.screen, Screen::Compare, "the same run was taken up");
 }
 

@@ -1,11 +1,13 @@
 //! What the triage looks like.
 
+use std::sync::Arc;
+
 use crossterm::event::KeyCode;
 use insta::assert_snapshot;
 
 use super::{Wizard, aligned, decided, first, keys, later, look_up, opened};
 use crate::procedure::DumpScripts;
-use crate::triage::{Broken, Causes, Stopped, Triage};
+use crate::triage::{Broken, Stopped, Triage};
 use crate::ui::state::Msg;
 
 /// Snapshots a scene at both sizes.
@@ -114,7 +116,7 @@ fn everything_is_decided() {
 
 #[test]
 fn no_row_is_refused_any_more() {
-    both("clean", |columns, rows| opened(columns, rows, &Triage { causes: Causes::default(), ..later() }));
+    both("clean", |columns, rows| opened(columns, rows, &Triage { causes: Arc::default(), ..later() }));
 }
 
 #[test]

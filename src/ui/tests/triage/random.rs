@@ -100,8 +100,9 @@ pub fn event() -> impl Strategy<Value = Event> {
 fn row() -> impl Strategy<Value = RowDetail> {
     let target = (".{0,20}", any::<Option<String>>()).prop_map(|(model, name)| Target { model, name });
     let languages = prop::collection::vec((".{0,4}", any::<Option<String>>()), 0..3);
-    let field = (".{0,30}", any::<Option<String>>(), languages, prop::option::of(target))
-        .prop_map(|(name, value, languages, target)| FieldValue { name, value, languages, target });
+    let field = (".{0,30}", any::<Option<String>>(), languages, prop::option::of(target)).prop_map(
+        |(name, value, languages, target)| FieldValue { name, value, languages, target, choices: Vec::new() },
+    );
     let by = (".{0,20}", any::<usize>(), prop::collection::vec(".{0,9}", 0..3))
         .prop_map(|(model, count, keys)| PointedAt { model, field: "x".into(), count, keys });
     (prop::collection::vec(field, 0..9), prop::collection::vec(by, 0..3), any::<bool>())

@@ -379,7 +379,7 @@ fn what_is_chosen_and_unfolded_stays_so_when_something_is_decided() {
     tell(&mut wizard, &decided());
     assert_eq!((row(&wizard), shown(&wizard).tree.lines.len()), ("102", 8));
     // A retry: the tasks are gone, one partner is left.
-    let failures = decided().causes.failures.into_iter().filter(|failure| failure.key == "102").collect();
+    let failures = decided().causes.failures.iter().filter(|failure| failure.key == "102").cloned().collect();
     tell(&mut wizard, &super::triage_of(failures, Decisions::default()));
     assert_eq!((row(&wizard), shown(&wizard).tree.lines.len()), ("102", 2));
 }
@@ -436,7 +436,7 @@ fn a_click_chooses_and_unfolds_and_the_wheel_scrolls() {
 #[test]
 fn another_run_forgets_what_was_refused() {
     let mut wizard = opened(120, 36, &later());
-    wizard.tell(Event::RunOpened { run: 4, resumed: false, started: 0, state_dir: "/state".into() });
+    wizard.tell(Event::RunOpened { run: 4, resumed: false, started: 0, state_dir: "/state".into(), undoes: None });
     assert_eq!((wizard.state.screen, &wizard.state.triaged), (Screen::Main, &None));
 }
 

@@ -1,0 +1,49 @@
+//! The door: who connects, and what they say.
+
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::Duration;
+
+use super::Wake;
+use crate::runner::protocol::Numbered;
+
+/// Lets everybody in who may come, until the runner ends.
+pub(super) fn accept(listener: UnixListener, wake: Sender<Wake>) -> io::Result<()> {
+    thread::Builder::new().name("door".into()).spawn(move || {
+        for (number, stream) in listener.incoming().flatten().enumerate() {
+            let number = number as u64;
+            if !is_ours(&stream) {
+                continue;
+            }
+            let (Ok(reader), Ok(())) = (stream.try_clone(), stream.set_write_timeout(Some(Duration::from_secs(5))))
+            else {
+                continue;
+            };
+            if wake.send(Wake::Connected(number, stream)).is_err() {
+                return;
+            }
+            let wake = wake.clone();
+            let _ = thread::Builder::new().name("ear".into()).spawn(move || listen(number, reader, &wake));
+        }
+    })?;
+    Ok(())
+}
+
+/// Only the user whose runner this is, and root, may talk to it.
+fn is_ours(stream: &UnixStream) -> bool {
+    rustix::net::sockopt::socket_peercred(stream)
+        .is_ok_and(|peer| peer.uid.is_root() || peer.uid == rustix::process::geteuid())
+}
+
+fn listen(number: u64, stream: UnixStream, wake: &Sender<Wake>) {
+    for line in BufReader::new(stream).lines() {
+        let Ok(line) = line else { break };
+        let Ok(said) = serde_json::from_str::<Numbered>(&line) else { break };
+        if wake.send(Wake::Said(number, said)).is_err() {
+            return;
+        }
+    }
+    let _ = wake.send(Wake::Gone(number));
+}
