@@ -8,6 +8,7 @@ use super::clock::now;
 use super::context::{Attendance, lock};
 use super::dispatcher::Dispatcher;
 use super::record::Records;
+use super::recovery::Recovery;
 use super::steps::PACKAGES_BEFORE;
 use super::{Event, NoticeLevel, Outcome, UndoPlan};
 use crate::error::{Report, Tell};
@@ -238,6 +239,8 @@ impl Dispatcher {
             self.records = records(&self.journal, Some(self.run)).await?;
             *lock(&self.knowledge) = found.knowledge;
             self.over = false;
+            // How to go on with the upgrade is no question any more.
+            self.recovery = Recovery::default();
             self.tell(Event::RunOpened {
                 run: self.run,
                 resumed: false,
