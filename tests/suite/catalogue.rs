@@ -105,7 +105,8 @@ async fn each_change_of_the_models_is_found_on_postgresql() {
 }
 
 #[tokio::test]
-async fn each_change_of_the_models_is_found_on_mariadb() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+async fn matrix_each_change_of_the_models_is_found_on_mariadb() {
     a_change_is_found("mariadb").await;
 }
 
