@@ -262,7 +262,8 @@ async fn services_do_not_start_while_an_old_lino_has_lost_rows_of_a_circle() {
 }
 
 #[tokio::test]
-async fn all_reasons_are_found_after_the_restore_too_and_decisions_are_restored_again() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+async fn matrix_all_reasons_are_found_after_the_restore_too_and_decisions_are_restored_again() {
     let shop = Shop::of_one_lino("short_name");
     let mut questions = Vec::new();
     let mut found = Vec::new();
