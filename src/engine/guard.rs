@@ -27,7 +27,7 @@ use crate::site::services::{Service, ServiceState, ask};
 use crate::site::writers::{self, Own, Writer};
 use crate::site::{Connection, Db, Engine, Role, Site, Surroundings, detect, facts};
 
-/// The least time between two looks. It grows with what a look costs, so that watching takes less than a hundredth.
+/// The least time between two looks. It grows with what a look costs: a hundred times as long, up to the most.
 const PAUSE: Duration = Duration::from_millis(1500);
 /// The most.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -107,7 +107,7 @@ impl<'a> Guard<'a> {
         loop {
             let found = self.confirmed().await;
             self.tell(found);
-            tokio::time::sleep((self.cost * 60).clamp(PAUSE, LONGEST_PAUSE)).await;
+            tokio::time::sleep((self.cost * 100).clamp(PAUSE, LONGEST_PAUSE)).await;
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Kind, Report};
-use crate::site::Site;
+use crate::site::{Site, local_path};
 
 /// Tells them; those that come from a repository with its revision, because their version says little.
 const SCRIPT: &str = include_str!("../../assets/python/packages.py");
@@ -41,6 +41,7 @@ pub async fn installed_in(site: &Site, python: (&[String], &Path)) -> Result<BTr
     ask(site, python, SCRIPT).await
 }
 
+/// Runs a script that answers in JSON, which changes nothing.
 async fn ask<T: DeserializeOwned>(
     site: &Site,
     (within, python): (&[String], &Path),
@@ -101,25 +102,17 @@ struct Direct {
 /// Asks the site's python where packages come from, and git for the revisions of working copies. What cannot be found
 /// out is left out.
 pub async fn origins(site: &Site) -> Origins {
-    let output = tokio::process::Command::new(&site.python)
-        .args(["-I", "-c", ORIGINS])
-        .current_dir(&site.dir)
-        .env_remove("PYTHONHOME")
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let Ok(Ok(output)) = tokio::time::timeout(Duration::from_mins(2), output).await else { return Origins::default() };
-    let found: BTreeMap<String, Direct> = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let found: BTreeMap<String, Direct> = ask(site, (&[], &site.python), ORIGINS).await.unwrap_or_default();
     let mut origins = Origins::default();
     for (name, direct) in found {
         let text = |pointer: &str| direct.url.as_ref().and_then(|url| url.pointer(pointer)?.as_str());
-        let local = text("/url").and_then(|url| url.strip_prefix("file://")).map(decoded);
+        let local = text("/url").and_then(local_path);
         if let (Some(url), Some(vcs), Some(revision)) =
             (text("/url"), text("/vcs_info/vcs"), text("/vcs_info/commit_id"))
         {
             let below = text("/subdirectory").map_or_else(String::new, |dir| format!("#subdirectory={dir}"));
             origins.pinned.insert(name, format!("{vcs}+{url}@{revision}{below}"));
-        } else if let Some(dir) = local.or_else(|| direct.place.clone())
+        } else if let Some(dir) = local.or_else(|| direct.place.clone().map(PathBuf::from))
             && let Some((top, revision)) = revision(&dir).await
         {
             origins.checkouts.insert(top, revision);
@@ -128,31 +121,12 @@ pub async fn origins(site: &Site) -> Origins {
     origins
 }
 
-/// Decodes what a URL writes with `%`.
-fn decoded(path: &str) -> String {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let Some((first, others)) = rest.split_first() {
-        let code = others.get(..2).and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
-        match code {
-            Some(code) if *first == b'%' => {
-                bytes.push(code);
-                rest = others.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(*first);
-                rest = others;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// Returns the working copy to which a directory belongs, and its revision; none when it is none.
-pub async fn revision(dir: &str) -> Option<(String, String)> {
+pub async fn revision(dir: &Path) -> Option<(String, String)> {
     let output = tokio::process::Command::new("git")
         // A working copy of somebody else is only read.
-        .args(["-c", "safe.directory=*", "-C", dir, "rev-parse", "--show-toplevel", "HEAD"])
+        .args(["-c", "safe.directory=*", "rev-parse", "--show-toplevel", "HEAD"])
+        .current_dir(dir)
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .kill_on_drop(true)
@@ -161,17 +135,4 @@ pub async fn revision(dir: &str) -> Option<(String, String)> {
     let text = String::from_utf8(output.stdout).ok().filter(|_| output.status.success())?;
     let (top, revision) = text.trim_end().split_once('\n')?;
     Some((top.to_owned(), revision.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_of_urls_are_decoded() {
-        let cases = [("/srv/a%20b/%C3%BC", "/srv/a b/ü"), ("/100%", "/100%"), ("/%zz", "/%zz")];
-        for (url, path) in cases {
-            assert_eq!(decoded(url), path);
-        }
-    }
 }

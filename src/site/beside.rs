@@ -12,6 +12,7 @@ use std::process::Stdio;
 use tokio::process::Command;
 
 use super::command::quote;
+use super::editable::{Editable, editable, site_packages};
 use super::find::Site;
 use super::process::Group;
 use super::rehearse::{self, Places, copy_lines, places};
@@ -129,48 +130,10 @@ fn fingerprint(site: &Site, real: &Path) -> io::Result<String> {
     Ok(format!("{pull}\n{}\n{text}", packages.join("\n")))
 }
 
-fn site_packages(env: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(env.join("lib"))? {
-        let directory = entry?.path().join("site-packages");
-        if directory.is_dir() {
-            found.push(directory);
-        }
-    }
-    Ok(found)
-}
-
-/// Finds a package that is used where it lies: pulling would change it for the running site, too.
-fn editable(env: &Path) -> io::Result<Option<(String, String)>> {
-    #[derive(serde::Deserialize)]
-    struct Direct {
-        url: String,
-        dir_info: Option<DirInfo>,
-    }
-    #[derive(serde::Deserialize)]
-    struct DirInfo {
-        #[serde(default)]
-        editable: bool,
-    }
-    for directory in site_packages(env)? {
-        for entry in std::fs::read_dir(directory)? {
-            let path = entry?.path();
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            if path.extension().is_some_and(|ending| ending == "egg-link") {
-                let text = std::fs::read_to_string(&path)?;
-                return Ok(Some((name, text.lines().next().unwrap_or_default().to_owned())));
-            }
-            let Ok(text) = std::fs::read_to_string(path.join("direct_url.json")) else { continue };
-            if let Ok(Direct { url, dir_info: Some(DirInfo { editable: true }) }) = serde_json::from_str(&text) {
-                let dir = url.strip_prefix("file://").unwrap_or(&url).to_owned();
-                // One that lies in the environment is copied with it.
-                if !Path::new(&dir).starts_with(env) {
-                    return Ok(Some((name, dir)));
-                }
-            }
-        }
-    }
-    Ok(None)
+/// Finds a package that is used where it lies: pulling would change it for the running site, too. One that lies in the
+/// environment is copied with it.
+fn elsewhere(env: &Path) -> io::Result<Option<Editable>> {
+    Ok(editable(env)?.into_iter().find(|package| !package.dir.starts_with(env)))
 }
 
 /// Builds the environment of the new version beside the one in use, or takes the one that was built before for the same
@@ -190,8 +153,8 @@ pub async fn build(site: &Site, anew: bool, mut printed: impl FnMut(&str)) -> Re
         printed("The new version was brought before, and is taken again. To bring it anew: --fresh.");
         return Ok(beside);
     }
-    if let Some((package, dir)) = editable(&beside.real).map_err(io_error(format!("{shown} cannot be read")))? {
-        return Err(BesideError::Editable { package, dir });
+    if let Some(found) = elsewhere(&beside.real).map_err(io_error(format!("{shown} cannot be read")))? {
+        return Err(BesideError::Editable { package: found.name, dir: found.dir.display().to_string() });
     }
     may_mount().await?;
     let _ = std::fs::remove_file(&mark);
@@ -320,13 +283,16 @@ mod tests {
         info("wheel-1.0.dist-info", r#"{"url": "https://example.org/w.whl", "archive_info": {}}"#.to_owned());
         info("copied-1.0.dist-info", direct("/elsewhere", false));
         info("inside-1.0.dist-info", direct(&env.path().join("src/inside").to_string_lossy(), true));
-        assert_eq!(editable(env.path()).unwrap(), None);
+        assert_eq!(elsewhere(env.path()).unwrap(), None);
 
         info("shop-1.0.dist-info", direct("/repositories/shop", true));
-        let found = editable(env.path()).unwrap();
-        assert_eq!(found, Some(("shop-1.0".to_owned(), "/repositories/shop".to_owned())));
+        let found = elsewhere(env.path()).unwrap();
+        assert_eq!(found, Some(Editable { name: "shop-1.0".into(), dir: "/repositories/shop".into() }));
         std::fs::remove_dir_all(packages.join("shop-1.0.dist-info")).unwrap();
         std::fs::write(packages.join("old.egg-link"), "/repositories/old\n.").unwrap();
-        assert_eq!(editable(env.path()).unwrap(), Some(("old".to_owned(), "/repositories/old".to_owned())));
+        assert_eq!(
+            elsewhere(env.path()).unwrap(),
+            Some(Editable { name: "old".into(), dir: "/repositories/old".into() })
+        );
     }
 }

@@ -105,7 +105,8 @@ async fn each_change_of_the_models_is_found_on_postgresql() {
 }
 
 #[tokio::test]
-async fn each_change_of_the_models_is_found_on_mariadb() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+async fn matrix_each_change_of_the_models_is_found_on_mariadb() {
     a_change_is_found("mariadb").await;
 }
 
@@ -138,7 +139,8 @@ async fn a_site_just_made_on_postgresql_has_no_differences() {
 }
 
 #[tokio::test]
-async fn a_site_just_made_on_mariadb_has_no_differences() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+async fn matrix_a_site_just_made_on_mariadb_has_no_differences() {
     nothing_differs("mariadb").await;
 }
 
@@ -205,7 +207,8 @@ async fn what_was_done_by_hand_is_found_on_postgresql() {
 
 // MyISAM keeps no foreign keys, InnoDB does.
 #[tokio::test]
-async fn what_was_done_by_hand_is_found_on_mariadb() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+async fn matrix_what_was_done_by_hand_is_found_on_mariadb() {
     let statements = [
         "alter table shop_product engine=InnoDB",
         "alter table shop_category engine=InnoDB",

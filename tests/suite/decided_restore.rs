@@ -119,7 +119,8 @@ fn a_site_is_upgraded_with_decisions_and_every_missing_row_is_explained() {
 }
 
 #[test]
-fn a_clean_rehearsal_answers_only_for_the_packages_that_it_had() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_a_clean_rehearsal_answers_only_for_the_packages_that_it_had() {
     let shop = Shop::of_one_lino("short_name");
     let decided = rehearsed(&shop).replace("\nundecided = true", "\nset = { name = \"Short\" }");
     let state = shop.dir.join(".lino-upgrade");
@@ -261,7 +262,8 @@ async fn services_do_not_start_while_an_old_lino_has_lost_rows_of_a_circle() {
 }
 
 #[tokio::test]
-async fn all_reasons_are_found_after_the_restore_too_and_decisions_are_restored_again() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+async fn matrix_all_reasons_are_found_after_the_restore_too_and_decisions_are_restored_again() {
     let shop = Shop::of_one_lino("short_name");
     let mut questions = Vec::new();
     let mut found = Vec::new();

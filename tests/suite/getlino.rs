@@ -273,8 +273,8 @@ fn stays_in_its_group(dir: &Path) {
 }
 
 #[test]
-#[ignore = "makes this machine a web server for some minutes: root on Debian 12; tests/run runs it"]
-fn an_upgrade_that_loses_rows_silently_stops_before_the_site_is_up_again() {
+#[ignore = "makes this machine a web server for some minutes: root on Debian 12; tests/run --full runs it"]
+fn matrix_an_upgrade_that_loses_rows_silently_stops_before_the_site_is_up_again() {
     let site = Getlino::create("loses");
     let before = dumped(site.rows());
     let (status, events, said) = site.upgrade().end();

@@ -217,7 +217,8 @@ fn sessions_and_changes_on_postgresql_are_named() {
 }
 
 #[test]
-fn sessions_and_changes_on_mariadb_are_named() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_sessions_and_changes_on_mariadb_are_named() {
     sessions_and_changes("mariadb", "Sleep", "its contents are others");
 }
 

@@ -227,7 +227,8 @@ fn a_site_on_postgresql_is_upgraded_and_its_way_back_leads_back() {
 }
 
 #[test]
-fn a_site_on_mariadb_is_upgraded_and_its_way_back_leads_back() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_a_site_on_mariadb_is_upgraded_and_its_way_back_leads_back() {
     let servers = Servers::start();
     let shop = Shop::build_on("mariadb");
     let password = servers.password("mariadb");

@@ -207,7 +207,8 @@ fn step(events: &[Value], step: &str) -> (Vec<String>, Vec<(String, String)>) {
 }
 
 #[test]
-fn an_upgrade_has_the_new_version_write_a_simulated_dump_and_goes_on() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_an_upgrade_has_the_new_version_write_a_simulated_dump_and_goes_on() {
     let shop = Shop::with_schema_after("new_in_circle");
     let (status, events, said_by) = shop.upgrade();
     assert_eq!(status, Some(0), "{said_by}");
@@ -235,7 +236,8 @@ fn an_upgrade_has_the_new_version_write_a_simulated_dump_and_goes_on() {
 }
 
 #[test]
-fn a_simulated_dump_that_fails_does_not_keep_from_restoring_but_its_mark_does() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_a_simulated_dump_that_fails_does_not_keep_from_restoring_but_its_mark_does() {
     let shop = Shop::build();
     // Not ours, so it is not written over.
     std::fs::create_dir_all(shop.dir.join(".lino-upgrade/compare/run-0001/t")).unwrap();

@@ -92,7 +92,7 @@ pub fn ended(step: StepId) -> (&'static str, Vec<Finding>) {
     let again = "Enter them again by hand where they are needed, from this file.";
     match step {
         StepId::UndoKeep => (
-            "12 rows were entered; they are exported",
+            "12 rows are others than after the restore; they are exported",
             vec![
                 Finding::pass("database", format!("Copied as it is now to {KEPT_IN}/database.sql and read back.")),
                 Finding::warn("tickets_ticket", format!("9 new (117, 118 and 7 more). In {KEPT_IN}/rows/1.py."), again),

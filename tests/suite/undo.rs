@@ -142,7 +142,8 @@ fn copies_are_listed_and_deleted(shop: &Shop) {
 }
 
 #[test]
-fn what_users_have_entered_is_exported_before_a_confirmed_upgrade_is_undone() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_what_users_have_entered_is_exported_before_a_confirmed_upgrade_is_undone() {
     let shop = Shop::build();
     let before = Before::of(&shop);
     let (status, _, said) = shop.upgrade();

@@ -11,7 +11,7 @@ use crate::messages::CommandKind;
 use crate::procedure::{Finding, StepId};
 use crate::site::check::{human_size, tree_size};
 use crate::site::{self, Connection, Db, Engine, quote};
-use crate::snapshot::protect;
+use crate::snapshot::protect::{self, ServerDump};
 
 /// Room that stays free beside the copies.
 const MARGIN: u64 = 50_000_000;
@@ -261,6 +261,21 @@ async fn database_copy(
 /// The statements that empty the database before its copy is loaded.
 const EMPTY: &str = "empty.sql";
 
+/// Lets a program of the database server run. The file with its password is gone afterwards, whatever happens.
+pub(super) async fn server_program(
+    context: &Context,
+    prepared: ServerDump,
+    secret: &Path,
+) -> Result<Option<StepEnd>, Report> {
+    let mut command = Command::new("database", CommandKind::Other, prepared.line);
+    for (name, value) in &prepared.env {
+        command = command.env(name, value);
+    }
+    let end = context.command(command).await;
+    let _ = std::fs::remove_file(secret);
+    Ok(unfinished(&end?))
+}
+
 async fn server_copy(
     context: &Context,
     connection: &Connection,
@@ -278,13 +293,7 @@ async fn server_copy(
             Report::new(Kind::Failed, format!("The copy of the database cannot be prepared: {error}."))
                 .next("Free some disk space, then retry.")
         })?;
-    let mut command = Command::new("database", CommandKind::Other, prepared.line);
-    for (name, value) in &prepared.env {
-        command = command.env(name, value);
-    }
-    let end = context.command(command).await;
-    let _ = std::fs::remove_file(&secret);
-    if let Some(end) = unfinished(&end?) {
+    if let Some(end) = server_program(context, prepared, &secret).await? {
         return Ok(Err(end));
     }
     let line = protect::read_back_line(connection.engine, &copy);

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
 use tokio::process::Command;
 
 use crate::procedure::Finding;
+use crate::site::editable;
 use crate::site::find::Site;
 use crate::site::process;
 use crate::site::surroundings::Surroundings;
@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Looks into the project directory and into the packages that are installed from checkouts.
 pub async fn local_changes(site: &Site, around: &Surroundings) -> Vec<Finding> {
     let places: BTreeSet<PathBuf> = std::iter::once(site.dir.clone())
-        .chain(editable(&site.env_dir))
+        .chain(editable(&site.env_dir).unwrap_or_default().into_iter().map(|package| package.dir))
         .filter(|place| place.ancestors().any(|dir| dir.join(".git").exists()))
         .collect();
     if places.is_empty() {
@@ -88,38 +88,6 @@ fn changed(text: &str) -> Vec<String> {
         }
         found.extend(entry.get(3..).map(ToOwned::to_owned));
     }
-    found
-}
-
-/// Returns the directories of packages that are installed from a checkout.
-fn editable(env: &Path) -> Vec<PathBuf> {
-    #[derive(Deserialize)]
-    struct Origin {
-        url: String,
-        dir_info: Option<Kind>,
-    }
-    #[derive(Deserialize)]
-    struct Kind {
-        #[serde(default)]
-        editable: bool,
-    }
-    let list = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().filter_map(Result::ok).map(|one| one.path());
-    let mut found = Vec::new();
-    for packages in list(env.join("lib")).map(|python| python.join("site-packages")) {
-        for entry in list(packages) {
-            if entry.extension().is_some_and(|end| end == "egg-link") {
-                let text = std::fs::read_to_string(&entry).unwrap_or_default();
-                found.extend(text.lines().next().map(PathBuf::from));
-            } else if let Ok(text) = std::fs::read_to_string(entry.join("direct_url.json"))
-                && let Ok(origin) = serde_json::from_str::<Origin>(&text)
-                && origin.dir_info.is_some_and(|kind| kind.editable)
-                && let Some(path) = origin.url.strip_prefix("file://")
-            {
-                found.push(PathBuf::from(path));
-            }
-        }
-    }
-    found.retain(|path| path.is_dir());
     found
 }
 

@@ -134,7 +134,7 @@ fn undoing(columns: u16, rows: u16, done: usize) -> Wizard {
 
 const fn summary(step: StepId) -> &'static str {
     match step {
-        StepId::UndoKeep => "12 rows were entered; they are exported",
+        StepId::UndoKeep => "12 rows are others than after the restore; they are exported",
         StepId::UndoDatabase => "6806 rows are back from its copy",
         _ => "all is as before",
     }

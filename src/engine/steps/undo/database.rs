@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::super::context::{Command, Context};
 use super::super::super::undo::is_verified;
 use super::super::super::{Ask, StepEnd};
+use super::super::protect::server_program;
 use super::super::services::open_sessions;
 use super::super::snapshot::beside_database;
 use super::super::{account, blocking, done, failed, interrupted, skipped, unfinished};
@@ -127,13 +128,7 @@ async fn server(context: &Context, connection: &Connection, copy: &Path) -> Resu
             .unchanged("The database was not touched.")
             .next("Free some disk space, then retry.")
     })?;
-    let mut command = Command::new("database", CommandKind::Other, prepared.line);
-    for (name, value) in &prepared.env {
-        command = command.env(name, value);
-    }
-    let end = context.command(command).await;
-    let _ = std::fs::remove_file(&secret);
-    Ok(unfinished(&end?))
+    server_program(context, prepared, &secret).await
 }
 
 /// Lets the old version load the snapshot again, when there is no copy of the database.

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 
 use super::super::super::StepEnd;
 use super::super::super::context::{Command, Context};
+use super::super::protect::server_program;
 use super::super::{blocking, done, failed, unfinished};
-use super::prepare;
+use super::{prepare, undoing};
 use crate::error::{Kind, Report, Tell};
 use crate::messages::CommandKind;
 use crate::messages::line::plain;
-use crate::procedure::Finding;
+use crate::procedure::{Finding, StepId};
 use crate::site::{self, Connection, Engine, quote};
+use crate::snapshot::protect::ServerDump;
 use crate::snapshot::{self, Entered, protect};
 
 /// Tables that findings name.
@@ -51,21 +53,28 @@ pub async fn keep(context: &Context) -> Result<StepEnd, Report> {
     let found = blocking(move || snapshot::entered(&before, &dump, &known, &rows)).await?;
     let found = found.map_err(|error| error.tell())?;
     for table in &found {
-        context.note(&listed(table))?;
+        context.note(&format!("{}: {}", table.table, listed(table)))?;
     }
-    findings.extend(found.iter().take(NAMED).map(|table| {
-        let remedy = "Enter them again by hand where they are needed, from this file.";
-        Finding::warn(&table.table, format!("{} In {}.", listed(table), table.file.display()), remedy)
-    }));
+    let remedy = if undoing(context).begun.contains_key(&StepId::CheckData) {
+        "Enter again by hand what people have entered, from this file. What the check of the data has repaired is among \
+         these rows, too."
+    } else {
+        "Enter them again by hand where they are needed, from this file."
+    };
+    findings.extend(
+        found.iter().take(NAMED).map(|table| {
+            Finding::warn(&table.table, format!("{} In {}.", listed(table), table.file.display()), remedy)
+        }),
+    );
     if found.len() > NAMED {
-        let text = format!("{} more tables have rows that were entered; the log names them.", found.len() - NAMED);
+        let text = format!("{} more tables have other rows; the log names them.", found.len() - NAMED);
         findings.push(Finding::warn("rows", text, "Look into the directory with the files."));
     }
     let rows: u64 = found.iter().map(|table| table.new + table.changed + table.deleted).sum();
     Ok(match rows {
-        0 => done(format!("nothing was entered since {what}")),
-        1 => done("1 row was entered; it is exported"),
-        rows => done(format!("{rows} rows were entered; they are exported")),
+        0 => done(format!("every row is as after {what}")),
+        1 => done(format!("1 row is another than after {what}; it is exported")),
+        rows => done(format!("{rows} rows are others than after {what}; they are exported")),
     }
     .with(findings))
 }
@@ -141,13 +150,7 @@ pub(super) async fn native(
     })?;
     let read_back = protect::read_back_line(connection.engine, &part);
     let line = format!("umask 077; ({}) && {read_back}", prepared.line);
-    let mut command = Command::new("database", CommandKind::Other, line);
-    for (name, value) in &prepared.env {
-        command = command.env(name, value);
-    }
-    let end = context.command(command).await;
-    let _ = std::fs::remove_file(&secret);
-    if let Some(end) = unfinished(&end?) {
+    if let Some(end) = server_program(context, ServerDump { line, ..prepared }, &secret).await? {
         return Ok(Err(end));
     }
     std::fs::rename(&part, &copy)
@@ -155,7 +158,7 @@ pub(super) async fn native(
     Ok(Ok(copy))
 }
 
-/// Says what was entered into a table.
+/// Says how many rows of a table are new, changed or deleted, and which.
 fn listed(table: &Entered) -> String {
     let parts = [(table.new, "new"), (table.changed, "changed"), (table.deleted, "deleted")];
     let parts: Vec<String> =
@@ -163,7 +166,7 @@ fn listed(table: &Entered) -> String {
     let keys: Vec<String> = table.keys.iter().map(|key| plain(key.as_bytes()).into_owned()).collect();
     let more = (table.new + table.changed + table.deleted).saturating_sub(keys.len() as u64);
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-    format!("{}: {} ({}{more}).", table.table, parts.join(", "), keys.join(", "))
+    format!("{} ({}{more}).", parts.join(", "), keys.join(", "))
 }
 
 #[cfg(test)]
@@ -180,6 +183,6 @@ mod tests {
             keys: vec!["1".into(), "\u{1b}[31m2".into()],
             file: "/x".into(),
         };
-        assert_eq!(listed(&table), "shop_sale: 20 new, 1 changed (1, 2 and 19 more).");
+        assert_eq!(listed(&table), "20 new, 1 changed (1, 2 and 19 more).");
     }
 }

@@ -2,6 +2,7 @@
 //! copies go back to their recorded revisions. Local changes in a working copy are never overwritten.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::super::super::StepEnd;
 use super::super::super::context::{Command, Context};
@@ -79,12 +80,12 @@ pub async fn checkouts_back(context: &Context) -> Result<Result<Vec<Finding>, St
     let mut findings = Vec::new();
     for (number, (dir, wanted)) in (1..).zip(&origins(context).await?.checkouts) {
         let is_back = |found: &Option<(String, String)>| found.as_ref().is_some_and(|(_, now)| now == wanted);
-        if !is_back(&packages::revision(dir).await) {
+        if !is_back(&packages::revision(Path::new(dir)).await) {
             // Ends without a change when a file with local changes would be touched.
             let line = format!("git -c safe.directory='*' -C {} reset --keep {}", quoted(dir), quoted(wanted));
             context.command(Command::new(format!("git {number}"), CommandKind::Other, line)).await?;
         }
-        if !is_back(&packages::revision(dir).await) {
+        if !is_back(&packages::revision(Path::new(dir)).await) {
             findings.push(Finding::fail(
                 "revision",
                 format!("{dir} is not back at its revision {wanted}."),
