@@ -21,6 +21,7 @@ use crate::error::{Report, Tell};
 use crate::journal::{AttemptRow, CommandRow};
 use crate::procedure::{StepId, StepState};
 use crate::runner::{CommandState, boot_id, lost_by_reboot, state_on_disk};
+use crate::site::services::ServiceState;
 
 /// The question how to go on.
 pub const RESUME: &str = "resume.state";
@@ -83,7 +84,8 @@ pub(super) async fn take_up(dispatcher: &mut Dispatcher, attempts: &[AttemptRow]
     dispatcher.prove().await
 }
 
-/// Takes up an undo: its steps may be executed again without harm, so nothing has to be proved or asked.
+/// Takes up an undo. Its steps may be executed again without harm, so nothing is asked; only services are
+/// looked at, which a restart of the machine starts or leaves stopped.
 pub(super) async fn take_up_undo(dispatcher: &mut Dispatcher, attempts: &[AttemptRow]) -> Result<(), Report> {
     for attempt in attempts.iter().filter(|attempt| attempt.state.is_none()) {
         let commands = dispatcher.journal.commands(attempt.id).await.map_err(|error| error.tell())?;
@@ -104,10 +106,35 @@ pub(super) async fn take_up_undo(dispatcher: &mut Dispatcher, attempts: &[Attemp
             }
         }
     }
+    if dispatcher.running.is_none() {
+        dispatcher.prove_services().await?;
+    }
     Ok(())
 }
 
 impl Dispatcher {
+    /// Lets an undo stop and start services again that are not any more as it has left them.
+    async fn prove_services(&mut self) -> Result<(), Report> {
+        let settled = |step| self.records.state(step).is_settled();
+        let (step, found) = if settled(StepId::UndoStart) {
+            (StepId::UndoStart, prove::services(&self.site, ServiceState::is_stopped).await)
+        } else if settled(StepId::UndoStop) && self.records.of(StepId::UndoStart).attempts == 0 {
+            (StepId::UndoStop, prove::services(&self.site, prove::runs).await)
+        } else {
+            return Ok(());
+        };
+        if found.is_empty() {
+            return Ok(());
+        }
+        let found = found.join(", ");
+        let because = match step {
+            StepId::UndoStop => format!("{found} runs again, and had been stopped"),
+            _ => format!("{found} does not run any more, and had been started"),
+        };
+        self.notice(NoticeLevel::Warning, format!("{because}: this is done again."));
+        self.undo_result(step, &because).await
+    }
+
     fn lose(&mut self, attempt: &AttemptRow, commands: &[CommandRow]) {
         let Some((newest, before)) = commands.split_last() else { return };
         let ended =

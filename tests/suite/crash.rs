@@ -12,22 +12,23 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
-use crate::crash_site::{At, Crash, CrashSite, Start, Victim, can_reboot};
+use crate::crash_site::{At, Crash, CrashSite, Doing, Start, Victim, can_reboot};
 
-/// What is done after the last crash of a case; tells what was lost.
-type AfterCrash = fn(&CrashSite) -> Vec<String>;
-
-/// The upgrade is started again and goes to its end.
-fn continues(site: &CrashSite) -> Vec<String> {
-    let last = site.start(&mut VecDeque::new());
-    site.faults(&last)
-}
-
-/// The crashes of one upgrade, one after another.
+/// The crashes of one upgrade, one after another, and how it comes to its end.
 #[derive(Clone, Debug)]
 struct Case {
     engine: &'static str,
     crashes: Vec<Crash>,
+    ending: Ending,
+}
+
+/// What is done after the last crash of an upgrade.
+#[derive(Clone, Debug)]
+enum Ending {
+    /// The upgrade is started again and goes to its end.
+    Continued,
+    /// It is undone, with these crashes, one after another.
+    Undone(Vec<Crash>),
 }
 
 /// How a case ended: how many crashes came, and what was lost.
@@ -38,29 +39,47 @@ struct Tried {
     lost: Vec<String>,
 }
 
-fn run(case: &Case, after_crash: AfterCrash) -> Tried {
-    let mut tried = Tried { crashes: 0, missed: Vec::new(), lost: Vec::new() };
-    let tell = |start: &Start| {
-        if std::env::var_os("CRASH_LOG").is_some() {
-            let said = start.said.trim_end().replace('\n', " | ");
-            eprintln!("  {} {:?} missed {:?}: {:?} {said}", case.engine, start.struck, start.missed, start.status);
-        }
-    };
-    let all = catch_unwind(AssertUnwindSafe(|| {
-        let site = CrashSite::build(case.engine);
-        let mut crashes = VecDeque::from(case.crashes.clone());
+impl Tried {
+    /// Starts it again after each crash, until all came or it ended before they could; returns its end, if so.
+    fn crash(&mut self, site: &CrashSite, doing: Doing, crashes: &[Crash]) -> Option<Start> {
+        let mut crashes = VecDeque::from(crashes.to_vec());
         while !crashes.is_empty() {
-            let start = site.start(&mut crashes);
-            tell(&start);
-            tried.crashes += start.struck.len();
-            tried.missed.extend(start.missed.iter().cloned());
-            if start.status == Some(0) {
-                tried.missed.extend(crashes.iter().map(ToString::to_string));
-                tried.lost.extend(site.faults(&start));
-                return;
+            let start = site.start(doing, &mut crashes);
+            if std::env::var_os("CRASH_LOG").is_some() {
+                let said = start.said.trim_end().replace('\n', " | ");
+                eprintln!("  {doing:?} {:?} missed {:?}: {:?} {said}", start.struck, start.missed, start.status);
+            }
+            self.crashes += start.struck.len();
+            self.missed.extend(start.missed.iter().cloned());
+            if start.status == Some(0) || doing == Doing::Undo && start.status == Some(2) {
+                self.missed.extend(crashes.iter().map(ToString::to_string));
+                return Some(start);
+            }
+            if start.struck.is_empty() && start.missed.is_empty() {
+                self.lost.push(format!("it stays where it is: {}", start.said));
+                return Some(start);
             }
         }
-        let lost = after_crash(&site);
+        None
+    }
+}
+
+fn run(case: &Case) -> Tried {
+    let mut tried = Tried { crashes: 0, missed: Vec::new(), lost: Vec::new() };
+    let all = catch_unwind(AssertUnwindSafe(|| {
+        let site = CrashSite::build(case.engine);
+        let ended = tried.crash(&site, Doing::Upgrade, &case.crashes);
+        let lost = match (&case.ending, ended) {
+            (Ending::Continued, ended) => {
+                site.faults(&ended.unwrap_or_else(|| site.start(Doing::Upgrade, &mut VecDeque::new())))
+            }
+            // It came to its end before.
+            (Ending::Undone(_), Some(ended)) => site.faults(&ended),
+            (Ending::Undone(crashes), None) => {
+                let ended = tried.crash(&site, Doing::Undo, crashes);
+                site.faults_undone(&ended.unwrap_or_else(|| site.start(Doing::Undo, &mut VecDeque::new())))
+            }
+        };
         if !lost.is_empty() && std::env::var_os("CRASH_KEEP").is_some() {
             let kept = std::env::temp_dir().join(format!("crash-kept-{}", std::process::id()));
             let _ = std::process::Command::new("cp").arg("-a").arg(&site.shop.dir).arg(&kept).status();
@@ -76,7 +95,7 @@ fn run(case: &Case, after_crash: AfterCrash) -> Tried {
 }
 
 /// Runs cases, two at a time; prints how many crashes were tried and how many lost something.
-fn matrix(name: &str, cases: Vec<Case>, after_crash: AfterCrash) -> usize {
+fn matrix(name: &str, cases: Vec<Case>) -> usize {
     let queue = Mutex::new(VecDeque::from(cases));
     let done = Mutex::new((0, Vec::new(), Vec::new()));
     std::thread::scope(|scope| {
@@ -84,13 +103,14 @@ fn matrix(name: &str, cases: Vec<Case>, after_crash: AfterCrash) -> usize {
             scope.spawn(|| {
                 loop {
                     let Some(case) = queue.lock().unwrap().pop_front() else { return };
-                    let tried = run(&case, after_crash);
+                    let tried = run(&case);
                     let mut done = done.lock().unwrap();
                     done.0 += tried.crashes;
                     done.1.extend(tried.missed);
                     if !tried.lost.is_empty() {
                         let crashes: Vec<String> = case.crashes.iter().map(ToString::to_string).collect();
-                        let text = format!("{}: {}: {}", case.engine, crashes.join(", "), tried.lost.join("; "));
+                        let crashes = crashes.join(", ");
+                        let text = format!("{}: {crashes}, {:?}: {}", case.engine, case.ending, tried.lost.join("; "));
                         eprintln!("LOST {text}");
                         done.2.push(text);
                     }
@@ -186,14 +206,18 @@ fn an_upgrade_that_is_killed_in_each_step_comes_to_its_end() {
         event("sign-in", BEGUN, 1, Wizard),
     ];
     let stays = |crash: &Crash| reboots || !matches!(crash.victim, Reboot | RebootWithServices);
-    let cases =
-        [first, second].map(|crashes| Case { engine: "sqlite", crashes: crashes.into_iter().filter(stays).collect() });
-    let tried = matrix("crashes in each step", cases.to_vec(), continues);
+    let cases = [first, second].map(|crashes| sqlite(crashes.into_iter().filter(stays).collect()));
+    let tried = matrix("crashes in each step", cases.to_vec());
     assert!(tried >= if reboots { 20 } else { 13 }, "only {tried} crashes came");
 }
 
 fn alone(engine: &'static str, crashes: impl IntoIterator<Item = Crash>) -> Vec<Case> {
-    crashes.into_iter().map(|crash| Case { engine, crashes: vec![crash] }).collect()
+    crashes.into_iter().map(|crash| Case { engine, crashes: vec![crash], ending: Ending::Continued }).collect()
+}
+
+/// The same crashes, after which the upgrade is undone.
+fn undone(cases: Vec<Case>) -> Vec<Case> {
+    cases.into_iter().map(|case| Case { ending: Ending::Undone(Vec::new()), ..case }).collect()
 }
 
 fn victims() -> Vec<Victim> {
@@ -243,12 +267,98 @@ fn faults() -> Vec<Crash> {
 }
 
 fn sqlite(crashes: Vec<Crash>) -> Case {
-    Case { engine: "sqlite", crashes }
+    Case { engine: "sqlite", crashes, ending: Ending::Continued }
+}
+
+/// Where an undo can be killed, in its order: at the beginning of each step, and in its commands.
+fn undo_points(victim: Victim) -> Vec<Crash> {
+    let mut points = Vec::new();
+    for (step, has_commands) in [
+        ("undo-stop", false),
+        ("undo-environment", true),
+        ("undo-database", false),
+        ("undo-static", false),
+        ("undo-account", true),
+        ("undo-start", true),
+    ] {
+        if victim != Victim::Command {
+            points.push(event(step, BEGUN, 1, victim));
+        }
+        if has_commands {
+            points.push(event(step, RUNS, 1, victim));
+        }
+    }
+    if victim == Victim::Wizard {
+        // It ends soon after; a machine that is started again later has nothing to do with it any more.
+        points.push(event("undo-confirm", BEGUN, 1, victim));
+    }
+    points
+}
+
+/// An upgrade of which everything was done that can be undone but letting users in.
+fn undone_with(crashes: Vec<Crash>) -> Case {
+    let whole = vec![event("checkdata", RUNS, 1, Victim::Wizard)];
+    Case { engine: "sqlite", crashes: whole, ending: Ending::Undone(crashes) }
+}
+
+#[test]
+fn an_undo_that_is_killed_in_each_of_its_steps_brings_the_old_version_back() {
+    use Victim::{Command, Reboot, RebootWithServices, Runner, Wizard};
+    let reboot = if can_reboot() { Reboot } else { Wizard };
+    let with_services = if can_reboot() { RebootWithServices } else { Runner };
+    let crashes = vec![
+        event("undo-stop", BEGUN, 1, Runner),
+        event("undo-environment", RUNS, 1, reboot),
+        event("undo-database", BEGUN, 1, with_services),
+        event("undo-account", RUNS, 1, Command),
+        event("undo-start", RUNS, 1, reboot),
+        event("undo-confirm", BEGUN, 1, Wizard),
+    ];
+    let after_a_half_restore = Case { crashes: vec![open("shop_sale.py", 1, reboot)], ..undone_with(vec![]) };
+    let tried = matrix("crashes in an undo", vec![undone_with(crashes), after_a_half_restore]);
+    assert!(tried >= 7, "only {tried} crashes came");
+}
+
+#[test]
+#[ignore = "takes long; tests/run --full asks for it"]
+fn matrix_each_victim_at_each_point_of_an_undo() {
+    let alone = |victim| undo_points(victim).into_iter().map(|crash| undone_with(vec![crash]));
+    matrix("each victim at each point of an undo", victims().into_iter().flat_map(alone).collect());
+}
+
+#[test]
+#[ignore = "takes long; tests/run --full asks for it"]
+fn matrix_an_upgrade_that_is_killed_at_each_point_is_undone() {
+    let cases = victims().into_iter().flat_map(|victim| alone("sqlite", points(victim))).collect();
+    matrix("each victim at each point of each step, then undone", undone(cases));
+}
+
+#[test]
+#[ignore = "takes long; tests/run --full asks for it"]
+fn matrix_an_upgrade_that_is_killed_on_a_server_is_undone() {
+    let last = |case: Case| {
+        let at = |at: usize| Case { crashes: vec![case.crashes[at].clone()], ..case.clone() };
+        (0..case.crashes.len()).map(at).collect::<Vec<_>>()
+    };
+    let cases = ["postgresql", "mariadb"].into_iter().flat_map(on_servers).flat_map(last).collect();
+    matrix("on servers, then undone", undone(cases));
+}
+
+/// An undo for each of its writes: the number is that of the write, counted from the beginning.
+#[test]
+#[ignore = "takes long; tests/run --full asks for it"]
+fn matrix_an_undo_that_is_killed_at_each_write_of_the_journal() {
+    let range = std::env::var("CRASH_WRITES").unwrap_or_else(|_| "1-40".into());
+    let (from, to) = range.split_once('-').unwrap();
+    let writes = from.parse::<u32>().unwrap()..=to.parse().unwrap();
+    let crash = |(at, kind)| Crash { at: At::Fault(format!("{kind}@journal:{at}")), victim: Victim::Wizard };
+    let crashes = writes.flat_map(|at| [(at, "kill"), (at, "kill-after")]).map(crash);
+    matrix("each write of an undo", crashes.map(|crash| undone_with(vec![crash])).collect());
 }
 
 #[test]
 fn an_upgrade_in_which_faults_are_switched_on_comes_to_its_end() {
-    let tried = matrix("faults that are switched on", vec![sqlite(faults()), sqlite(journal_writes(12))], continues);
+    let tried = matrix("faults that are switched on", vec![sqlite(faults()), sqlite(journal_writes(12))]);
     assert!(tried >= 18, "only {tried} faults came");
 }
 
@@ -259,7 +369,7 @@ fn matrix_crashes_at_the_writes_of_journal_and_runner_one_after_another() {
     let rebooted = at_writes(60, |at| format!("{}@journal:{}", kill_or_after(at), 4 + at * 5 % 9), reboots);
     let copies = at_writes(8, |at| format!("{}@snapshot:{}", kill_or_after(at), 1 + at / 2), |_| Victim::Wizard);
     let cases = [journal_writes(80), runner_writes(60), rebooted, copies].map(sqlite);
-    matrix("writes one after another", cases.to_vec(), continues);
+    matrix("writes one after another", cases.to_vec());
 }
 
 /// An upgrade on its own for each write: the number is that of the write, counted from the beginning.
@@ -271,7 +381,7 @@ fn matrix_a_crash_at_each_write_of_the_journal() {
     let writes = from.parse::<u32>().unwrap()..=to.parse().unwrap();
     let crash = |(at, kind)| Crash { at: At::Fault(format!("{kind}@journal:{at}")), victim: Victim::Wizard };
     let crashes = writes.flat_map(|at| [(at, "kill"), (at, "kill-after")]).map(crash);
-    matrix("each write of the journal", alone("sqlite", crashes), continues);
+    matrix("each write of the journal", alone("sqlite", crashes));
 }
 
 /// Where the database is on a server, the steps that touch it.
@@ -293,19 +403,19 @@ fn on_servers(engine: &'static str) -> Vec<Case> {
         event("restore", RUNS, 2, Victim::Wizard),
         event("checkdata", RUNS, 1, reboot),
     ];
-    [first, second].map(|crashes| Case { engine, crashes }).to_vec()
+    [first, second].map(|crashes| Case { engine, crashes, ending: Ending::Continued }).to_vec()
 }
 
 #[test]
 #[ignore = "takes long; tests/run --full asks for it"]
 fn matrix_crashes_on_postgresql_and_mariadb_in_the_steps_that_touch_the_database() {
     let cases = ["postgresql", "mariadb"].into_iter().flat_map(on_servers).collect();
-    matrix("on servers", cases, continues);
+    matrix("on servers", cases);
 }
 
 #[test]
 #[ignore = "takes long; tests/run --full asks for it"]
 fn matrix_each_victim_at_each_point_of_each_step() {
     let cases = victims().into_iter().flat_map(|victim| alone("sqlite", points(victim))).collect();
-    matrix("each victim at each point of each step", cases, continues);
+    matrix("each victim at each point of each step", cases);
 }

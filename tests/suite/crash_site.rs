@@ -16,6 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::shop::{PROGRAM, Shop, without_pip_settings};
+use crate::undo::Before;
 
 /// How long one start of the program may take: the machine may be busy with other tests.
 const LIMIT: Duration = Duration::from_mins(8);
@@ -76,9 +77,27 @@ pub struct Start {
     pub said: String,
 }
 
+/// What is started, and started again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doing {
+    Upgrade,
+    Undo,
+}
+
+impl Doing {
+    const fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Upgrade => &["run", "--headless", "--yes"],
+            Self::Undo => &["undo", "--yes", "--json"],
+        }
+    }
+}
+
 /// A site that is upgraded with crashes.
 pub struct CrashSite {
     pub shop: Shop,
+    /// All of it before.
+    before: Before,
     /// What it held before, without what only the new version has.
     goods: String,
     /// The id of the boot, when it is not the real one.
@@ -106,6 +125,7 @@ impl CrashSite {
         std::fs::write(packages.join("site-packages/crash_stop.py"), hook).unwrap();
         std::fs::write(packages.join("site-packages/crash_stop.pth"), "import crash_stop\n").unwrap();
         let mut site = Self {
+            before: Before::of(&shop),
             goods: String::new(),
             boot: RefCell::default(),
             boots: Cell::new(0),
@@ -139,10 +159,10 @@ impl CrashSite {
         )
     }
 
-    /// Starts the upgrade, or continues it, until it is struck dead or ends. What strikes without ending it makes room
-    /// for the next crash; crashes that did not come when a later one does are taken out, too.
-    pub fn start(&self, crashes: &mut VecDeque<Crash>) -> Start {
-        let mut command = self.command();
+    /// Starts the upgrade or the undo, or continues it, until it is struck dead or ends. What strikes without ending it
+    /// makes room for the next crash; crashes that did not come when a later one does are taken out, too.
+    pub fn start(&self, doing: Doing, crashes: &mut VecDeque<Crash>) -> Start {
+        let mut command = self.command(doing);
         let plan = self.shop.dir.join("crash.txt");
         let reached = self.shop.dir.join("crash.txt.reached");
         let _ = std::fs::remove_file(&reached);
@@ -240,8 +260,7 @@ impl CrashSite {
     }
 
     /// Prepares the program, in the boot that this machine is said to be in.
-    fn command(&self) -> Command {
-        let words = ["--site", &self.shop.dir.display().to_string(), "run", "--headless", "--yes"].map(str::to_owned);
+    fn command(&self, doing: Doing) -> Command {
         let mut command = if let Some(boot) = &*self.boot.borrow() {
             let mut command = Command::new("unshare");
             command.args(["-m", "sh", "-c", "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\""]);
@@ -250,7 +269,7 @@ impl CrashSite {
         } else {
             Command::new(PROGRAM)
         };
-        command.args(words).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+        command.arg("--site").arg(&self.shop.dir).args(doing.words()).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("LINO_UPGRADE_FAULT");
         without_pip_settings(&mut command);
         command
@@ -311,6 +330,31 @@ impl CrashSite {
         faults
     }
 
+    /// Tells what is not as before the upgrade; empty when all is well.
+    pub fn faults_undone(&self, last: &Start) -> Vec<String> {
+        let mut faults = Vec::new();
+        let impossible = last.events.iter().find_map(|event| event["plan"]["impossible"].as_str());
+        let nothing = impossible.is_some_and(|why| why.ends_with("there is nothing to undo."));
+        let back = last.status == Some(0) && last.said.ends_with("The old version is back: 1.0.\n");
+        if !(back || nothing && last.status == Some(2)) {
+            faults.push(format!("the undo ended with {:?}: {}; {:?}", last.status, last.said, last.events.last()));
+        }
+        let now = Before::of(&self.shop);
+        if now != self.before {
+            faults.push(format!("before: {:?}\nafter: {now:?}", self.before));
+        }
+        if self.web("status") != Some(0) {
+            faults.push("the web server does not run".into());
+        }
+        let runs = crate::undo::runs(&self.shop);
+        let outcomes: Vec<&str> = runs.iter().map(|(_, outcome, _)| outcome.as_str()).collect();
+        let expected: &[&str] = if nothing { &["unfinished"] } else { &["done", "undone"] };
+        if outcomes != expected {
+            faults.push(format!("runs: {runs:?}"));
+        }
+        faults
+    }
+
     /// The outcome of the run, and how many rows the account misses.
     fn journal(&self) -> String {
         let script = "import json, sqlite3\n\
@@ -357,7 +401,7 @@ fn processes(dir: &Path) -> Vec<(Pid, Kind)> {
         if within(&line) && has(b"internal-shim") {
             return Some(Kind::Shim);
         }
-        if within(&line) && has(b"run\0--headless") {
+        if within(&line) && (has(b"run\0--headless") || has(b"undo\0--yes")) {
             return Some(Kind::Wizard);
         }
         if within(&line) && has(b"runserver") {

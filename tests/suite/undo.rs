@@ -14,14 +14,14 @@ use crate::shop::{Contents, PROGRAM, Shop, all, ended, without_pip_settings};
 
 /// What must be as it was before the upgrade.
 #[derive(Debug, PartialEq)]
-struct Before {
+pub struct Before {
     contents: Contents,
     packages: String,
     schema: String,
 }
 
 impl Before {
-    fn of(shop: &Shop) -> Self {
+    pub fn of(shop: &Shop) -> Self {
         let script = "import importlib.metadata as m\n\
                       for line in sorted(d.metadata['Name'] + ' ' + d.version for d in m.distributions()): print(line)";
         let output = Command::new("env/bin/python").args(["-I", "-c", script]).current_dir(&shop.dir).output().unwrap();
@@ -62,7 +62,7 @@ fn up_to(shop: &Shop, last: StepId) {
 }
 
 /// Returns number, outcome and what is undone of every run, newest first.
-fn runs(shop: &Shop) -> Vec<(i64, String, Option<i64>)> {
+pub fn runs(shop: &Shop) -> Vec<(i64, String, Option<i64>)> {
     let (status, printed, said) = ran(shop, &["history", "--json"]);
     assert_eq!(status, Some(0), "{said}");
     let runs: Vec<Value> = serde_json::from_str(&printed).unwrap();

@@ -24,6 +24,23 @@ pub struct Subject {
     pub restored: BTreeMap<String, u64>,
 }
 
+/// Returns the names of the services that write, of which this is true.
+pub async fn services(site: &Site, is: impl Fn(&ServiceState) -> bool) -> Vec<String> {
+    let services = detect(site, &Surroundings::of_this_process()).services;
+    let mut found = Vec::new();
+    for service in services.into_iter().filter(|service| service.role == Role::Writer) {
+        if is(&ask(&service, &site.dir).await) {
+            found.push(service.name);
+        }
+    }
+    found
+}
+
+/// Tells whether a service runs.
+pub fn runs(state: &ServiceState) -> bool {
+    *state == ServiceState::Running
+}
+
 impl Subject {
     fn is_done(&self, step: StepId) -> bool {
         matches!(self.records.state(step), StepState::Done { .. })
@@ -38,17 +55,11 @@ impl Subject {
         let mut found = Found::default();
         let down = self.is_done(StepId::StopServices) && self.is_untouched(StepId::StartServices);
         let up = self.is_done(StepId::StartServices);
-        if down || up {
-            let services = detect(&self.site, &Surroundings::of_this_process()).services;
-            for service in services.iter().filter(|service| service.role == Role::Writer) {
-                let state = ask(service, &self.site.dir).await;
-                if down && state == ServiceState::Running {
-                    found.running.push(service.name.clone());
-                }
-                if up && state.is_stopped() {
-                    found.stopped.push(service.name.clone());
-                }
-            }
+        if down {
+            found.running = services(&self.site, runs).await;
+        }
+        if up {
+            found.stopped = services(&self.site, ServiceState::is_stopped).await;
         }
         if self.is_done(StepId::VerifySnapshot) {
             (found.snapshot, found.edited) = self.snapshot();
