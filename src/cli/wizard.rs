@@ -1,6 +1,6 @@
 //! Opens the wizard: the engine in the background, the screen in front.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use crate::engine::Options;
 use crate::error::{Kind, Report};
@@ -15,5 +15,9 @@ pub async fn run(options: Options) -> Result<u8, Report> {
     }
     let handle = crate::engine::open(options);
     let end = ui::run(handle.wishes, handle.events, ui::Options::from_environment()).await?;
+    if let Some(farewell) = &end.farewell {
+        // Whoever closed the terminal reads nothing any more.
+        let _ = writeln!(io::stdout(), "{farewell}");
+    }
     Ok(end.exit_status())
 }

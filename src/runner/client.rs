@@ -85,7 +85,7 @@ impl Tell for RunnerError {
             }
             Self::Gone(text) => {
                 Report::new(Kind::Interrupted, format!("The process that runs the commands is gone: {text}."))
-                    .next("Start lino-upgrade again; it finds out what is still running.")
+                    .next("Run the step again, or start lino-upgrade again: it finds out what is still running.")
             }
         }
     }

@@ -51,16 +51,18 @@ impl Options {
 }
 
 /// How the wizard was left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
     /// How the run stands; none when nothing was begun.
     pub outcome: Option<Outcome>,
+    /// How the site is left behind, and what to do next; none when nothing was begun.
+    pub farewell: Option<String>,
 }
 
 impl End {
     /// Returns the exit status of the program.
     #[must_use]
-    pub fn exit_status(self) -> u8 {
+    pub fn exit_status(&self) -> u8 {
         self.outcome.map_or(0, Outcome::exit_status)
     }
 
@@ -71,7 +73,8 @@ impl End {
             Engine::Resting { because } => because.as_ref().map(|(outcome, _)| *outcome),
             Engine::Opening => None,
         };
-        Self { outcome: outcome.or(state.is_busy().then_some(Outcome::Interrupted)) }
+        let outcome = outcome.or(state.is_busy().then_some(Outcome::Interrupted));
+        Self { outcome, farewell: screens::farewell(state) }
     }
 }
 

@@ -230,7 +230,7 @@ pub fn question(lost: Option<&LostStep>, found: &Found, conclusion: &Conclusion)
         said.retain(|sentence| !sentence.starts_with("Recommended"));
         said.push(format!("{grave} Recommended: go back to the old version."));
     }
-    choices.push(('u', "go back to the old version".into()));
+    choices.push(('u', "undo: go back to the old version".into()));
     choices.push(('w', "wait, decide later".into()));
     let title = match lost {
         Some(_) => "A step was left in the middle",

@@ -7,6 +7,7 @@ use super::state::State;
 
 pub mod compare;
 pub mod explanation;
+mod farewell;
 mod help;
 pub mod main;
 mod page;
@@ -17,6 +18,7 @@ pub mod triage;
 mod undo;
 pub mod words;
 
+pub use farewell::farewell;
 pub use popup::height as popup_height;
 
 /// Draws the screen.

@@ -289,3 +289,24 @@ fn nothing_hostile_of_a_log_reaches_the_screen() {
     let screen = wizard.screen();
     assert_eq!(screen.chars().find(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}'), None);
 }
+
+#[test]
+fn who_leaves_reads_how_the_site_is_left_behind() {
+    let said = |wizard: &Wizard| crate::ui::screens::farewell(&wizard.state);
+    let mut wizard = Wizard::planned(80, 24);
+    wizard.ended(StepId::Check, StepState::Done { summary: "All is well.".into() }, 8.0);
+    assert_eq!(said(&wizard), None);
+    let mut wizard = Wizard::restoring(80, 24, &[]);
+    let next = "The site is down since 21:07. To go on: lino-upgrade. To go back to the old version: lino-upgrade undo";
+    assert_eq!(
+        said(&wizard).unwrap(),
+        format!("The upgrade goes on by itself with step 9, Restore the snapshot. {next}")
+    );
+    wizard.ended(StepId::Restore, StepState::Failed { because: "a row".into() }, 8.0);
+    assert_eq!(said(&wizard).unwrap(), format!("The upgrade stands at step 9, Restore the snapshot: failed. {next}"));
+    wizard.ended(StepId::Restore, StepState::Done { summary: "All is well.".into() }, 8.0);
+    assert_eq!(said(&wizard).unwrap(), format!("The upgrade waits before step 10, Triage. {next}"));
+    let summary = "The site was upgraded from 1.0 to 2.0.".to_owned();
+    wizard.tell(Event::RunEnded { outcome: Outcome::Done, summary: summary.clone() });
+    assert_eq!(said(&wizard), Some(summary));
+}
