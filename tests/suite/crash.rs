@@ -320,21 +320,21 @@ fn an_undo_that_is_killed_in_each_of_its_steps_brings_the_old_version_back() {
 }
 
 #[test]
-#[ignore = "takes long; tests/run --full asks for it"]
+#[ignore = "takes long; tests/run --crash asks for it"]
 fn matrix_each_victim_at_each_point_of_an_undo() {
     let alone = |victim| undo_points(victim).into_iter().map(|crash| undone_with(vec![crash]));
     matrix("each victim at each point of an undo", victims().into_iter().flat_map(alone).collect());
 }
 
 #[test]
-#[ignore = "takes long; tests/run --full asks for it"]
+#[ignore = "takes long; tests/run --crash asks for it"]
 fn matrix_an_upgrade_that_is_killed_at_each_point_is_undone() {
     let cases = victims().into_iter().flat_map(|victim| alone("sqlite", points(victim))).collect();
     matrix("each victim at each point of each step, then undone", undone(cases));
 }
 
 #[test]
-#[ignore = "takes long; tests/run --full asks for it"]
+#[ignore = "takes long; tests/run --crash asks for it"]
 fn matrix_an_upgrade_that_is_killed_on_a_server_is_undone() {
     let last = |case: Case| {
         let at = |at: usize| Case { crashes: vec![case.crashes[at].clone()], ..case.clone() };
@@ -346,7 +346,7 @@ fn matrix_an_upgrade_that_is_killed_on_a_server_is_undone() {
 
 /// An undo for each of its writes: the number is that of the write, counted from the beginning.
 #[test]
-#[ignore = "takes long; tests/run --full asks for it"]
+#[ignore = "takes long; tests/run --crash asks for it"]
 fn matrix_an_undo_that_is_killed_at_each_write_of_the_journal() {
     let range = std::env::var("CRASH_WRITES").unwrap_or_else(|_| "1-40".into());
     let (from, to) = range.split_once('-').unwrap();
@@ -363,7 +363,7 @@ fn an_upgrade_in_which_faults_are_switched_on_comes_to_its_end() {
 }
 
 #[test]
-#[ignore = "takes long; tests/run --full asks for it"]
+#[ignore = "takes long; tests/run --crash asks for it"]
 fn matrix_crashes_at_the_writes_of_journal_and_runner_one_after_another() {
     let reboots = |at| if can_reboot() && at % 3 == 0 { Victim::RebootWithServices } else { Victim::Wizard };
     let rebooted = at_writes(60, |at| format!("{}@journal:{}", kill_or_after(at), 4 + at * 5 % 9), reboots);
@@ -374,7 +374,7 @@ fn matrix_crashes_at_the_writes_of_journal_and_runner_one_after_another() {
 
 /// An upgrade on its own for each write: the number is that of the write, counted from the beginning.
 #[test]
-#[ignore = "takes hours; CRASH_WRITES says from which write to which"]
+#[ignore = "takes an hour; CRASH_WRITES says from which write to which"]
 fn matrix_a_crash_at_each_write_of_the_journal() {
     let range = std::env::var("CRASH_WRITES").unwrap_or_else(|_| "1-130".into());
     let (from, to) = range.split_once('-').unwrap();
@@ -407,14 +407,14 @@ fn on_servers(engine: &'static str) -> Vec<Case> {
 }
 
 #[test]
-#[ignore = "takes long; tests/run --full asks for it"]
+#[ignore = "takes long; tests/run --crash asks for it"]
 fn matrix_crashes_on_postgresql_and_mariadb_in_the_steps_that_touch_the_database() {
     let cases = ["postgresql", "mariadb"].into_iter().flat_map(on_servers).collect();
     matrix("on servers", cases);
 }
 
 #[test]
-#[ignore = "takes long; tests/run --full asks for it"]
+#[ignore = "takes long; tests/run --crash asks for it"]
 fn matrix_each_victim_at_each_point_of_each_step() {
     let cases = victims().into_iter().flat_map(|victim| alone("sqlite", points(victim))).collect();
     matrix("each victim at each point of each step", cases);
