@@ -236,7 +236,7 @@ impl Knowledge {
                 ),
                 None => format!("What was entered {when}, is not in the old database. It is {first}"),
             },
-            "Files that were uploaded meanwhile stay where they are.".into(),
+            "Files that were uploaded meanwhile stay where they are, but the old database does not know them.".into(),
         ]
     }
 
@@ -375,7 +375,7 @@ mod tests {
             [
                 "What was entered since 14:02, when the services were started with the new version, is not in the old \
                  database. It is listed and exported first, into /kept.",
-                "Files that were uploaded meanwhile stay where they are.",
+                "Files that were uploaded meanwhile stay where they are, but the old database does not know them.",
             ]
         );
         let counted = |rows, by_hand| {

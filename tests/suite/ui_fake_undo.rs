@@ -37,7 +37,8 @@ pub fn plan(upgrade: Upgrade) -> UndoPlan {
                     "12 rows were entered, changed or deleted since 21:04, when the services were started with the new \
                      version. The old database does not have that. It is listed and exported first, into {KEPT_IN}."
                 ),
-                "Files that were uploaded meanwhile stay where they are.".to_owned(),
+                "Files that were uploaded meanwhile stay where they are, but the old database does not know them."
+                    .to_owned(),
             ],
             vec![
                 "There is no copy of the environment: the packages of before are installed again, from wherever pip \

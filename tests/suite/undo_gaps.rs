@@ -187,7 +187,7 @@ fn me() -> String {
 
 #[test]
 #[ignore = "takes two minutes; tests/run --full asks for it"]
-fn matrix_a_session_on_postgresql_while_the_old_database_comes_back_is_named() {
+fn matrix_a_session_on_postgresql_while_what_was_entered_is_kept_is_named() {
     let servers = Servers::start();
     let shop = Shop::light_on("postgresql", "new_blank");
     let before = Before::of(&shop);

@@ -62,7 +62,8 @@ fn plan(loses: Loses) -> UndoPlan {
                  version. The old database does not have that. It is listed and exported first, into \
                  /var/lib/lino-upgrade/myproject/undone/run-0003."
                     .into(),
-                "Files that were uploaded meanwhile stay where they are.".into(),
+                "Files that were uploaded meanwhile stay where they are, but the old database does not know them."
+                    .into(),
             ],
             Loses::Nothing => vec!["No row is lost: the database stays as it is.".into()],
         },
