@@ -307,7 +307,8 @@ async fn forget(options: &Options, run: i64, yes: bool) -> Result<u8, Report> {
         Some(journal) => crate::engine::copies::of(&site, journal).await?,
         None => Vec::new(),
     };
-    let Some(copies) = found.into_iter().find(|copies| copies.run == run) else {
+    let copies = found.into_iter().find(|copies| copies.run == run);
+    let (Some(journal), Some(copies)) = (journal, copies) else {
         return Err(refused(format!("No copies of run {run} are kept.")));
     };
     if copies.unfinished {
@@ -328,7 +329,7 @@ async fn forget(options: &Options, run: i64, yes: bool) -> Result<u8, Report> {
             return Ok(Outcome::Interrupted.exit_status());
         }
     }
-    crate::engine::copies::forget(&copies)?;
+    crate::engine::copies::forget(&copies, &journal, &crate::engine::operator().user).await?;
     print(&format!("Deleted, {} are free again.", human_size(copies.bytes)))?;
     Ok(0)
 }

@@ -153,6 +153,10 @@ pub struct UndoPlan {
     pub seconds: Option<u32>,
     /// What would be lost, or why nothing can be: sentences.
     pub losses: Vec<String>,
+    /// Rows that were entered, changed or deleted since users were let in, and that the old database does not have; none
+    /// when nobody has counted them. They are exported first.
+    #[serde(default)]
+    pub rows_lost: Option<u64>,
     /// What cannot be promised, for example because a copy is missing: sentences.
     pub missing: Vec<String>,
     /// Why nothing can be undone; none when it can.

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::Context;
-use super::{NoticeLevel, StepEnd};
+use super::{NoticeLevel, StepEnd, checked};
 use crate::error::Report;
 use crate::procedure::{Finding, StepId, StepState};
 use crate::runner;
@@ -53,10 +53,30 @@ pub(super) async fn during(
     Box::pin(guard.conclude(end)).await
 }
 
+/// Tells whether somebody watches while this step runs.
+const fn is_guarded(step: StepId) -> bool {
+    matches!(
+        step,
+        StepId::Snapshot
+            | StepId::VerifySnapshot
+            | StepId::Protect
+            | StepId::Restore
+            | StepId::CheckData
+            | StepId::UndoKeep
+            | StepId::UndoDatabase
+            | StepId::UndoAccount
+    )
+}
+
+/// Tells whether a step goes on and is as good as it would be when somebody has disturbed it: what came of it is looked at
+/// later.
+const fn may_be_disturbed(step: StepId) -> bool {
+    matches!(step, StepId::Restore | StepId::CheckData | StepId::UndoDatabase)
+}
+
 /// Returns the name under which the commands of this step open sessions on PostgreSQL.
 pub(super) fn session_name(step: StepId, command: i64) -> Option<String> {
-    let guarded = matches!(step, StepId::Snapshot | StepId::VerifySnapshot | StepId::Protect | StepId::Restore);
-    guarded.then(|| format!("lino-upgrade-{command}"))
+    is_guarded(step).then(|| format!("lino-upgrade-{command}"))
 }
 
 /// What makes a sighting the same as an earlier one.
@@ -78,7 +98,7 @@ struct Guard<'a> {
     place: Option<Place>,
     seen: BTreeMap<Key, String>,
     looks: u32,
-    /// What the last look into the processes took.
+    /// What the last look into processes and sessions took.
     cost: Duration,
 }
 
@@ -94,8 +114,9 @@ impl<'a> Guard<'a> {
             connection: None,
             services: services.into_iter().filter(|service| service.role == Role::Writer).collect(),
             services_asked: Instant::now(),
-            // make_snapshot.sh empties the directory itself.
-            place: (context.step != StepId::Snapshot).then(|| place(&directory(&context.site))),
+            // make_snapshot.sh empties the directory itself, and a check of the data does not need it.
+            place: (!matches!(context.step, StepId::Snapshot | StepId::CheckData))
+                .then(|| place(&directory(&context.site))),
             seen: BTreeMap::new(),
             looks: 0,
             cost: Duration::ZERO,
@@ -142,8 +163,8 @@ impl<'a> Guard<'a> {
         let begin = Instant::now();
         let processes = tokio::task::spawn_blocking(move || processes(&site, &around, &ours, file.as_deref()));
         found.extend(processes.await.unwrap_or_default());
-        self.cost = begin.elapsed();
         found.extend(self.sessions(&own).await);
+        self.cost = begin.elapsed();
         if self.looks > 0 && self.services_asked.elapsed() > SERVICES {
             found.extend(self.running_services().await);
         } else {
@@ -153,12 +174,15 @@ impl<'a> Guard<'a> {
         found
     }
 
-    /// Returns what is ours at this moment: the commands of this attempt that have not ended. None while the restore has
-    /// not begun: it looks by itself who has the database open, and does not begin then.
+    /// Returns what is ours at this moment: the commands of this attempt that have not ended. None while the restore, or
+    /// the return of the old database, has not begun: they look by themselves who has it open, and do not begin then.
     async fn own(&self) -> Option<Own> {
         let rows = self.context.journal.commands(self.context.attempt).await.unwrap_or_default();
-        if rows.is_empty() && self.context.step == StepId::Restore {
-            return None;
+        let replaces = || self.context.known().undoing.is_some_and(|undoing| undoing.replacing || undoing.replaced);
+        match self.context.step {
+            StepId::Restore if rows.is_empty() => return None,
+            StepId::UndoDatabase if rows.is_empty() && !replaces() => return None,
+            _ => {}
         }
         let running: Vec<i64> = rows.into_iter().filter(|row| row.range.is_none()).map(|row| row.id).collect();
         Some(Own {
@@ -212,6 +236,7 @@ impl<'a> Guard<'a> {
         if self.seen.is_empty() {
             return Ok(end);
         }
+        checked::disturbed(self.context);
         let step = self.context.step;
         for text in self.seen.values() {
             self.context.note(&format!("! {text} while {}.", doing(step)))?;
@@ -222,7 +247,7 @@ impl<'a> Guard<'a> {
         let because = if touched { format!("the snapshot was touched while {}", doing(step)) } else { because };
         let state = match end.state {
             // What was restored is judged by the account of every row.
-            StepState::Done { .. } if step != StepId::Restore => StepState::Failed { because },
+            StepState::Done { .. } if !may_be_disturbed(step) => StepState::Failed { because },
             state => state,
         };
         Ok(StepEnd { state, findings: findings.into_iter().chain(end.findings).collect() })
@@ -267,6 +292,10 @@ const fn doing(step: StepId) -> &'static str {
         StepId::VerifySnapshot => "the snapshot was verified",
         StepId::Protect => "the way back was recorded",
         StepId::Restore => "the snapshot was restored",
+        StepId::CheckData => "the data was checked",
+        StepId::UndoKeep => "what was entered was written down",
+        StepId::UndoDatabase => "the old database was brought back",
+        StepId::UndoAccount => "the rows were accounted for",
         _ => "this step ran",
     }
 }
@@ -275,6 +304,41 @@ fn finding(step: StepId, key: &Key, text: &str) -> Finding {
     let (subject, sentence) =
         (if key.0 == "snapshot" { "snapshot" } else { "database" }, format!("{text} while {}.", doing(step)));
     match (step, key.0) {
+        (StepId::CheckData, _) => Finding::warn(
+            subject,
+            sentence,
+            "End it. What it has entered is in the database; an undo cannot tell it from what Lino has repaired, and lists \
+             both.",
+        ),
+        (StepId::UndoDatabase, "snapshot") => Finding::warn(
+            subject,
+            sentence,
+            "Look for a cron job or another operator who makes snapshots. The account of every row tells what is missing.",
+        ),
+        (StepId::UndoDatabase, _) => Finding::warn(
+            subject,
+            sentence,
+            "End it. The account of every row tells what it changed; if it did, bring the database back again.",
+        ),
+        (StepId::UndoKeep, "snapshot") => Finding::fail(
+            subject,
+            sentence,
+            "Look for a cron job or another operator who makes snapshots, keep them from it, then retry this step.",
+        ),
+        (StepId::UndoKeep, _) => {
+            Finding::fail(subject, sentence, "End it, then retry this step: what was entered meanwhile is kept, too.")
+        }
+        (StepId::UndoAccount, "snapshot") => Finding::fail(
+            subject,
+            sentence,
+            "Look for a cron job or another operator who makes snapshots. Without the snapshot as it was verified, nobody \
+             can prove that every row is back.",
+        ),
+        (StepId::UndoAccount, _) => Finding::fail(
+            subject,
+            sentence,
+            "End it, then retry this step. What it has entered with the old version is told by it.",
+        ),
         (StepId::Restore, "snapshot") => Finding::warn(
             subject,
             sentence,

@@ -3,6 +3,7 @@
 //! The engine is the only one that changes a site. Each change is written to the journal as intent before and
 //! outcome after. `ui` and `cli` send [`Wish`]es and fold [`Event`]s; they never touch the site themselves.
 
+mod checked;
 mod clock;
 mod context;
 pub mod copies;
@@ -34,5 +35,5 @@ pub use context::Attendance;
 use dispatcher::StepEnd;
 pub use event::{Ask, Event, NoticeLevel, Outcome, PlannedStep, UndoPlan, Versions};
 pub use faulty::sentence as faults_switched_on;
-pub use start::{Handle, Options, open};
+pub use start::{Handle, Options, open, operator};
 pub use wish::{Cancel, Deciding, Keys, Rehearsing, Wish};

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::PlannedStep;
 use crate::journal::AttemptRow;
-use crate::procedure::{Finding, Knowledge, RESTORE_AGAIN, StepId, StepState, TRIAGE_AGAIN, Undoing};
+use crate::procedure::{Finding, KEEP_AGAIN, Knowledge, RESTORE_AGAIN, StepId, StepState, TRIAGE_AGAIN, Undoing};
 
 /// What is remembered of a step.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,8 +66,17 @@ impl Records {
     }
 
     /// Makes steps pending again when one has ended so: triage that restores again, a start of services that goes back
-    /// to triage. What comes between was done on rows that are replaced.
+    /// to triage (what comes between was done on rows that are replaced), an undo that keeps again what was entered.
     pub fn after(&mut self, step: StepId) {
+        if let StepState::Interrupted { because } = self.state(step)
+            && because == KEEP_AGAIN
+        {
+            // What was brought back meanwhile stays.
+            for again in [StepId::UndoStop, StepId::UndoKeep, step] {
+                self.of_mut(again).state = StepState::Pending;
+            }
+            return;
+        }
         let first = match (step, self.state(step)) {
             (StepId::Triage, StepState::Interrupted { because }) if because == RESTORE_AGAIN => StepId::Restore,
             (StepId::StartServices, StepState::Interrupted { because }) if because == TRIAGE_AGAIN => StepId::Triage,
@@ -109,6 +118,11 @@ impl Records {
 
     /// Says what brings the old site back if the operator stops now.
     fn way_back(&self, knowledge: &Knowledge) -> String {
+        if knowledge.undoing.is_some() && self.next().is_none() {
+            return "The old version is back: just leave. What was kept stays until you delete it: lino-upgrade undo \
+                    --copies"
+                .into();
+        }
         let begun = self.known.iter().filter(|(_, record)| record.attempts > 0);
         let begun = begun.map(|(step, record)| (*step, Some(record.state.clone()), 0, record.seconds));
         knowledge.way_back(knowledge.undo_seconds(&Undoing::of(0, begun)))
@@ -227,6 +241,35 @@ mod tests {
         let pending = [StepId::Triage, StepId::CheckData, StepId::StartServices].map(|step| records.state(step));
         assert_eq!(pending, [StepState::Pending, StepState::Pending, StepState::Pending]);
         assert_eq!(records.state(StepId::Restore), done);
+    }
+
+    #[test]
+    fn an_undo_that_keeps_again_stops_the_services_again_and_what_is_back_stays_back() {
+        let done = StepState::Done { summary: "ok".into() };
+        let again = StepState::Interrupted { because: KEEP_AGAIN.into() };
+        let begun = [StepId::UndoStop, StepId::UndoKeep, StepId::UndoEnvironment];
+        let mut attempts: Vec<AttemptRow> =
+            (1..).zip(begun).map(|(id, step)| attempt(id, step, 1, Some(done.clone()))).collect();
+        attempts.push(attempt(4, StepId::UndoDatabase, 1, Some(again)));
+        let records = Records::from_attempts(&StepId::UNDO, &attempts);
+        let pending = StepId::UNDO.into_iter().filter(|step| records.state(*step) == StepState::Pending);
+        let expected = StepId::UNDO.into_iter().filter(|step| *step != StepId::UndoEnvironment);
+        assert_eq!(pending.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn an_undo_that_has_ended_does_not_say_that_only_a_part_is_back() {
+        let knowledge = Knowledge { undoing: Some(Undoing::default()), ..Knowledge::default() };
+        let done = StepState::Done { summary: "ok".into() };
+        let mut attempts: Vec<AttemptRow> =
+            (1..).zip(StepId::UNDO).map(|(id, step)| attempt(id, step, 1, Some(done.clone()))).collect();
+        let way_back = |attempts: &[AttemptRow]| {
+            let steps = Records::from_attempts(&StepId::UNDO, attempts).plan(&knowledge);
+            steps.first().map(|step| step.way_back.clone()).unwrap_or_default()
+        };
+        assert!(way_back(&attempts).starts_with("The old version is back"));
+        attempts.pop();
+        assert!(way_back(&attempts).starts_with("Only a part is back"));
     }
 
     #[test]

@@ -279,7 +279,8 @@ impl Opened {
 }
 
 /// Returns who sits at this wizard.
-fn operator() -> Operator {
+#[must_use]
+pub fn operator() -> Operator {
     let user = std::env::var("SUDO_USER")
         .or_else(|_| std::env::var("USER"))
         .unwrap_or_else(|_| whoami::username().unwrap_or_default());

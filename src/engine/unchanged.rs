@@ -125,7 +125,8 @@ async fn taken(context: &Context) -> Result<Fingerprint, Report> {
     print
 }
 
-async fn look(connection: &Connection, db: &mut Db, tables: &[&str]) -> Result<Fingerprint, DbError> {
+/// Looks at the data.
+pub(super) async fn look(connection: &Connection, db: &mut Db, tables: &[&str]) -> Result<Fingerprint, DbError> {
     match connection.file() {
         Some(file) => Ok(Fingerprint::of_file(&file)),
         None => db.fingerprint(tables).await,
@@ -156,7 +157,8 @@ async fn recall(context: &Context, name: &str) -> Result<Option<Fingerprint>, Re
     context.journal.fact(context.run, name).await.map_err(|error| error.tell())
 }
 
-fn listed(tables: &[(String, String)]) -> String {
+/// Names the tables that have changed, and how.
+pub(super) fn listed(tables: &[(String, String)]) -> String {
     const MOST: usize = 8;
     let named: Vec<String> = tables.iter().take(MOST).map(|(table, how)| format!("{table} ({how})")).collect();
     match tables.len().saturating_sub(MOST) {

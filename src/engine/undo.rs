@@ -9,19 +9,19 @@ use super::context::{Attendance, lock};
 use super::dispatcher::Dispatcher;
 use super::record::Records;
 use super::recovery::Recovery;
-use super::steps::PACKAGES_BEFORE;
-use super::{Event, NoticeLevel, Outcome, UndoPlan};
+use super::steps::{ENTERED, PACKAGES_BEFORE};
+use super::{Event, NoticeLevel, Outcome, UndoPlan, checked};
 use crate::error::{Report, Tell};
 use crate::journal::{Journal, RunRow};
 use crate::procedure::{Kept, Knowledge, StepId, Undoing};
-use crate::site::Site;
+use crate::site::services::{ServiceState, ask};
+use crate::site::{Role, Site, Surroundings, detect};
 
 /// A run that can be undone, or whose undo is under way.
 struct Candidate {
     run: RunRow,
     /// What the undo knows, or will know when it begins.
     knowledge: Knowledge,
-    undoing: Undoing,
     /// The run that undoes it already.
     under_way: Option<i64>,
     /// A newer run in which nothing was begun.
@@ -74,8 +74,7 @@ async fn candidate(journal: &Journal) -> Result<Result<Candidate, String>, Repor
                 Some(known) => known,
                 None => knowledge(journal, undone).await?,
             };
-            let undoing = knowledge.undoing.clone().unwrap_or_default();
-            return Ok(Ok(Candidate { run: of.clone(), knowledge, undoing, under_way: Some(run.id), unused: None }));
+            return Ok(Ok(Candidate { run: of.clone(), knowledge, under_way: Some(run.id), unused: None }));
         }
         if journal.attempts(run.id).await.map_err(tell)?.is_empty() {
             unused = unused.or_else(|| run.ended.is_none().then_some(run.id));
@@ -86,7 +85,7 @@ async fn candidate(journal: &Journal) -> Result<Result<Candidate, String>, Repor
         if !knowledge.is_undoable(&undoing) {
             return Ok(Err("Nothing was changed: there is nothing to undo.".into()));
         }
-        return Ok(Ok(Candidate { run: run.clone(), knowledge, undoing, under_way: None, unused }));
+        return Ok(Ok(Candidate { run: run.clone(), knowledge, under_way: None, unused }));
     }
     Ok(Err("No upgrade was begun here: there is nothing to undo.".into()))
 }
@@ -129,14 +128,20 @@ pub(super) async fn plan(journal: &Journal, site: &Site) -> Result<UndoPlan, Rep
         Ok(found) => found,
         Err(impossible) => return Ok(UndoPlan { impossible: Some(impossible), ..UndoPlan::default() }),
     };
-    let Candidate { run, knowledge, undoing, under_way, .. } = &found;
+    let Candidate { run, mut knowledge, under_way, .. } = found;
+    if let Some(undoing) = runs_by_hand(site, &knowledge).await {
+        knowledge.undoing = Some(undoing);
+    }
+    let (run, knowledge, undoing) = (&run, &knowledge, &knowledge.undoing.clone().unwrap_or_default());
     let kept = kept(journal, site, run.id, knowledge).await?;
-    let records = records(journal, *under_way).await?;
+    let records = records(journal, under_way).await?;
     let steps = records.plan(knowledge);
     let left: Vec<u32> =
         steps.iter().filter(|step| !step.state.is_settled()).filter_map(|step| step.forecast).collect();
     let since = undoing.open_since.map(in_words).unwrap_or_default();
-    let mut losses = knowledge.undo_losses(undoing, &since, &kept_in(site, run.id).display().to_string());
+    let kept_rows = under_way.filter(|_| records.state(StepId::UndoKeep).is_settled());
+    let rows_lost = rows_lost(journal, site, knowledge, kept_rows).await?;
+    let mut losses = knowledge.undo_losses(undoing, &since, rows_lost, &kept_in(site, run.id).display().to_string());
     if run.ended.is_some() {
         losses.insert(0, format!("The new version was confirmed, and users have worked with it since {since}."));
     }
@@ -155,9 +160,43 @@ pub(super) async fn plan(journal: &Journal, site: &Site) -> Result<UndoPlan, Rep
         seconds: (!left.is_empty()).then(|| left.iter().sum()),
         steps,
         losses,
+        rows_lost,
         missing,
         impossible: gone.then(|| "The copies of the last upgrade were deleted: it cannot be undone any more.".into()),
     })
+}
+
+/// Returns what the undo knows when somebody has started the services by hand, so that something may have been entered of
+/// which the run knows nothing; none when it is not so.
+async fn runs_by_hand(site: &Site, knowledge: &Knowledge) -> Option<Undoing> {
+    let undoing = knowledge.undoing.clone().filter(|undoing| undoing.open_since.is_none())?;
+    if knowledge.down_since.is_none() || !knowledge.undoes_database(&undoing) {
+        return None;
+    }
+    for service in detect(site, &Surroundings::of_this_process()).services {
+        if service.role == Role::Writer && ask(&service, &site.dir).await == ServiceState::Running {
+            return Some(Undoing { open_since: Some(now()), by_hand: true, ..undoing });
+        }
+    }
+    None
+}
+
+/// Counts the rows that the old database does not have; none when nobody knows. `kept` is the undo that has kept them.
+async fn rows_lost(
+    journal: &Journal,
+    site: &Site,
+    knowledge: &Knowledge,
+    kept: Option<i64>,
+) -> Result<Option<u64>, Report> {
+    let undoing = knowledge.undoing.clone().unwrap_or_default();
+    if !knowledge.undo_keeps(&undoing) {
+        return Ok((!undoing.by_hand).then_some(0));
+    }
+    if let Some(run) = kept {
+        let known: Option<Option<u64>> = journal.fact(run, ENTERED).await.map_err(|error| error.tell())?;
+        return Ok(known.flatten());
+    }
+    Ok(if undoing.replacing || undoing.replaced { None } else { checked::count(site, undoing.run).await })
 }
 
 /// Returns what is remembered of the undo that is under way, or of one that would begin now.

@@ -62,7 +62,7 @@ impl Journal {
         now: i64,
     ) -> Result<i64, JournalError> {
         let value = self.json(knowledge)?;
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.writing().await?;
         let begun = async {
             let mut all = connection.begin().await?;
             let text = if unused.is_some() {
@@ -99,7 +99,7 @@ impl Journal {
 
     /// Ends an undo and the run that it has undone, both at once.
     pub async fn end_undo(&self, undo: i64, undone: i64, summary: &str, now: i64) -> Result<(), JournalError> {
-        let mut connection = self.connection.lock().await;
+        let mut connection = self.writing().await?;
         let ended = async {
             let mut all = connection.begin().await?;
             let by = format!("Undone by run {undo}.");

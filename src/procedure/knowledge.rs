@@ -274,7 +274,7 @@ impl Knowledge {
     }
 
     /// Returns what brings the old site back if the operator stops now, a sentence a line: first the undo, which takes
-    /// about so many seconds, then what can be typed instead.
+    /// about so many seconds, then what can be typed instead. Of an undo, that it is to go on.
     #[must_use]
     pub fn way_back(&self, seconds: Option<u32>) -> String {
         if self.undoing.is_some() {

@@ -24,3 +24,8 @@ pub const TRIAGE_AGAIN: &str = "back to triage, before anything is started";
 
 /// The reason of a triage that ends in a new attempt of the restore.
 pub const RESTORE_AGAIN: &str = "the snapshot is restored again";
+
+/// The reason of a step of an undo that ended before it changed anything: users were let in, so what they entered has to be
+/// kept first, once more.
+pub const KEEP_AGAIN: &str =
+    "somebody has used the site since; it is stopped again, and what was entered is kept, when the undo goes on";

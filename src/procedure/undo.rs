@@ -10,6 +10,7 @@ use super::{Knowledge, StepId, StepState};
 /// What an undo knows of the run that it undoes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[allow(clippy::struct_excessive_bools, reason = "each tells one thing that was seen or decided")]
 pub struct Undoing {
     /// The run that is undone.
     pub run: i64,
@@ -18,8 +19,14 @@ pub struct Undoing {
     /// Since when users could work with what the run had done to the site, seconds since 1970; none when they could
     /// not.
     pub open_since: Option<i64>,
+    /// Whether somebody started the services by hand, and not the run or its undo.
+    pub by_hand: bool,
     /// Whether the operator keeps the database as it is, since both versions want the same structure.
     pub keeps_database: bool,
+    /// Whether the undo has begun to replace the database, and not come to an end with it.
+    pub replacing: bool,
+    /// Whether the undo has brought the old database back once.
+    pub replaced: bool,
 }
 
 /// A step that was begun.
@@ -198,9 +205,9 @@ impl Knowledge {
     }
 
     /// Says what an undo would lose, or why nothing can be lost. `since` is when the services were started, in words;
-    /// `kept_in` where what was entered is written to.
+    /// `rows` how many rows are others since, when that was counted; `kept_in` where what was entered is written to.
     #[must_use]
-    pub fn undo_losses(&self, undoing: &Undoing, since: &str, kept_in: &str) -> Vec<String> {
+    pub fn undo_losses(&self, undoing: &Undoing, since: &str, rows: Option<u64>, kept_in: &str) -> Vec<String> {
         if !self.undoes_database(undoing) {
             return vec!["No row is lost: the database stays as it is.".into()];
         }
@@ -211,12 +218,25 @@ impl Knowledge {
                     .into(),
             ];
         }
+        let when = if undoing.by_hand {
+            "since somebody started the services by hand".to_owned()
+        } else {
+            format!("since {since}, when the services were started with the new version")
+        };
+        let first = format!("listed and exported first, into {kept_in}.");
         vec![
-            format!(
-                "What was entered since {since}, when the services were started with the new version, is not in the old \
-                 database. It is listed and exported first, into {kept_in}."
-            ),
-            "Files that were uploaded meanwhile stay where they are.".into(),
+            match rows {
+                Some(0) => format!("So far no row was entered, changed or deleted {when}. What still comes is {first}"),
+                Some(1) => format!(
+                    "1 row was entered, changed or deleted {when}. The old database does not have that. It is {first}"
+                ),
+                Some(rows) => format!(
+                    "{rows} rows were entered, changed or deleted {when}. The old database does not have that. It is \
+                     {first}"
+                ),
+                None => format!("What was entered {when}, is not in the old database. It is {first}"),
+            },
+            "Files that were uploaded meanwhile stay where they are, but the old database does not know them.".into(),
         ]
     }
 
@@ -341,7 +361,7 @@ mod tests {
     #[test]
     fn what_is_lost_and_what_is_missing_is_said_in_full_sentences() {
         let mut knowledge = Knowledge::default();
-        let losses = |knowledge: &Knowledge, last| knowledge.undo_losses(&up_to(last), "14:02", "/kept");
+        let losses = |knowledge: &Knowledge, last| knowledge.undo_losses(&up_to(last), "14:02", None, "/kept");
         assert_eq!(losses(&knowledge, StepId::Pull), ["No row is lost: the database stays as it is."]);
         knowledge.database_changed = true;
         assert_eq!(
@@ -355,7 +375,22 @@ mod tests {
             [
                 "What was entered since 14:02, when the services were started with the new version, is not in the old \
                  database. It is listed and exported first, into /kept.",
-                "Files that were uploaded meanwhile stay where they are.",
+                "Files that were uploaded meanwhile stay where they are, but the old database does not know them.",
+            ]
+        );
+        let counted = |rows, by_hand| {
+            let undoing = Undoing { by_hand, ..up_to(StepId::SignIn) };
+            knowledge.undo_losses(&undoing, "14:02", Some(rows), "/kept").swap_remove(0)
+        };
+        assert_eq!(
+            [counted(0, false), counted(1, true), counted(7, false)],
+            [
+                "So far no row was entered, changed or deleted since 14:02, when the services were started with the new \
+                 version. What still comes is listed and exported first, into /kept.",
+                "1 row was entered, changed or deleted since somebody started the services by hand. The old database \
+                 does not have that. It is listed and exported first, into /kept.",
+                "7 rows were entered, changed or deleted since 14:02, when the services were started with the new \
+                 version. The old database does not have that. It is listed and exported first, into /kept.",
             ]
         );
         let all = Kept { database: true, environment: true, packages: true, snapshot: true, static_files: Some(true) };

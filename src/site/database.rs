@@ -6,6 +6,7 @@
 mod catalogue;
 mod fingerprint;
 mod open;
+mod rows;
 
 use std::path::PathBuf;
 

@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::archive::Source;
+use super::touched::Touched;
 use super::verify::{self, SnapshotError};
 use crate::dump::account::{Known, Plan, Side};
 use crate::dump::{Rows, Script, literal};
@@ -35,8 +36,15 @@ pub struct Entered {
 }
 
 /// Finds what was entered after the first dump was made and before the second, and writes it into the directory
-/// `target`, which must be there and private.
-pub fn entered(before: &Path, after: &Path, known: &Known, target: &Path) -> Result<Vec<Entered>, SnapshotError> {
+/// `target`, which must be there and private. Where it is known which rows were touched, others do not count, whatever
+/// the dumps say.
+pub fn entered(
+    before: &Path,
+    after: &Path,
+    known: &Known,
+    touched: Option<&Touched>,
+    target: &Path,
+) -> Result<Vec<Entered>, SnapshotError> {
     let mut sides = [Dump::open(before)?, Dump::open(after)?];
     let mut tables: Vec<String> = Vec::new();
     for load in sides.iter().flat_map(|dump| &dump.script.loads).filter(|load| !load.skipped) {
@@ -46,7 +54,7 @@ pub fn entered(before: &Path, after: &Path, known: &Known, target: &Path) -> Res
     }
     let mut found = Vec::new();
     for table in tables {
-        let lines = difference(&mut sides, &table, known)?;
+        let lines = difference(&mut sides, &table, known, touched)?;
         if lines.is_empty() {
             continue;
         }
@@ -118,7 +126,13 @@ struct Line {
 }
 
 /// Finds the rows of a table that differ.
-fn difference(sides: &mut [Dump; 2], table: &str, known: &Known) -> Result<Vec<Line>, SnapshotError> {
+fn difference(
+    sides: &mut [Dump; 2],
+    table: &str,
+    known: &Known,
+    touched: Option<&Touched>,
+) -> Result<Vec<Line>, SnapshotError> {
+    let counts = |key: &[u8]| touched.is_none_or(|touched| touched.may_have(table, key));
     let [before, after] = sides;
     let functions = [before.script.function(table), after.script.function(table)];
     let plan = Plan::new(table, functions, [&before.script.languages, &after.script.languages], known);
@@ -143,8 +157,12 @@ fn difference(sides: &mut [Dump; 2], table: &str, known: &Known) -> Result<Vec<L
             }
             None => What::New,
         };
+        if !counts(key) {
+            return;
+        }
         lines.push((key.to_vec(), line(script, table, arguments, what, key)));
     })?;
+    there.retain(|key, (_, seen)| *seen || counts(key));
     let deleted = there.values().any(|(_, seen)| !seen);
     if lines.is_empty() && !deleted {
         return Ok(Vec::new());
@@ -281,7 +299,7 @@ mod tests {
             "after",
             &["1,['a','b'],None", "2,['c','d'],'n\"ew,\\nline'", "4,['f',None],''", "5,['s','t'],'x'"],
         );
-        let found = entered(&before, &after, &Known::default(), dir.path()).unwrap();
+        let found = entered(&before, &after, &Known::default(), None, dir.path()).unwrap();
         let file = dir.path().join("shop_goods.csv");
         let keys = ["2", "4", "3"].map(str::to_owned).to_vec();
         let table = "shop_goods".to_owned();
@@ -291,6 +309,6 @@ mod tests {
             "row,id,name_en,name_de,text\nchanged,2,c,d,\"n\"\"ew,\nline\"\nbefore,2,c,d,old\nnew,4,f,,\"\"\n\
              deleted,3,e,\"\",gone\n"
         );
-        assert_eq!(entered(&before, &before, &Known::default(), dir.path()).unwrap(), []);
+        assert_eq!(entered(&before, &before, &Known::default(), None, dir.path()).unwrap(), []);
     }
 }

@@ -34,6 +34,7 @@ mod ui_fake_evidence;
 mod ui_fake_triage;
 mod ui_fake_undo;
 mod undo;
+mod undo_gaps;
 mod upgrade;
 mod verdict;
 mod verify;

@@ -1,7 +1,7 @@
 //! Plans of an undo for the scripted engine. No part of the product.
 
 use lino_upgrade::engine::{Ask, PlannedStep, UndoPlan};
-use lino_upgrade::procedure::{Finding, StepId, StepState};
+use lino_upgrade::procedure::{Finding, Level, StepId, StepState};
 
 /// What the upgrade has done when somebody asks for its undo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +34,11 @@ pub fn plan(upgrade: Upgrade) -> UndoPlan {
         (
             vec![
                 format!(
-                    "What was entered since 21:04, when the services were started with the new version, is not in the old \
-                     database. It is listed and exported first, into {KEPT_IN}."
+                    "12 rows were entered, changed or deleted since 21:04, when the services were started with the new \
+                     version. The old database does not have that. It is listed and exported first, into {KEPT_IN}."
                 ),
-                "Files that were uploaded meanwhile stay where they are.".to_owned(),
+                "Files that were uploaded meanwhile stay where they are, but the old database does not know them."
+                    .to_owned(),
             ],
             vec![
                 "There is no copy of the environment: the packages of before are installed again, from wherever pip \
@@ -57,6 +58,7 @@ pub fn plan(upgrade: Upgrade) -> UndoPlan {
         seconds: Some(left.filter_map(|step| step.forecast).sum()),
         steps,
         losses,
+        rows_lost: Some(if upgrade == Upgrade::Stuck { 0 } else { 12 }),
         missing,
         impossible: None,
     }
@@ -89,14 +91,17 @@ fn planned(step: StepId, upgrade: Upgrade) -> PlannedStep {
 
 /// Returns what a step of the undo came to, and what it found.
 pub fn ended(step: StepId) -> (&'static str, Vec<Finding>) {
-    let again = "Enter them again by hand where they are needed, from this file.";
+    let again = "Enter again by hand what is needed, from these files.";
+    let table =
+        |name: &str, text: &str| Finding { level: Level::Warn, subject: name.into(), text: text.into(), remedy: None };
     match step {
         StepId::UndoKeep => (
-            "12 rows are others than after the restore; they are exported",
+            "12 rows are others than when the data had been checked; they are exported",
             vec![
                 Finding::pass("database", format!("Copied as it is now to {KEPT_IN}/database.sql and read back.")),
-                Finding::warn("tickets_ticket", format!("9 new (117, 118 and 7 more). In {KEPT_IN}/rows/1.py."), again),
-                Finding::warn("cal_event", format!("2 new, 1 changed (12, 13, 7). In {KEPT_IN}/rows/2.py."), again),
+                Finding::warn("rows", format!("Rows that differ are in {KEPT_IN}/rows, a file for each table."), again),
+                table("tickets_ticket", "9 new (117, 118 and 7 more)."),
+                table("cal_event", "2 new, 1 changed (12, 13, 7)."),
             ],
         ),
         StepId::UndoDatabase => ("6806 rows are back from its copy", Vec::new()),

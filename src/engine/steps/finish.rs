@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::context::{Command, Context};
-use super::super::{Ask, StepEnd};
+use super::super::{Ask, StepEnd, checked};
 use super::{done, failed, interrupted, skipped, unfinished};
 use crate::error::Report;
 use crate::messages::CommandKind;
@@ -35,10 +35,16 @@ pub async fn collect_static(context: &Context) -> Result<StepEnd, Report> {
 
 /// Lets Lino check all data and repair what it can.
 pub async fn check_data(context: &Context) -> Result<StepEnd, Report> {
+    // What happened while nobody watched is not known.
+    let watched = !context.has_commands().await?;
+    checked::forget(&context.site);
     let line = context.known().lines.checkdata;
     let end = context.command(Command::new("checkdata", CommandKind::CheckData, line)).await?;
     if let Some(end) = unfinished(&end) {
         return Ok(end);
+    }
+    if watched {
+        checked::keep(context).await?;
     }
     let found: u64 = end.reading.checked.iter().map(|kind| kind.found).sum();
     let fixed: u64 = end.reading.checked.iter().map(|kind| kind.fixed).sum();

@@ -18,6 +18,7 @@ mod undo;
 pub use check::{line as checklist_line, look};
 pub(super) use code::PACKAGES_BEFORE;
 pub(super) use snapshot::stamp;
+pub(super) use undo::ENTERED;
 
 use super::context::{CommandEnd, Context};
 use super::dispatcher::StepEnd;
@@ -41,16 +42,16 @@ pub(super) async fn execute(context: &Context) -> Result<StepEnd, Report> {
         StepId::Triage => triage::triage(context).await,
         StepId::BuildIndexes => finish::build_indexes(context).await,
         StepId::CollectStatic => finish::collect_static(context).await,
-        StepId::CheckData => finish::check_data(context).await,
+        StepId::CheckData => guard::during(context, Box::pin(finish::check_data(context))).await,
         StepId::StartServices => services::start(context).await,
         StepId::SignIn => finish::sign_in(context).await,
         StepId::UndoStop => services::stop_for_undo(context).await,
-        StepId::UndoKeep => undo::keep(context).await,
+        StepId::UndoKeep => guard::during(context, Box::pin(undo::keep(context))).await,
         StepId::UndoEnvironment => undo::environment(context).await,
-        StepId::UndoDatabase => undo::database(context).await,
+        StepId::UndoDatabase => guard::during(context, Box::pin(undo::database(context))).await,
         StepId::UndoStatic => undo::static_files(context).await,
         StepId::UndoIndexes => undo::indexes(context).await,
-        StepId::UndoAccount => undo::account(context).await,
+        StepId::UndoAccount => guard::during(context, Box::pin(undo::account(context))).await,
         StepId::UndoStart => services::start_all(context).await,
         StepId::UndoConfirm => finish::confirm_undo(context).await,
     }

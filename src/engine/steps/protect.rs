@@ -264,10 +264,11 @@ const EMPTY: &str = "empty.sql";
 /// Lets a program of the database server run. The file with its password is gone afterwards, whatever happens.
 pub(super) async fn server_program(
     context: &Context,
+    name: &str,
     prepared: ServerDump,
     secret: &Path,
 ) -> Result<Option<StepEnd>, Report> {
-    let mut command = Command::new("database", CommandKind::Other, prepared.line);
+    let mut command = Command::new(name, CommandKind::Other, prepared.line);
     for (name, value) in &prepared.env {
         command = command.env(name, value);
     }
@@ -293,7 +294,7 @@ async fn server_copy(
             Report::new(Kind::Failed, format!("The copy of the database cannot be prepared: {error}."))
                 .next("Free some disk space, then retry.")
         })?;
-    if let Some(end) = server_program(context, prepared, &secret).await? {
+    if let Some(end) = server_program(context, "database", prepared, &secret).await? {
         return Ok(Err(end));
     }
     let line = protect::read_back_line(connection.engine, &copy);

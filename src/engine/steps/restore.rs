@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::context::{Command, CommandEnd, Context};
 use super::super::recovery::RESTORED;
-use super::super::{Attendance, NoticeLevel, StepEnd, restored, unchanged};
+use super::super::{Attendance, NoticeLevel, StepEnd, checked, restored, unchanged};
 use super::{account, advice, blocking, done, failed, unfinished};
 use crate::error::{Kind, Report, Tell};
 use crate::messages::{CommandKind, DatabaseState, FailureCause, Judgement, Reading};
@@ -54,6 +54,7 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
         Ok(line) => line,
         Err(end) => return Ok(end),
     };
+    checked::forget(&context.site);
     context
         .learn(|knowledge| {
             knowledge.database_changed = true;

@@ -110,12 +110,26 @@ pub async fn stop_for_undo(context: &Context) -> Result<StepEnd, Report> {
     }
     context
         .learn(|knowledge| {
+            // They were stopped by the upgrade, or by an earlier attempt: somebody has let users in.
+            let by_hand = knowledge.down_since.is_some() && !running.is_empty();
+            let undoes = knowledge.undoing.clone().is_some_and(|undoing| knowledge.undoes_database(&undoing));
+            if let Some(undoing) = knowledge.undoing.as_mut().filter(|undoing| undoing.open_since.is_none())
+                && by_hand
+                && undoes
+            {
+                undoing.by_hand = true;
+                undoing.open_since = Some(now());
+            }
             knowledge.down_since.get_or_insert_with(now);
         })
         .await?;
     let mut findings = stopped(context, &running).await?;
     match open_sessions(context).await {
-        Ok(found) => findings.extend(found),
+        Ok(found) => {
+            let connection = crate::site::facts::connection(&context.site).await.map_err(|error| error.tell())?;
+            super::undo::since::when_stopped(context, &connection).await?;
+            findings.extend(found);
+        }
         // A pull that broke off leaves packages with which nothing starts. The database is looked at again before it is
         // replaced.
         Err(report) => {

@@ -77,12 +77,13 @@ impl State {
     }
 }
 
-/// Tells whether the database goes back although something may have been entered that the old one does not have.
+/// Tells whether the database goes back although something may have been entered that the old one does not have. Where
+/// somebody has counted that there is nothing, it does not.
 #[must_use]
 pub fn loses_rows(plan: &UndoPlan) -> bool {
     let state = |id| plan.steps.iter().find(|step| step.step == id).map(|step| &step.state);
     let is_back = state(StepId::UndoDatabase).is_some_and(StepState::is_settled);
-    !is_back && state(StepId::UndoKeep).is_some_and(|state| !is_needless(state))
+    !is_back && plan.rows_lost != Some(0) && state(StepId::UndoKeep).is_some_and(|state| !is_needless(state))
 }
 
 /// Tells whether a rule leaves a step out. What the operator left out may have been needed.

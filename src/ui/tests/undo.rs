@@ -6,7 +6,7 @@ mod updates;
 
 use super::{LOG, NOW, Wizard, planned};
 use crate::engine::{Ask, Event, PlannedStep, UndoPlan};
-use crate::procedure::{Finding, StepId, StepState};
+use crate::procedure::{Finding, Level, StepId, StepState};
 
 const WAY_BACK: &str = "All of this is done by u in the wizard, or by one command, in about 2 minutes: lino-upgrade undo\n\
     Bring the database back: dropdb lino && createdb lino && psql lino < /var/lib/lino/run-3/database.sql\n\
@@ -58,13 +58,18 @@ fn plan(loses: Loses) -> UndoPlan {
         steps,
         losses: match loses {
             Loses::Rows => vec![
-                "What was entered since 21:04, when the services were started with the new version, is not in the old \
-                 database: 12 rows in 3 tables. It is listed and exported first, into \
+                "12 rows were entered, changed or deleted since 21:04, when the services were started with the new \
+                 version. The old database does not have that. It is listed and exported first, into \
                  /var/lib/lino-upgrade/myproject/undone/run-0003."
                     .into(),
-                "Files that were uploaded meanwhile stay where they are.".into(),
+                "Files that were uploaded meanwhile stay where they are, but the old database does not know them."
+                    .into(),
             ],
             Loses::Nothing => vec!["No row is lost: the database stays as it is.".into()],
+        },
+        rows_lost: match loses {
+            Loses::Rows => Some(12),
+            Loses::Nothing => Some(0),
         },
         missing: match loses {
             Loses::Rows => vec![
@@ -134,7 +139,7 @@ fn undoing(columns: u16, rows: u16, done: usize) -> Wizard {
 
 const fn summary(step: StepId) -> &'static str {
     match step {
-        StepId::UndoKeep => "12 rows are others than after the restore; they are exported",
+        StepId::UndoKeep => "12 rows are others than when the data had been checked; they are exported",
         StepId::UndoDatabase => "6806 rows are back from its copy",
         _ => "all is as before",
     }
@@ -142,12 +147,15 @@ const fn summary(step: StepId) -> &'static str {
 
 fn findings(step: StepId) -> Vec<Finding> {
     const UNDONE: &str = "/var/lib/lino-upgrade/myproject/undone/run-0003";
-    let again = "Enter them again by hand where they are needed, from this file.";
+    let again = "Enter again by hand what is needed, from these files.";
+    let table =
+        |name: &str, text: &str| Finding { level: Level::Warn, subject: name.into(), text: text.into(), remedy: None };
     match step {
         StepId::UndoKeep => vec![
             Finding::pass("database", format!("Copied as it is now to {UNDONE}/database.sql and read back.")),
-            Finding::warn("tickets_ticket", format!("9 new (117, 118 and 7 more). In {UNDONE}/rows/1.py."), again),
-            Finding::warn("cal_event", format!("2 new, 1 changed (12, 13, 7). In {UNDONE}/rows/2.py."), again),
+            Finding::warn("rows", format!("Rows that differ are in {UNDONE}/rows, a file for each table."), again),
+            table("tickets_ticket", "9 new (117, 118 and 7 more)."),
+            table("cal_event", "2 new, 1 changed (12, 13, 7)."),
         ],
         StepId::UndoConfirm => vec![Finding::pass(
             "copies",

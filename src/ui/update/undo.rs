@@ -49,7 +49,10 @@ pub fn on_planned(state: &mut State, plan: Box<UndoPlan>) {
 /// Takes in that a run was opened: the same one again, another one, or one that undoes.
 pub fn on_opened(state: &mut State, run: Run) {
     let known = state.run.replace(run);
-    if known.is_some_and(|known| known.number != run.number) {
+    // A run in which nothing was begun becomes the undo of the one before, with the same number.
+    let differs = |known: &Run| (known.number, known.undoes) != (run.number, run.undoes);
+    let is_another = known.as_ref().is_some_and(differs);
+    if is_another {
         compare::forget(state);
         triage::forget(state);
         state.asks.clear();
@@ -64,7 +67,7 @@ pub fn on_opened(state: &mut State, run: Run) {
             state.popup = None;
         }
     }
-    if known.is_none_or(|known| known.number != run.number) {
+    if known.is_none() || is_another {
         // Facts that were learned before may be those of another version.
         let planned = state.undo.as_ref().filter(|plan| Some(plan.run) == run.undoes);
         state.back_to = planned.map(|plan| plan.to_version.clone());
@@ -75,7 +78,6 @@ pub fn on_opened(state: &mut State, run: Run) {
         state.selected = 0;
         state.explanation = 0;
     }
-    let is_another = known.is_some_and(|known| known.number != run.number);
     if matches!(state.engine, Engine::Over { .. }) || is_another && matches!(state.engine, Engine::Resting { .. }) {
         state.engine = Engine::Resting { because: None };
     }

@@ -9,11 +9,12 @@ use super::super::protect::server_program;
 use super::super::services::open_sessions;
 use super::super::snapshot::beside_database;
 use super::super::{account, blocking, done, failed, interrupted, skipped, unfinished};
-use super::{keep, prepare, undoing};
+use super::since::Looked;
+use super::{keep, learn, prepare, since, undoing};
 use crate::dump::Script;
 use crate::error::{Kind, Report, Tell};
 use crate::messages::CommandKind;
-use crate::procedure::{Finding, Level, Verdict};
+use crate::procedure::{Finding, Level, StepId, StepState, Verdict};
 use crate::site::{self, Connection, Engine};
 use crate::snapshot::{self, protect};
 use crate::triage::{Accounted, Decisions, accounted};
@@ -28,15 +29,12 @@ pub async fn database(context: &Context) -> Result<StepEnd, Report> {
     }
     let connection = site::facts::connection(&context.site).await.map_err(|error| error.tell())?;
     if !context.has_commands().await? {
+        if let Some(end) = since::let_in(context, Some(&connection)).await? {
+            return Ok(end);
+        }
         match asked(context).await? {
             Some('k') => {
-                context
-                    .learn(|knowledge| {
-                        if let Some(undoing) = &mut knowledge.undoing {
-                            undoing.keeps_database = true;
-                        }
-                    })
-                    .await?;
+                learn(context, |undoing| undoing.keeps_database = true).await?;
                 return Ok(skipped("the operator keeps the database as it is"));
             }
             Some('b') => {}
@@ -48,12 +46,13 @@ pub async fn database(context: &Context) -> Result<StepEnd, Report> {
         }
     }
     let known = context.known();
-    if known.undo_keeps(&undoing(context)) {
-        // Else done by an earlier step, unless the new version could not even say where its database is.
+    if known.undo_keeps(&undoing(context)) && !since::is_ours(context, &connection) && !left_out(context).await? {
+        // Done by an earlier step, unless the new version could not even say where its database is.
         if let Err(end) = keep::native(context, &connection, &prepare(context)?).await? {
             return Ok(end);
         }
     }
+    learn(context, |undoing| undoing.replacing = true).await?;
     let copy = known.protection.database_copy.clone().map(PathBuf::from).filter(|copy| copy.exists());
     let (end, how) = match copy {
         Some(copy) if connection.engine == Engine::Sqlite => {
@@ -65,7 +64,17 @@ pub async fn database(context: &Context) -> Result<StepEnd, Report> {
     if let Some(end) = end {
         return Ok(end);
     }
+    let kept = since::last(context).await?.map_or(0, |looked| looked.kept);
+    since::remember(context, &Looked { kept, print: since::look(&connection).await? }).await?;
+    learn(context, |undoing| (undoing.replacing, undoing.replaced) = (false, true)).await?;
     counted(context, how).await
+}
+
+/// Tells whether the operator does not want to keep what was entered.
+async fn left_out(context: &Context) -> Result<bool, Report> {
+    let attempts = context.journal.attempts(context.run).await.map_err(|error| error.tell())?;
+    let last = attempts.iter().rfind(|attempt| attempt.step == StepId::UndoKeep);
+    Ok(last.is_some_and(|attempt| matches!(attempt.state, Some(StepState::Skipped { .. }))))
 }
 
 /// Asks whether the database goes back although both versions want the same structure, and something was entered. Where
@@ -128,13 +137,13 @@ async fn server(context: &Context, connection: &Connection, copy: &Path) -> Resu
             .unchanged("The database was not touched.")
             .next("Free some disk space, then retry.")
     })?;
-    server_program(context, prepared, &secret).await
+    server_program(context, "database", prepared, &secret).await
 }
 
 /// Lets the old version load the snapshot again, when there is no copy of the database.
 async fn snapshot_again(context: &Context) -> Result<Option<StepEnd>, Report> {
     let known = context.known();
-    if !context.has_commands().await? && !is_verified(&context.site, &known) {
+    if !context.has_command("restore").await? && !is_verified(&context.site, &known) {
         let text = "There is no copy of the database, and the snapshot is not the one that was verified any more.";
         let remedy = "Bring the database back from a copy of your own, in a shell (!); then leave this step out.";
         let finding = Finding::fail("database", text, remedy);
@@ -209,7 +218,10 @@ fn differences(found: &Accounted, level: Level) -> Vec<Finding> {
     let equal = format!("{} rows of the snapshot are in the database with equal values.{by_lino}", found.equal);
     let mut findings = vec![Finding::pass("account", equal)];
     let remedy = match level {
-        Level::Fail => "Bring the database back again (the step before), or ask the application developer.",
+        Level::Fail => {
+            "If somebody has entered that since, leave this step out to keep it. Else bring the database back again (the \
+             step Bring database back), or ask the application developer."
+        }
         Level::Warn | Level::Pass => "Nothing to do: you have kept the database as it is.",
     };
     for table in found.tables.iter().take(NAMED) {

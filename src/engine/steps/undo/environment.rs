@@ -7,21 +7,30 @@ use std::path::PathBuf;
 use super::super::super::context::Context;
 use super::super::super::{StepEnd, packages};
 use super::super::{PACKAGES_BEFORE, done, failed};
-use super::swap::swap;
-use super::{listed, undoing};
+use super::swap::{self, swap};
+use super::{listed, since, undoing};
 use crate::error::{Report, Tell};
-use crate::procedure::{Finding, PackageChange, changes};
+use crate::procedure::{Finding, PackageChange, StepId, StepState, changes};
+use crate::site;
+
+/// By this name the copy is known again.
+const COPY: &str = "environment";
 
 /// Brings the packages back.
 pub async fn environment(context: &Context) -> Result<StepEnd, Report> {
+    if !context.has_commands().await? {
+        // A new version that is broken cannot say where its database is.
+        let connection = site::facts::connection(&context.site).await.ok();
+        if let Some(end) = since::let_in(context, connection.as_ref()).await? {
+            return Ok(end);
+        }
+    }
     let known = context.known();
     let copy = known.protection.environment_copy.clone().map(PathBuf::from).filter(|copy| copy.is_dir());
-    let site = &context.site;
-    let recorded = known.protection.environment.clone().map(PathBuf::from);
-    let place = recorded.or_else(|| site.env_dir.canonicalize().ok()).unwrap_or_else(|| site.env_dir.clone());
+    let place = place(context);
     let mut findings = Vec::new();
     if let Some(copy) = copy {
-        match swap(context, "environment", &copy, &place).await? {
+        match swap(context, COPY, &copy, &place).await? {
             Ok(aside) => findings.push(Finding::pass(
                 "environment",
                 format!("The copy is in its place; the environment of the new version is kept in {}.", aside.display()),
@@ -36,6 +45,27 @@ pub async fn environment(context: &Context) -> Result<StepEnd, Report> {
         Err(end) => return Ok(end.with(findings)),
     }
     judged(context, findings).await
+}
+
+/// Returns where the environment is.
+fn place(context: &Context) -> PathBuf {
+    let (recorded, link) = (context.known().protection.environment, &context.site.env_dir);
+    recorded.map(PathBuf::from).or_else(|| link.canonicalize().ok()).unwrap_or_else(|| link.clone())
+}
+
+/// Tells whether its copy is in its place, or pip has begun to bring the old packages back.
+pub async fn is_back(context: &Context) -> Result<bool, Report> {
+    let attempts = context.journal.attempts(context.run).await.map_err(|error| error.tell())?;
+    for attempt in attempts.iter().filter(|attempt| attempt.step == StepId::UndoEnvironment) {
+        let commands = context.journal.commands(attempt.id).await.map_err(|error| error.tell())?;
+        // To make the copy of the copy changes nothing yet.
+        if commands.iter().any(|command| command.name != swap::COMMAND)
+            || matches!(attempt.state, Some(StepState::Done { .. }))
+        {
+            return Ok(true);
+        }
+    }
+    swap::is_in_place(context, COPY, &place(context)).await
 }
 
 /// Returns the packages that the run found before it changed any.

@@ -6,6 +6,7 @@ mod environment;
 mod files;
 mod keep;
 mod listed;
+pub(super) mod since;
 mod swap;
 
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 pub use database::{account, database};
 pub use environment::environment;
 pub use files::{indexes, static_files};
-pub use keep::keep;
+pub use keep::{ENTERED, keep};
 
 use super::super::context::Context;
 use super::super::undo::kept_in;
@@ -24,6 +25,11 @@ use crate::site;
 /// Returns what this undo knows of the run that it undoes.
 fn undoing(context: &Context) -> Undoing {
     context.known().undoing.unwrap_or_default()
+}
+
+/// Changes what this undo knows.
+async fn learn(context: &Context, change: impl FnOnce(&mut Undoing)) -> Result<(), Report> {
+    context.learn(|knowledge| change(knowledge.undoing.get_or_insert_with(Undoing::default))).await
 }
 
 /// Returns the private directory of what is kept, and makes it.

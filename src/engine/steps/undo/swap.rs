@@ -19,6 +19,20 @@ use crate::messages::CommandKind;
 use crate::procedure::Finding;
 use crate::site::quote;
 
+/// The command that makes a copy of the copy.
+pub const COMMAND: &str = "copy";
+
+/// The journal's fact by which a copy is known again: its inode.
+fn fact(what: &str) -> String {
+    format!("undo-{what}")
+}
+
+/// Tells whether a copy is in its old place.
+pub async fn is_in_place(context: &Context, what: &str, place: &Path) -> Result<bool, Report> {
+    let copied: Option<i64> = context.journal.fact(context.run, &fact(what)).await.map_err(|error| error.tell())?;
+    Ok(copied.is_some() && inode(place) == copied)
+}
+
 fn inode(path: &Path) -> Option<i64> {
     std::fs::symlink_metadata(path).ok().map(|data| data.ino().cast_signed())
 }
@@ -31,7 +45,7 @@ pub async fn swap(
     place: &Path,
 ) -> Result<Result<PathBuf, StepEnd>, Report> {
     // The copy is known again by its inode when it is in its place.
-    let fact = format!("undo-{what}");
+    let fact = fact(what);
     let beside = |suffix: String| {
         let mut name = place.as_os_str().to_owned();
         name.push(suffix);
@@ -47,7 +61,7 @@ pub async fn swap(
     } else {
         let [from, to] = [copy, &part].map(|path| quote(&path.to_string_lossy()));
         let line = format!("rm -rf {to} && cp -a --reflink=auto {from} {to}");
-        let end = context.command(Command::new("copy", CommandKind::Other, line)).await?;
+        let end = context.command(Command::new(COMMAND, CommandKind::Other, line)).await?;
         if let Some(end) = unfinished(&end) {
             return Ok(Err(end.with(vec![Finding::fail(
                 what,

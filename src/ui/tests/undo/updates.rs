@@ -86,6 +86,26 @@ fn what_the_operator_left_out_is_lost_and_what_is_back_is_not_lost_again() {
 }
 
 #[test]
+fn where_nobody_has_entered_anything_it_is_asked_once() {
+    let mut wizard = shown(80, 24, crate::engine::UndoPlan { rows_lost: Some(0), ..plan(Loses::Rows) });
+    assert_eq!(wizard.keys("y"), undo());
+    let mut wizard = shown(80, 24, crate::engine::UndoPlan { rows_lost: None, ..plan(Loses::Rows) });
+    assert_eq!(wizard.keys("y"), vec![]);
+}
+
+#[test]
+fn a_run_in_which_nothing_was_begun_becomes_the_undo_and_says_what_comes_back() {
+    let mut wizard = failed(80, 24);
+    let opened = |undoes| Event::RunOpened { run: 4, resumed: false, started: NOW, state_dir: "/state".into(), undoes };
+    wizard.tell(opened(None));
+    wizard.keys("u");
+    tell(&mut wizard, plan(Loses::Nothing));
+    wizard.keys("y");
+    wizard.tell(opened(Some(3)));
+    assert_eq!((wizard.state.is_undo(), wizard.state.back_to()), (true, "noi 25.1.1".to_owned()));
+}
+
+#[test]
 fn where_nothing_can_be_undone_no_key_begins_it() {
     let mut wizard = shown(80, 24, impossible());
     assert_eq!(wizard.keys("yb"), vec![]);
