@@ -141,18 +141,7 @@ impl Tell for SiteError {
             Self::Name { dir, why } => report(format!("The directory {} cannot be used: {why}.", dir.display()))
                 .next("Move it to a directory with another name. A virtualenv has to be built anew there."),
             Self::Config(error) => error.tell(),
-            Self::NoVirtualenv { site, candidate } => {
-                let report = report(format!("The site in {} has no virtualenv named env.", site.display()));
-                let report = match candidate {
-                    Some(name) => {
-                        report.next(format!("Is it {name}? Then write env = \"{name}\" below [site] in {FILE_NAME}."))
-                    }
-                    None => report,
-                };
-                report
-                    .next("Activate the site's virtualenv (often `a`), then start lino-upgrade again.")
-                    .next(format!("Or name its Python in {FILE_NAME}: python = \"/path/to/bin/python\" below [site]."))
-            }
+            Self::NoVirtualenv { site, candidate } => no_virtualenv(site, candidate.as_deref()),
             Self::BrokenLink { link, target } => {
                 let what = format!("{} leads to {}, which does not exist.", link.display(), target.display());
                 report(what).next(
@@ -164,22 +153,35 @@ impl Tell for SiteError {
                 .next("The virtualenv is incomplete: build it again, or name the right one in lino-upgrade.toml."),
             Self::NotExecutable { python } => report(format!("You may not run {}.", python.display()))
                 .next("Start lino-upgrade as a user who may, or correct the permissions of the file."),
-            Self::Foreign { path, owner, state_dir, me } => report(format!(
-                "{} belongs to another user ({owner}), who has upgraded this site or is about to.",
-                path.display()
-            ))
-            .next("Start lino-upgrade as that user, or as root (for example by sudo): it finds the same run.")
-            .next(format!(
-                "Or, when nothing of it runs any more, hand it over, as root: chown -R {} {}",
-                quote(me),
-                quote(&state_dir.to_string_lossy())
-            )),
+            Self::Foreign { path, owner, state_dir, me } => foreign([path, state_dir], [owner, me]),
             Self::StateDir { dir, source } => {
                 report(format!("The directory {} for journal and logs cannot be made: {source}.", dir.display()))
                     .next("Make it writable for you, or name another one in lino-upgrade.toml: state_dir below [site].")
             }
         }
     }
+}
+
+fn no_virtualenv(site: &Path, candidate: Option<&str>) -> Report {
+    let what = format!("The site in {} has no virtualenv named env.", site.display());
+    let report = Report::new(Kind::Environment, what).unchanged("Nothing was changed.");
+    let report = match candidate {
+        Some(name) => report.next(format!("Is it {name}? Then write env = \"{name}\" below [site] in {FILE_NAME}.")),
+        None => report,
+    };
+    report
+        .next("Activate the site's virtualenv (often `a`), then start lino-upgrade again.")
+        .next(format!("Or name its Python in {FILE_NAME}: python = \"/path/to/bin/python\" below [site]."))
+}
+
+fn foreign([path, state_dir]: [&Path; 2], [owner, me]: [&str; 2]) -> Report {
+    let what =
+        format!("{} belongs to another user ({owner}), who has upgraded this site or is about to.", path.display());
+    let hand_over = format!("chown -R {} {}", quote(me), quote(&state_dir.to_string_lossy()));
+    Report::new(Kind::Environment, what)
+        .unchanged("Nothing was changed.")
+        .next("Start lino-upgrade as that user, or as root (for example by sudo): it finds the same run.")
+        .next(format!("Or, when nothing of it runs any more, hand it over, as root: {hand_over}"))
 }
 
 /// Finds the site and proves that its Python is there. `start` is what stands after `--site`; without it the site

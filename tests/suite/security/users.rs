@@ -141,7 +141,8 @@ fn runs(printed: &str) -> Vec<(i64, String)> {
 }
 
 #[test]
-fn a_run_belongs_to_the_site_and_who_cannot_go_on_with_it_is_told_why_and_what_to_do() {
+#[ignore = "takes a minute; tests/run --full asks for it"]
+fn matrix_a_run_belongs_to_the_site_and_who_cannot_go_on_with_it_is_told_why_and_what_to_do() {
     let Some(user) = User::create("home") else { return };
     let shop = Shop::owned_by(&user.name);
     let state = shop.dir.join(".lino-upgrade");
