@@ -301,9 +301,9 @@ fn assert_only_drawn(typescript: &Path, shop: &Shop) {
 fn the_wizard_sends_only_what_it_draws_itself_to_the_terminal() {
     let (home, shop) = (TempDir::new().unwrap(), hostile_shop());
     let (tmux, typescript) = wizard(&home, &shop);
-    tmux.keys(&["Escape", "q"]);
-    tmux.shows(&["y yes"]);
-    tmux.keys(&["y"]);
+    tmux.keys(&["n"]);
+    tmux.shows(&["Step 6 was interrupted"]);
+    tmux.keys(&["q"]);
     tmux.ends();
     assert_only_drawn(&typescript, &shop);
 }
@@ -317,7 +317,8 @@ fn matrix_the_wizard_sends_only_what_it_draws_itself_on_all_its_screens() {
     tmux.shows(&["Rows are in the way of the restore", "s    skip"]);
     tmux.keys(&["d"]);
     tmux.shows(&["Compare · snapshot", "shop.Partner.name"]);
-    tmux.keys(&["Down", "Enter", "Down", "Escape"]);
+    tmux.keys(&["Down", "Enter", "Down"]);
+    tmux.keys(&["Escape"]);
     tmux.shows(&["s    skip"]);
     tmux.keys(&["r"]);
     tmux.shows(&["Are you sure", "waits for your answer:"]);
@@ -325,13 +326,16 @@ fn matrix_the_wizard_sends_only_what_it_draws_itself_on_all_its_screens() {
     tmux.shows(&["rows were not saved", "t    Look at the rows"]);
     tmux.keys(&["t"]);
     tmux.shows(&["Triage · restore", "shop.Partner"]);
-    tmux.keys(&["Enter", "Down", "Down", "Escape"]);
+    tmux.keys(&["Enter", "Down", "Down"]);
+    tmux.keys(&["Escape"]);
     tmux.shows(&["w    wait"]);
     tmux.keys(&["w"]);
     tmux.shows(&["was interrupted"]);
-    tmux.keys(&["e", "Escape", "u"]);
+    tmux.keys(&["u"]);
     tmux.shows(&["Begin. You can stop"]);
-    tmux.keys(&["Escape", "q"]);
+    tmux.keys(&["n"]);
+    tmux.shows(&["Step 10 was interrupted", "q quit"]);
+    tmux.keys(&["q"]);
     tmux.ends();
     assert_only_drawn(&typescript, &shop);
     the_command_line_cleans_what_the_site_says(&shop, home.path());

@@ -145,8 +145,9 @@ fn with_fake_sudo(shop: &Shop, password: &str) {
     let digest = String::from_utf8(digest.wait_with_output().unwrap().stdout).unwrap();
     let script = format!(
         "#!/bin/bash\n\
+         try=0\n\
          until [ -e asked ]; do\n\
-         \x20 read -rs -p '[fake sudo] password for anna: ' typed; echo\n\
+         \x20 read -rs -p \"[fake sudo] password for anna, try $((++try)): \" typed; echo\n\
          \x20 digest=$(printf %s \"$typed\" | sha256sum)\n\
          \x20 if [ \"$digest\" = '{}' ]; then touch asked; else echo 'Sorry, try again.'; fi\n\
          done\n\
@@ -198,12 +199,9 @@ fn passwords_are_in_no_process_list_and_in_no_file_after_an_upgrade_its_report_a
     tmux.keys(&["Enter"]);
     tmux.shows(&["Take the site down now?"]);
     tmux.keys(&["y"]);
-    for password in TYPED {
-        tmux.shows(&["password for anna", "waits for your answer:"]);
+    for (attempt, password) in (1..).zip(TYPED) {
+        tmux.shows(&[&format!("› [fake sudo] password for anna, try {attempt}:")]);
         types(&tmux, password);
-        if password == TYPED[0] {
-            tmux.shows(&["Sorry, try again."]);
-        }
     }
     tmux.shows(&["Do you have a snapshot", "waits for your answer:"]);
     tmux.keys(&["y"]);
