@@ -880,6 +880,8 @@ def main(script, out, retry=False, because=None):
     remove(out + ".state.json")
     if last is None:
         remove(scratch, scratch + "-journal", out + ".loaded.sqlite3")
+        # It will have all rows of the site, so it is for its owner alone, whatever the umask.
+        os.close(os.open(scratch, os.O_WRONLY | os.O_CREAT, 0o600))
     simulate = beside("simulate")
     simulate.watch_writes(folder)
     pretend_to_make(folder)

@@ -1,12 +1,12 @@
 //! `check`, `status` and `history`: looking at a site and at its journal. They change nothing.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::args::Format;
-use super::unprintable;
+use super::{output, unprintable};
 use crate::engine::steps;
 use crate::error::{Kind, Report, Tell};
 use crate::journal::{Journal, RunRow};
@@ -20,8 +20,8 @@ pub(super) fn find(site: Option<&Path>) -> Result<Site, Report> {
     site::find(site, &cwd, &Surroundings::of_this_process()).map_err(|error| error.tell())
 }
 
-fn print(text: &str) -> Result<(), Report> {
-    writeln!(io::stdout().lock(), "{text}").map_err(|error| unprintable(&error))
+fn print(format: Format, text: &str) -> Result<(), Report> {
+    writeln!(output(format), "{text}").map_err(|error| unprintable(&error))
 }
 
 /// Runs the checklist; exit status 1 when something is an obstacle.
@@ -30,10 +30,10 @@ pub async fn check(site: Option<PathBuf>, format: Format) -> Result<u8, Report> 
     let (findings, _) = steps::look(&site, None).await;
     let obstacles = findings.iter().filter(|finding| finding.level == Level::Fail).count();
     match format {
-        Format::Json => print(&json!({"ok": obstacles == 0, "findings": findings}).to_string())?,
+        Format::Json => print(format, &json!({"ok": obstacles == 0, "findings": findings}).to_string())?,
         Format::Text => {
             for finding in &findings {
-                print(&steps::checklist_line(finding))?;
+                print(format, &steps::checklist_line(finding))?;
             }
         }
     }
@@ -41,6 +41,7 @@ pub async fn check(site: Option<PathBuf>, format: Format) -> Result<u8, Report> 
 }
 
 async fn journal(site: &Site) -> Result<Option<Journal>, Report> {
+    site.prove_state_dir().map_err(|error| error.tell())?;
     let path = site.state_dir.join("journal.sqlite");
     if !path.exists() {
         return Ok(None);
@@ -69,6 +70,7 @@ pub async fn status(site: Option<PathBuf>, format: Format) -> Result<u8, Report>
                 .map(|(step, state)| json!({"step": step, "state": state.word(), "text": state.text()}))
                 .collect();
             print(
+                format,
                 &json!({
                     "run": run.id, "application": run.application, "old_version": run.old_version,
                     "new_version": run.new_version, "started": run.started, "ended": run.ended,
@@ -79,13 +81,19 @@ pub async fn status(site: Option<PathBuf>, format: Format) -> Result<u8, Report>
         }
         Format::Text => {
             let new = run.new_version.as_deref().unwrap_or("?");
-            print(&format!("Run {}: {} {} → {new}{}", run.id, run.application, run.old_version, undo_of(&run)))?;
+            print(
+                format,
+                &format!("Run {}: {} {} → {new}{}", run.id, run.application, run.old_version, undo_of(&run)),
+            )?;
             for (step, state) in &states {
                 let text = if state.text().is_empty() { String::new() } else { format!(": {}", state.text()) };
-                print(&format!("{} {:2} {} {}{text}", state.symbol(), step.number(), step.title(), state.word()))?;
+                print(
+                    format,
+                    &format!("{} {:2} {} {}{text}", state.symbol(), step.number(), step.title(), state.word()),
+                )?;
             }
             if let Some(summary) = &run.summary {
-                print(summary)?;
+                print(format, summary)?;
             }
         }
     }
@@ -99,8 +107,8 @@ fn undo_of(run: &RunRow) -> String {
 
 fn nothing(format: Format) -> Result<u8, Report> {
     match format {
-        Format::Json => print("{\"run\":null}")?,
-        Format::Text => print("No upgrade was begun here.")?,
+        Format::Json => print(format, "{\"run\":null}")?,
+        Format::Text => print(format, "No upgrade was begun here.")?,
     }
     Ok(0)
 }
@@ -123,7 +131,7 @@ pub async fn history(site: Option<PathBuf>, format: Format) -> Result<u8, Report
                     })
                 })
                 .collect();
-            print(&serde_json::Value::from(rows).to_string())?;
+            print(format, &serde_json::Value::from(rows).to_string())?;
         }
         Format::Text => {
             for run in &runs {
@@ -133,14 +141,17 @@ pub async fn history(site: Option<PathBuf>, format: Format) -> Result<u8, Report
                 );
                 let new = run.new_version.as_deref().unwrap_or("?");
                 let outcome = run.outcome.as_deref().unwrap_or("unfinished");
-                print(&format!(
-                    "{:3}  {date}  {} {} → {new}{}  {outcome}  by {}",
-                    run.id,
-                    run.application,
-                    run.old_version,
-                    undo_of(run),
-                    run.operator
-                ))?;
+                print(
+                    format,
+                    &format!(
+                        "{:3}  {date}  {} {} → {new}{}  {outcome}  by {}",
+                        run.id,
+                        run.application,
+                        run.old_version,
+                        undo_of(run),
+                        run.operator
+                    ),
+                )?;
             }
         }
     }

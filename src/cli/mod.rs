@@ -10,6 +10,7 @@ mod paint;
 mod rehearse;
 mod report;
 mod run;
+mod sieve;
 mod triage;
 mod triaged;
 mod undo;
@@ -22,26 +23,50 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 use self::args::{Cli, Command, Format, Output};
+use self::sieve::{Sieve, harmless_lines};
 use crate::engine::{Attendance, Options};
 use crate::error::{Kind, Report};
 
 /// Runs the program: parses its command line, does what it says, and returns the exit status.
 #[must_use]
 pub fn main() -> ExitCode {
+    // What is typed may be a password: no core dump of wizard or runner, and no look into their memory by others. What
+    // they execute gets the usual limits back from the system.
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            let _ = error.print();
+            complain_of_use(&error);
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
     match dispatch(cli) {
         Ok(status) => ExitCode::from(status),
         Err(report) => {
-            let _ = writeln!(io::stderr().lock(), "{report}");
+            let _ = writeln!(io::stderr().lock(), "{}", harmless_lines(&report.to_string()));
             ExitCode::from(report.kind.exit_status())
         }
     }
+}
+
+/// Says what is wrong with the command line. A word of it may be the name of a file that somebody else has given.
+fn complain_of_use(error: &clap::Error) {
+    let text = error.render().to_string();
+    let harmless = harmless_lines(&text);
+    if harmless == text {
+        let _ = error.print();
+    } else {
+        let _ = writeln!(io::stderr().lock(), "{harmless}");
+    }
+}
+
+/// Returns the way to standard output.
+fn output(format: Format) -> Sieve<io::StdoutLock<'static>> {
+    Sieve::new(format, io::stdout().lock())
+}
+
+const fn format_of(json: bool) -> Format {
+    if json { Format::Json } else { Format::Text }
 }
 
 fn dispatch(cli: Cli) -> Result<u8, Report> {
@@ -61,27 +86,27 @@ fn dispatch(cli: Cli) -> Result<u8, Report> {
         }
         Some(Command::Account(args)) => block_on(async move {
             let site = site.map(|site| inspect::find(Some(&site))).transpose()?;
-            account::run(&args, site.as_ref(), &mut io::stdout().lock()).await
+            account::run(&args, site.as_ref(), &mut output(format_of(args.json))).await
         }),
-        Some(Command::Compare(args)) => compare::run(&args, &mut io::stdout().lock()),
+        Some(Command::Compare(args)) => compare::run(&args, &mut output(format_of(args.json))),
         Some(Command::Verify(args)) => block_on(async move {
-            let format = if args.json { Format::Json } else { Format::Text };
+            let format = format_of(args.json);
             let site = site.map(|site| inspect::find(Some(&site))).transpose()?;
-            verify::run(&args.snapshot, site.as_ref(), format, &mut io::stdout().lock()).await
+            verify::run(&args.snapshot, site.as_ref(), format, &mut output(format)).await
         }),
         Some(Command::Rehearse(args)) => block_on(async move {
-            let format = if args.json { Format::Json } else { Format::Text };
+            let format = format_of(args.json);
             let site = inspect::find(site.as_deref())?;
-            rehearse::run(&args, &site, format, &mut io::stdout().lock()).await
+            rehearse::run(&args, &site, format, &mut output(format)).await
         }),
         Some(Command::Triage(args)) => {
-            let format = if args.json { Format::Json } else { Format::Text };
-            triage::run(&args, format, &mut io::stdout().lock())
+            let format = format_of(args.json);
+            triage::run(&args, format, &mut output(format))
         }
-        Some(Command::Report(args)) => report::run(&args, site.as_deref(), &mut io::stdout().lock()),
+        Some(Command::Report(args)) => report::run(&args, site.as_deref(), &mut output(Format::Text)),
         Some(Command::Init) => block_on(async move {
             let text = init::init(site.as_deref()).await?;
-            writeln!(io::stdout().lock(), "{text}").map_err(|error| unprintable(&error))?;
+            writeln!(output(Format::Text), "{text}").map_err(|error| unprintable(&error))?;
             Ok(0)
         }),
         Some(Command::Check(output)) => block_on(inspect::check(site, format(&output))),
@@ -113,7 +138,7 @@ fn options(site: Option<std::path::PathBuf>, attendance: Attendance) -> Result<O
 }
 
 fn format(output: &Output) -> Format {
-    if output.json { Format::Json } else { Format::Text }
+    format_of(output.json)
 }
 
 fn block_on<T>(future: impl Future<Output = Result<T, Report>>) -> Result<T, Report> {

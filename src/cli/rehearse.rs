@@ -14,6 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::copies::{setting, with_decisions, with_own_decisions};
 use super::args::{self, Format};
+use super::sieve::harmless_lines;
 use super::triaged::{self, Groups, shown};
 use super::unprintable;
 use crate::engine::decisions;
@@ -186,7 +187,7 @@ fn all_of_table(told: &Rehearsed, causes: &Causes, cause: &Cause) -> Option<u64>
 
 /// Shows what is done to bring the new version; pip is slow, and silence looks like a fault.
 fn building(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", harmless_lines(line));
 }
 
 /// Shows a line of a program as it is: the wizard follows the rehearsal by it.
@@ -198,7 +199,8 @@ fn shown_whole(line: &str) {
 fn progress(line: &str) {
     let Some((_, what)) = line.split_once("Loading ") else { return };
     if io::stderr().is_terminal() && what.contains(" to table ") {
-        let _ = write!(io::stderr(), "\r\u{1b}[KLoading {}", what.chars().take(60).collect::<String>());
+        let _ =
+            write!(io::stderr(), "\r\u{1b}[KLoading {}", plain(what.as_bytes()).chars().take(60).collect::<String>());
     }
 }
 

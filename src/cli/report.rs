@@ -114,6 +114,7 @@ fn of_log(log: &Path, snapshot: &Path, args: &args::Report) -> Result<Source, Re
 }
 
 fn of_rehearsal(site: &Site, snapshot: Option<&Path>) -> Result<Source, Report> {
+    site.prove_state_dir().map_err(|error| error.tell())?;
     let places = rehearse::places(site);
     if !places.told.is_file() {
         return Err(Report::new(Kind::Environment, "This site was not rehearsed yet.")

@@ -7,7 +7,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::args::Run;
+use super::args::{Format, Run};
+use super::output;
+use super::sieve::harmless_lines;
 use crate::engine::{Ask, Cancel, Deciding, Event, Handle, Keys, Outcome, Wish, decisions, faults_switched_on, steps};
 use crate::error::{Kind, Report};
 use crate::messages::prompts;
@@ -57,7 +59,7 @@ async fn next_event(handle: &mut Handle) -> Option<Event> {
 
 fn open_sink(path: &Path) -> Result<Box<dyn Write>, Report> {
     if path == Path::new("-") {
-        return Ok(Box::new(io::stdout().lock()));
+        return Ok(Box::new(output(Format::Json)));
     }
     fs::File::create(path).map(|file| Box::new(file) as Box<dyn Write>).map_err(|error| {
         Report::new(Kind::Environment, format!("{} cannot be written: {error}.", path.display()))
@@ -176,7 +178,7 @@ fn sentence(text: &str) -> String {
 }
 
 pub(super) fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", harmless_lines(text));
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::args::{Format, Undo};
 use super::run::{Driver, complain};
-use super::unprintable;
+use super::{output, unprintable};
 use crate::engine::{
     Ask, Attendance, Cancel, Event, Handle, NoticeLevel, Options, Outcome, PlannedStep, UndoPlan, Wish, steps,
 };
@@ -111,7 +111,7 @@ impl Undoer<'_> {
         if self.args.json {
             if self.args.plan {
                 let line = serde_json::to_string(plan).map_err(|error| no_json(&error))?;
-                print(&line)?;
+                print_json(&line)?;
             } else {
                 line(&Event::UndoPlanned { plan: Box::new(plan.clone()) })?;
             }
@@ -183,7 +183,7 @@ impl Undoer<'_> {
 
 /// Prints an event as a line of JSON.
 fn line(event: &Event) -> Result<(), Report> {
-    print(&serde_json::to_string(event).map_err(|error| no_json(&error))?)
+    print_json(&serde_json::to_string(event).map_err(|error| no_json(&error))?)
 }
 
 fn no_json(error: &serde_json::Error) -> Report {
@@ -191,7 +191,15 @@ fn no_json(error: &serde_json::Error) -> Report {
 }
 
 fn print(text: &str) -> Result<(), Report> {
-    let mut out = io::stdout().lock();
+    printed(Format::Text, text)
+}
+
+fn print_json(text: &str) -> Result<(), Report> {
+    printed(Format::Json, text)
+}
+
+fn printed(format: Format, text: &str) -> Result<(), Report> {
+    let mut out = output(format);
     writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| unprintable(&error))
 }
 
@@ -267,6 +275,7 @@ fn told(event: &Event) -> Option<String> {
 async fn journal(options: &Options) -> Result<(site::Site, Option<Journal>), Report> {
     let site = site::find_unproved(options.site.as_deref(), &options.cwd, &Surroundings::of_this_process())
         .map_err(|error| error.tell())?;
+    site.prove_state_dir().map_err(|error| error.tell())?;
     let path = site.state_dir.join("journal.sqlite");
     if !path.exists() {
         return Ok((site, None));
@@ -283,7 +292,7 @@ async fn copies(options: &Options, format: Format) -> Result<u8, Report> {
         None => Vec::new(),
     };
     if format == Format::Json {
-        print(&serde_json::to_string(&found).map_err(|error| no_json(&error))?)?;
+        print_json(&serde_json::to_string(&found).map_err(|error| no_json(&error))?)?;
         return Ok(0);
     }
     if found.is_empty() {

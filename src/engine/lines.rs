@@ -6,7 +6,7 @@ use crate::site::{self, CommandLine, Role, Site, StepChoice, Surroundings, besid
 /// Fills the command lines and the configured steps into what is known of this run.
 pub fn of_site(knowledge: &mut Knowledge, site: &Site, run: i64) {
     let config = &site.config;
-    let directory = quote(&config.snapshot.directory.display().to_string());
+    let directory = directory(&config.snapshot.directory.to_string_lossy());
     let found = detect(site, &Surroundings::of_this_process()).services;
     let known_index = knowledge.lines.buildindexes.take();
     let commands = &config.commands;
@@ -17,8 +17,8 @@ pub fn of_site(knowledge: &mut Knowledge, site: &Site, run: i64) {
         swift: [swift(&restore), with_copy(&restore).and_then(|copy| swift(&copy))],
         restore,
         snapshot: match (&commands.snapshot, &site.make_snapshot, max_row_count) {
-            (Some(line), ..) => line.to_string(),
-            (None, Some(_), None) => site.snapshot_command().map(|line| line.to_string()).unwrap_or_default(),
+            (Some(line), ..) => line.line(),
+            (None, Some(_), None) => site.snapshot_command().map(|line| line.line()).unwrap_or_default(),
             // make_snapshot.sh takes no options: with a row limit its work is done by hand.
             (None, _, limit) => {
                 let limit = limit.map_or_else(String::new, |rows| format!(" --max-row-count {rows}"));
@@ -28,18 +28,18 @@ pub fn of_site(knowledge: &mut Knowledge, site: &Site, run: i64) {
                 )
             }
         },
-        pull: site.pull_command().map(|line| line.to_string()),
+        pull: site.pull_command().map(|line| line.line()),
         checkdata: or_else(commands.checkdata.as_ref(), || "python manage.py checkdata --fix".into()),
         collectstatic: or_else(commands.collectstatic.as_ref(), || "python manage.py collectstatic --noinput".into()),
-        buildindexes: commands.buildindexes.as_ref().map(CommandLine::to_string).or(known_index),
+        buildindexes: commands.buildindexes.as_ref().map(CommandLine::line).or(known_index),
         simulate: simulate::line(site, run),
         install: or_else(commands.install.as_ref(), || beside::INSTALL.into()),
-        stop: found.iter().filter(|one| one.role == Role::Writer).map(|one| one.stop.to_string()).collect(),
+        stop: found.iter().filter(|one| one.role == Role::Writer).map(|one| one.stop.line()).collect(),
         start: found
             .iter()
             .map(|one| match (&one.role, &one.restart) {
-                (Role::Proxy, Some(restart)) => restart.to_string(),
-                _ => one.start.to_string(),
+                (Role::Proxy, Some(restart)) => restart.line(),
+                _ => one.start.line(),
             })
             .collect(),
     };
@@ -54,6 +54,11 @@ pub fn of_site(knowledge: &mut Knowledge, site: &Site, run: i64) {
         .collect();
 }
 
+/// Returns the directory as a word of a command line, which no program takes for an option.
+fn directory(name: &str) -> String {
+    if name.starts_with('-') { quote(&format!("./{name}")) } else { quote(name) }
+}
+
 fn or_else(configured: Option<&CommandLine>, usual: impl FnOnce() -> String) -> String {
-    configured.map_or_else(usual, CommandLine::to_string)
+    configured.map_or_else(usual, CommandLine::line)
 }

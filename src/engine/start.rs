@@ -19,8 +19,9 @@ use super::{Event, Outcome, Wish, faulty, lines, undo, watch};
 use crate::error::{Kind, Report, Tell};
 use crate::journal::{AttemptRow, Journal, RunRow};
 use crate::procedure::{Knowledge, StepId};
-use crate::runner::{Client, Operator, Role, RunnerError, RunnerEvent};
+use crate::runner::{Client, Operator, Role, RunnerError, RunnerEvent, runs_anything};
 use crate::site::{self, Facts, Site, Surroundings};
+use crate::snapshot::protect;
 
 /// How the engine is opened.
 #[derive(Clone, Debug)]
@@ -151,6 +152,9 @@ impl Place {
 
     /// Drives; returns the new seat when somebody else took the site over.
     async fn drive(&mut self, seat: Seat) -> Result<Option<Seat>, Report> {
+        if !runs_anything(&self.runner_dir) {
+            protect::forget_secrets(&self.site.state_dir);
+        }
         let opened = Opened::read(&self.journal, self.attendance, &self.me).await?;
         let (facts_out, facts) = mpsc::unbounded_channel();
         let mut dispatcher = self.dispatcher(&opened, seat, facts);

@@ -7,14 +7,13 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::{mpsc, oneshot};
 
-use super::protocol::{Answer, Line, Numbered, PROTOCOL, Request, Role, RunnerEvent};
+use super::protocol::{Answer, Line, Numbered, PROTOCOL, Request, Role, RunnerEvent, Typed};
 use super::records::{self, SocketPath};
 use super::{CommandSpec, CommandState, Operator};
 use crate::error::{Kind, Report, Tell};
@@ -182,10 +181,16 @@ impl Client {
         if let Some(waiting) = &mut *self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner) {
             waiting.insert(n, sender);
         }
-        let mut line = serde_json::to_string(&Numbered { n, request }).map_err(|e| RunnerError::Gone(e.to_string()))?;
-        line.push('\n');
-        let sent = self.shared.writer.lock().await.write_all(line.as_bytes()).await;
-        // It may hold what was typed.
+        let numbered = Numbered { n, request };
+        // It may hold what was typed: it must not grow, which would leave a copy behind, and is wiped.
+        let mut line = Vec::with_capacity(match &numbered.request {
+            Request::Input { base64 } => base64.len() + 128,
+            _ => 128,
+        });
+        serde_json::to_writer(&mut line, &numbered).map_err(|error| RunnerError::Gone(error.to_string()))?;
+        drop(numbered);
+        line.push(b'\n');
+        let sent = self.shared.writer.lock().await.write_all(&line).await;
         secrecy::zeroize::Zeroize::zeroize(&mut line);
         sent.map_err(|error| RunnerError::Gone(error.to_string()))?;
         receiver.await.map_err(|_| RunnerError::Gone("the connection ended".into()))
@@ -226,8 +231,7 @@ impl Client {
 
     /// Types into the terminal. Enter is `\r`.
     pub async fn input(&self, bytes: &[u8]) -> Result<(), RunnerError> {
-        let base64 = base64::engine::general_purpose::STANDARD.encode(bytes);
-        self.ask_done(Request::Input { base64 }).await
+        self.ask_done(Request::Input { base64: Typed::new(bytes) }).await
     }
 
     /// Tells the terminal its size.

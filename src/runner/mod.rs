@@ -18,7 +18,7 @@ mod terminal;
 
 pub use client::{Client, RunnerError};
 pub use protocol::{Role, RunnerEvent};
-pub use records::{boot_id, lost_by_reboot, state_on_disk};
+pub use records::{boot_id, lost_by_reboot, runs_anything, state_on_disk};
 pub use serve::runner_main;
 pub use shim::shim_main;
 pub use spec::{CommandSpec, CommandState, Operator};

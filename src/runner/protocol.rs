@@ -1,5 +1,9 @@
 //! What wizard and runner say to each other: one line of JSON each way, versioned.
 
+use std::fmt;
+
+use base64::Engine as _;
+use secrecy::zeroize::Zeroize;
 use serde::{Deserialize, Serialize};
 
 use super::{CommandSpec, CommandState, Ended, Operator};
@@ -17,6 +21,43 @@ pub enum Role {
     Watcher,
 }
 
+/// What was typed, in base64. May hold a password: never printed, wiped when dropped.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Typed(String);
+
+impl Typed {
+    /// Takes what was typed.
+    pub fn new(bytes: &[u8]) -> Self {
+        // All at once: a text that grows leaves its beginnings behind in memory.
+        let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+        base64::engine::general_purpose::STANDARD.encode_string(bytes, &mut text);
+        Self(text)
+    }
+
+    /// Returns what was typed; none when it is no base64.
+    pub fn bytes(&self) -> Option<Vec<u8>> {
+        base64::engine::general_purpose::STANDARD.decode(self.0.as_bytes()).ok()
+    }
+
+    /// Returns how long its text is.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl Drop for Typed {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for Typed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Typed({} bytes)", self.0.len())
+    }
+}
+
 /// A wish of a wizard.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
@@ -24,7 +65,7 @@ pub(super) enum Request {
     Hello { protocol: u32, operator: Operator, role: Role },
     Run { spec: CommandSpec },
     State { id: i64 },
-    Input { base64: String },
+    Input { base64: Typed },
     Resize { rows: u16, columns: u16 },
     Interrupt,
     Kill,

@@ -88,6 +88,14 @@ pub fn state_on_disk(dir: &Path, id: i64) -> CommandState {
     }
 }
 
+/// Tells whether any command runs in the runner of this directory.
+#[must_use]
+pub fn runs_anything(dir: &Path) -> bool {
+    let records = fs::read_dir(dir.join("commands")).into_iter().flatten().flatten();
+    let id = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_suffix(".json")?.parse().ok();
+    records.filter_map(id).any(|id| matches!(state_on_disk(dir, id), CommandState::Running { .. }))
+}
+
 /// Tells whether a command was begun in an earlier boot of the machine.
 #[must_use]
 pub fn lost_by_reboot(dir: &Path, id: i64) -> bool {
@@ -149,8 +157,10 @@ mod tests {
         assert_eq!(state_on_disk(dir.path(), 1), CommandState::Lost { started: 5, log_start: 7 });
         let held = lock(dir.path()).unwrap();
         assert_eq!(state_on_disk(dir.path(), 1), CommandState::Running { pid: 1, started: 5, log_start: 7 });
+        assert!(runs_anything(dir.path()));
         assert!(lock(dir.path()).unwrap().is_none());
         drop(held);
+        assert!(!runs_anything(dir.path()));
         assert_eq!(state_on_disk(dir.path(), 1), CommandState::Lost { started: 5, log_start: 7 });
     }
 

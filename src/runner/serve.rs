@@ -18,7 +18,6 @@ use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
 use rustix::process::Signal;
 
 use super::protocol::{Answer, Line, Numbered, PROTOCOL, Request, Role, RunnerEvent, ShimLine};
@@ -253,17 +252,14 @@ impl Hub {
             },
             Request::TakeOver => Answer::Done,
             Request::Run { spec } => self.start(spec),
-            Request::Input { base64 } => {
-                let bytes = base64::engine::general_purpose::STANDARD.decode(base64.as_bytes());
-                match (&self.shim, bytes) {
-                    (Some(shim), Ok(bytes)) => {
-                        self.typed = Instant::now();
-                        shim.terminal.input(bytes);
-                        Answer::Done
-                    }
-                    _ => Answer::Refused { because: "no command runs".into() },
+            Request::Input { base64 } => match (&self.shim, base64.bytes()) {
+                (Some(shim), Some(bytes)) => {
+                    self.typed = Instant::now();
+                    shim.terminal.input(bytes);
+                    Answer::Done
                 }
-            }
+                _ => Answer::Refused { because: "no command runs".into() },
+            },
             Request::Resize { rows, columns } => {
                 if rows > 0 && columns > 0 {
                     self.size = (rows, columns);

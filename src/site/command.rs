@@ -44,6 +44,19 @@ impl CommandLine {
         }
     }
 
+    /// Returns the line that a shell executes, exactly.
+    #[must_use]
+    pub fn line(&self) -> String {
+        if let Some(line) = self.shell_line() {
+            return line.to_owned();
+        }
+        let words = self.0.iter().enumerate().map(|(number, word)| {
+            // As the first word it would set a variable.
+            if number == 0 && word.contains('=') { quoted(word) } else { quote(word) }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    }
+
     /// Puts words before the program, for example `sudo`.
     #[must_use]
     pub fn behind(&self, prefix: &[&str]) -> Self {
@@ -63,24 +76,21 @@ impl CommandLine {
 }
 
 impl fmt::Display for CommandLine {
+    /// Shows the command. What is executed is [`CommandLine::line`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(line) = self.shell_line() {
-            return f.write_str(&printable(line));
-        }
-        let words: Vec<String> = self.0.iter().map(|word| quote(word)).collect();
-        f.write_str(&words.join(" "))
+        f.write_str(&printable(&self.line()))
     }
 }
 
-/// Quotes a word for a shell, when it needs quoting.
+/// Quotes a word for a shell, when it needs quoting: whatever the word holds, the shell makes exactly that word of it.
 #[must_use]
 pub fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,@%+~".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", printable(word).replace('\'', r"'\''"))
-    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { quoted(word) }
+}
+
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -92,6 +102,67 @@ mod tests {
         let command = CommandLine::new(["supervisorctl", "stop", "x y:*", "it's", ""]);
         assert_eq!(command.to_string(), r"supervisorctl stop 'x y:*' 'it'\''s' ''");
         assert_eq!(CommandLine::shell("a && b").to_string(), "a && b");
+    }
+
+    #[test]
+    fn a_shell_makes_of_every_quoted_word_the_word_itself() {
+        let hostile = [
+            "lino>=25",
+            "lino_xl",
+            "a b",
+            "it's",
+            "$(touch /tmp/x)",
+            "`id`",
+            "",
+            "-rf",
+            "--",
+            "~",
+            "~root/x",
+            "a;b",
+            "a&&b",
+            "a\nb",
+            "\n",
+            "a\\",
+            "\\'",
+            "'",
+            "''",
+            "\"$HOME\"",
+            "*",
+            "[a]",
+            "{a,b}",
+            "#no",
+            "!x",
+            "a\tb",
+            "x=y",
+            "=ls",
+            "ö 日",
+            "\u{1b}[2J",
+            "\u{202e}x",
+            "a\r",
+            "%s",
+            "<(x)",
+            "> x",
+            "|",
+            "\u{7f}",
+        ];
+        for word in hostile {
+            let line = format!("for word in {}; do printf '%s.' \"$word\"; done", quote(word));
+            let output = std::process::Command::new("/bin/sh").args(["-c", &line]).output().unwrap();
+            assert_eq!(String::from_utf8_lossy(&output.stdout), format!("{word}."), "{line:?}");
+        }
+        let words =
+            CommandLine::new(["printf".to_owned(), "%s.".to_owned()].into_iter().chain(hostile.map(str::to_owned)));
+        let output = std::process::Command::new("/bin/sh").args(["-c", &words.line()]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), hostile.map(|word| format!("{word}.")).concat());
+    }
+
+    #[test]
+    fn what_is_shown_has_no_control_characters_and_what_is_executed_has_them() {
+        let words = CommandLine::new(["echo", "\u{1b}[2J"]);
+        assert_eq!((words.to_string(), words.line()), ("echo '\u{fffd}[2J'".to_owned(), "echo '\u{1b}[2J'".to_owned()));
+        let shell = CommandLine::shell("printf 'a\tb'");
+        assert_eq!((shell.to_string(), shell.line()), ("printf 'a b'".to_owned(), "printf 'a\tb'".to_owned()));
+        assert_eq!(CommandLine::new(["A=b", "c=d"]).line(), "'A=b' c=d");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::command::CommandLine;
+use super::command::{CommandLine, quote};
 use super::config::{Config, ConfigError, FILE_NAME};
 use super::state_dir;
 use super::surroundings::{Surroundings, is_executable};
@@ -60,6 +60,14 @@ pub enum SiteError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A directory that no command line can name.
+    #[error("{}: {why}", dir.display())]
+    Name {
+        /// The directory.
+        dir: PathBuf,
+        /// What is wrong with its name.
+        why: &'static str,
+    },
     /// The configuration is wrong.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -91,6 +99,18 @@ pub enum SiteError {
         /// The file.
         python: PathBuf,
     },
+    /// Another user has begun the run of this site.
+    #[error("{}: it belongs to another user ({owner})", path.display())]
+    Foreign {
+        /// The file or directory.
+        path: PathBuf,
+        /// Whom it belongs to.
+        owner: String,
+        /// The state directory.
+        state_dir: PathBuf,
+        /// Who started this program.
+        me: String,
+    },
     /// The state directory cannot be made.
     #[error("{}: {source}", dir.display())]
     StateDir {
@@ -118,19 +138,10 @@ impl Tell for SiteError {
                 report(format!("The directory {} cannot be read: {source}.", dir.display()))
                     .next("Go to a directory that exists and that you may read.")
             }
+            Self::Name { dir, why } => report(format!("The directory {} cannot be used: {why}.", dir.display()))
+                .next("Move it to a directory with another name. A virtualenv has to be built anew there."),
             Self::Config(error) => error.tell(),
-            Self::NoVirtualenv { site, candidate } => {
-                let report = report(format!("The site in {} has no virtualenv named env.", site.display()));
-                let report = match candidate {
-                    Some(name) => {
-                        report.next(format!("Is it {name}? Then write env = \"{name}\" below [site] in {FILE_NAME}."))
-                    }
-                    None => report,
-                };
-                report
-                    .next("Activate the site's virtualenv (often `a`), then start lino-upgrade again.")
-                    .next(format!("Or name its Python in {FILE_NAME}: python = \"/path/to/bin/python\" below [site]."))
-            }
+            Self::NoVirtualenv { site, candidate } => no_virtualenv(site, candidate.as_deref()),
             Self::BrokenLink { link, target } => {
                 let what = format!("{} leads to {}, which does not exist.", link.display(), target.display());
                 report(what).next(
@@ -142,12 +153,35 @@ impl Tell for SiteError {
                 .next("The virtualenv is incomplete: build it again, or name the right one in lino-upgrade.toml."),
             Self::NotExecutable { python } => report(format!("You may not run {}.", python.display()))
                 .next("Start lino-upgrade as a user who may, or correct the permissions of the file."),
+            Self::Foreign { path, owner, state_dir, me } => foreign([path, state_dir], [owner, me]),
             Self::StateDir { dir, source } => {
                 report(format!("The directory {} for journal and logs cannot be made: {source}.", dir.display()))
                     .next("Make it writable for you, or name another one in lino-upgrade.toml: state_dir below [site].")
             }
         }
     }
+}
+
+fn no_virtualenv(site: &Path, candidate: Option<&str>) -> Report {
+    let what = format!("The site in {} has no virtualenv named env.", site.display());
+    let report = Report::new(Kind::Environment, what).unchanged("Nothing was changed.");
+    let report = match candidate {
+        Some(name) => report.next(format!("Is it {name}? Then write env = \"{name}\" below [site] in {FILE_NAME}.")),
+        None => report,
+    };
+    report
+        .next("Activate the site's virtualenv (often `a`), then start lino-upgrade again.")
+        .next(format!("Or name its Python in {FILE_NAME}: python = \"/path/to/bin/python\" below [site]."))
+}
+
+fn foreign([path, state_dir]: [&Path; 2], [owner, me]: [&str; 2]) -> Report {
+    let what =
+        format!("{} belongs to another user ({owner}), who has upgraded this site or is about to.", path.display());
+    let hand_over = format!("chown -R {} {}", quote(me), quote(&state_dir.to_string_lossy()));
+    Report::new(Kind::Environment, what)
+        .unchanged("Nothing was changed.")
+        .next("Start lino-upgrade as that user, or as root (for example by sudo): it finds the same run.")
+        .next(format!("Or, when nothing of it runs any more, hand it over, as root: {hand_over}"))
 }
 
 /// Finds the site and proves that its Python is there. `start` is what stands after `--site`; without it the site
@@ -171,6 +205,8 @@ pub fn find_unproved(start: Option<&Path>, cwd: &Path, around: &Surroundings) ->
         Some(env) => dir.join(env),
         None => virtualenv(&dir, config.site.python.as_deref(), around),
     };
+    nameable(&dir)?;
+    nameable(&env_dir)?;
     let python = match &config.site.python {
         Some(python) => dir.join(python),
         None => env_dir.join("bin/python"),
@@ -200,6 +236,20 @@ pub fn find_unproved(start: Option<&Path>, cwd: &Path, around: &Surroundings) ->
         config_file,
         state_dir,
     })
+}
+
+/// Refuses a directory whose name would become another one in a command line or in `PATH`.
+fn nameable(dir: &Path) -> Result<(), SiteError> {
+    let refuse = |why| Err(SiteError::Name { dir: dir.to_owned(), why });
+    match dir.to_str() {
+        None => refuse("its name is not valid UTF-8"),
+        Some(name) if name.contains(char::is_control) => {
+            refuse("its name has control characters, for example a line end")
+        }
+        // Else `python` would be another one than the site's, found by what is left of PATH.
+        Some(name) if name.contains(':') => refuse("its name has a colon, which separates directories in PATH"),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Takes the directory that the operator named; `manage.py` itself is understood, too.
@@ -262,8 +312,21 @@ impl Site {
         Err(SiteError::NoVirtualenv { site: self.shown.clone(), candidate: candidate.map(ToOwned::to_owned) })
     }
 
+    /// Proves that this user can work with the state of the site, if there is any. Root always can.
+    pub fn prove_state_dir(&self) -> Result<(), SiteError> {
+        let Some(found) = state_dir::foreign(&self.state_dir) else { return Ok(()) };
+        let around = Surroundings::of_this_process();
+        Err(SiteError::Foreign {
+            path: found.path,
+            owner: around.user_name(found.owner),
+            state_dir: self.state_dir.clone(),
+            me: around.user_name(rustix::process::geteuid().as_raw()),
+        })
+    }
+
     /// Creates the state directory, for its owner alone.
     pub fn prepare_state_dir(&self) -> Result<(), SiteError> {
+        self.prove_state_dir()?;
         state_dir::prepare(&self.state_dir)
             .map_err(|source| SiteError::StateDir { dir: self.state_dir.clone(), source })
     }

@@ -45,6 +45,46 @@ fn key(dir: &Path) -> String {
     format!("{}-{hash:016x}", if name.is_empty() { "site" } else { &name })
 }
 
+/// Something in a state directory with which this user cannot work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// The number of the user whom it belongs to.
+    pub owner: u32,
+}
+
+/// Finds what another user has left in the state directory, so that this one cannot go on; none for root, and none when
+/// there is no state yet. What is readable does no harm, whoever owns it.
+pub fn foreign(dir: &Path) -> Option<Foreign> {
+    if rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let own = std::fs::symlink_metadata(dir).ok()?;
+    if own.uid() != rustix::process::geteuid().as_raw() {
+        return Some(Foreign { path: dir.to_owned(), owner: own.uid() });
+    }
+    let entries = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten();
+    entries(dir).find_map(|entry| {
+        closed(&entry.path()).or_else(|| {
+            let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            is_dir.then(|| entries(&entry.path()).find_map(|entry| closed(&entry.path()))).flatten()
+        })
+    })
+}
+
+fn closed(path: &Path) -> Option<Foreign> {
+    use rustix::fs::Access;
+    let data = std::fs::symlink_metadata(path).ok().filter(|data| !data.is_symlink())?;
+    let wanted = match (data.is_dir(), path.file_name().is_some_and(|name| name == "journal.sqlite")) {
+        (true, _) => Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK,
+        (false, true) => Access::READ_OK | Access::WRITE_OK,
+        (false, false) => Access::READ_OK,
+    };
+    let is_closed = rustix::fs::access(path, wanted).is_err();
+    is_closed.then(|| Foreign { path: path.to_owned(), owner: data.uid() })
+}
+
 /// Creates the directory with mode 0700, also below a directory that is setgid and with any umask. Refuses one that
 /// belongs to somebody else: passwords of steps and rows of the site may pass through its logs.
 pub fn prepare(dir: &Path) -> io::Result<()> {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::text::printable;
+
 /// The environment in which the program runs.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
@@ -47,6 +49,19 @@ impl Surroundings {
     #[must_use]
     pub fn system(&self, path: &str) -> PathBuf {
         self.system.join(path)
+    }
+
+    /// Returns the name of a user, or the number when this machine does not list it.
+    #[must_use]
+    pub fn user_name(&self, uid: u32) -> String {
+        let uid = uid.to_string();
+        let users = std::fs::read_to_string(self.system("etc/passwd")).unwrap_or_default();
+        let name = users.lines().find_map(|line| {
+            let mut parts = line.split(':');
+            let name = parts.next()?;
+            (parts.nth(1)? == uid).then(|| printable(name))
+        });
+        name.unwrap_or(uid)
     }
 
     /// Tells whether systemd runs this machine.

@@ -19,6 +19,10 @@ pub use same::same_as_directory;
 
 /// A file of an archive that claims to be larger than this, in bytes, is not unpacked: no row file is.
 const LARGEST: u64 = 8 << 30;
+/// A file that is taken into memory as a whole, as the dump script is, has at most so many bytes.
+const LARGEST_WHOLE: u64 = 64 << 20;
+/// How many entries an archive may have: a snapshot has one for each table and for each file that users have sent in.
+const MOST_ENTRIES: usize = 1_000_000;
 /// How much of an archive is read at once.
 const INPUT: usize = 64 << 10;
 /// How many times larger than its compressed form an entry may be; Python text is below 200.
@@ -112,9 +116,13 @@ impl Source {
 
     /// Reads a file of the snapshot; none when it is not there. In an archive its checksum is checked.
     pub fn read(&mut self, name: &str) -> Result<Option<Vec<u8>>, SnapshotError> {
-        self.with(name, |mut file| {
+        self.with(name, |file| {
             let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes).map(|_| bytes)
+            file.take(LARGEST_WHOLE + 1).read_to_end(&mut bytes)?;
+            if bytes.len() as u64 > LARGEST_WHOLE {
+                return Err(io::Error::other("it is far too large for what it should be"));
+            }
+            Ok(bytes)
         })
     }
 
@@ -204,8 +212,20 @@ impl Archive {
         let file = Arc::new(file);
         let mut zip =
             ZipArchive::new(Shared { file: Arc::clone(&file), at: 0 }).map_err(|error| unreadable(path, error))?;
+        if zip.len() > MOST_ENTRIES {
+            return Err(unreadable(path, format!("it has {} entries, far more than a snapshot", zip.len())));
+        }
+        let length = file.metadata().map_err(|error| unreadable(path, error))?.len();
         let mut problems = Vec::new();
+        if zip.has_duplicate_names() {
+            problems.push(Problem {
+                path: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+                line: None,
+                message: "It has two entries of the same name; which of them counts depends on who reads it.".into(),
+            });
+        }
         let mut prefix: Option<String> = None;
+        let mut packed = 0_u64;
         for index in 0..zip.len() {
             let entry = zip.by_index_raw(index).map_err(|error| unreadable(path, error))?;
             let name = entry.name().map(std::borrow::Cow::into_owned).unwrap_or_default();
@@ -213,9 +233,13 @@ impl Archive {
                 let shown: String = crate::messages::line::plain(name.as_bytes()).chars().take(200).collect();
                 problems.push(Problem { path: shown, line: None, message: message.to_owned() });
             };
-            if entry.enclosed_name().is_none() || !is_harmless(name.trim_end_matches('/')) {
+            if entry.enclosed_name().is_none() || !is_harmless(name.trim_end_matches('/')) || leaves_elsewhere(&name) {
                 say("Its name leaves the directory; it is not part of a snapshot.");
             }
+            if entry.is_symlink() {
+                say("It is a link, which could lead anywhere; a snapshot has none.");
+            }
+            packed = packed.saturating_add(entry.compressed_size());
             if entry.size() > LARGEST || entry.size() / RATIO > entry.compressed_size().max(1) {
                 say("It would become far too large when unpacked; it was not read.");
             }
@@ -225,6 +249,10 @@ impl Archive {
             {
                 prefix = Some(before.to_owned());
             }
+        }
+        // Else few bytes could be unpacked again and again under many names. One wrong size is damage, and is said there.
+        if packed / 2 > length {
+            return Err(unreadable(path, "its entries overlap, so that they would become far too large"));
         }
         let prefix = prefix.unwrap_or_default();
         Ok(Self { path: path.to_owned(), file, zip, prefix, problems, whole: Whole::default() })
@@ -367,6 +395,12 @@ fn whole<T>(from: impl Read, size: u64, read: impl FnOnce(Content<'_>) -> io::Re
 /// Tells whether a name stays inside its directory.
 fn is_harmless(name: &str) -> bool {
     !name.is_empty() && !name.contains('\0') && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
+}
+
+/// Tells whether a name would leave its directory on a system that separates by backslashes and has drives.
+fn leaves_elsewhere(name: &str) -> bool {
+    let drive = matches!(name.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic());
+    drive || name.starts_with('\\') || name.contains('\\') && name.split(['/', '\\']).any(|part| part == "..")
 }
 
 #[cfg(test)]

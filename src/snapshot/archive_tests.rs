@@ -135,3 +135,163 @@ fn the_packed_bytes_have_an_end_of_their_own_whatever_the_directory_says() {
         assert_eq!(read(&path, 0), ("in pieces", Ok(text().into_bytes())));
     }
 }
+
+/// An archive with these entries, deflated, beside a dump script.
+fn archive_with(path: &Path, entries: &[(&str, &[u8])]) {
+    let mut zip = ZipWriter::new(File::create(path).unwrap());
+    zip.start_file("snapshot/restore.py", SimpleFileOptions::default()).unwrap();
+    zip.write_all(b"import os\n").unwrap();
+    for (name, bytes) in entries {
+        zip.start_file(*name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap();
+}
+
+fn said_of(path: &Path) -> Vec<(String, String)> {
+    let source = Source::open(path).unwrap();
+    source.problems().into_iter().map(|problem| (problem.path, problem.message)).collect()
+}
+
+#[test]
+fn names_that_leave_the_directory_are_named_and_never_read() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("snapshot.zip");
+    let outside = "Its name leaves the directory; it is not part of a snapshot.";
+    let hostile = [
+        "../evil.py",
+        "snapshot/../../evil.py",
+        "/etc/passwd",
+        "snapshot//evil.py",
+        "snapshot/./evil.py",
+        "C:\\evil.py",
+        "c:evil.py",
+        "\\evil.py",
+        "\\\\server\\evil.py",
+        "snapshot\\..\\..\\evil.py",
+        "..\\evil.py",
+    ];
+    for name in hostile {
+        archive_with(&path, &[(name, b"evil")]);
+        assert_eq!(said_of(&path), [(name.to_owned(), outside.to_owned())]);
+        let mut source = Source::open(&path).unwrap();
+        let inner = name.strip_prefix("snapshot/").unwrap_or(name);
+        for wanted in [name, inner, "../evil.py", "../../evil.py", "/etc/passwd"] {
+            assert_eq!(source.read(wanted).unwrap_or_default(), None, "{wanted} of {name}");
+        }
+    }
+    // A file that users have sent in may have a backslash in its name.
+    archive_with(&path, &[("media/uploads/a\\b.txt", b""), ("media/uploads/..b", b"")]);
+    assert_eq!(said_of(&path), []);
+}
+
+#[test]
+fn a_name_with_a_nul_or_control_characters_is_named_harmlessly() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("snapshot.zip");
+    archive_with(&path, &[("snapshot/evilX.py", b"evil")]);
+    let mut bytes = fs::read(&path).unwrap();
+    let places: Vec<usize> = memchr::memmem::find_iter(&bytes, b"evilX").collect();
+    for at in places {
+        bytes[at + 4] = 0;
+    }
+    fs::write(&path, bytes).unwrap();
+    let said = said_of(&path);
+    assert_eq!((said.len(), said[0].0.contains('\0')), (1, false), "{said:?}");
+    archive_with(&path, &[("../\u{1b}]0;HACKED\u{7}\u{202e}\u{9b}2J.py", b"evil")]);
+    assert_eq!(said_of(&path)[0].0, "../\u{fffd}\u{fffd}2J.py");
+}
+
+#[test]
+fn links_are_named_and_never_followed() {
+    let dir = TempDir::new().unwrap();
+    let (path, secret) = (dir.path().join("snapshot.zip"), dir.path().join("secret"));
+    fs::write(&secret, "secret").unwrap();
+    let mut zip = ZipWriter::new(File::create(&path).unwrap());
+    zip.start_file("snapshot/restore.py", SimpleFileOptions::default()).unwrap();
+    zip.add_symlink("snapshot/shop_note.py", secret.to_str().unwrap(), SimpleFileOptions::default()).unwrap();
+    zip.finish().unwrap();
+    let said = "It is a link, which could lead anywhere; a snapshot has none.".to_owned();
+    assert_eq!(said_of(&path), [("snapshot/shop_note.py".to_owned(), said)]);
+    let read = Source::open(&path).unwrap().read("shop_note.py").unwrap().unwrap();
+    assert_eq!(read, secret.to_str().unwrap().as_bytes(), "the name of the link, not what it leads to");
+}
+
+#[test]
+fn two_entries_of_one_name_are_noticed() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("snapshot.zip");
+    archive_with(&path, &[("snapshot/one.py", b"good"), ("snapshot/two.py", b"evil")]);
+    let mut bytes = fs::read(&path).unwrap();
+    let places: Vec<usize> = memchr::memmem::find_iter(&bytes, b"two.py").collect();
+    for at in places {
+        bytes[at..at + 3].copy_from_slice(b"one");
+    }
+    fs::write(&path, bytes).unwrap();
+    let said = "It has two entries of the same name; which of them counts depends on who reads it.".to_owned();
+    assert_eq!(said_of(&path), [("snapshot.zip".to_owned(), said)]);
+}
+
+#[test]
+fn an_archive_within_an_archive_is_a_file_like_any_other() {
+    let dir = TempDir::new().unwrap();
+    let (inner, path) = (dir.path().join("inner.zip"), dir.path().join("snapshot.zip"));
+    archive_with(&inner, &[("../evil.py", b"evil")]);
+    let packed = fs::read(&inner).unwrap();
+    archive_with(&path, &[("media/uploads/inner.zip", &packed)]);
+    assert_eq!(said_of(&path), []);
+    let mut source = Source::open(&path).unwrap();
+    let others = source.others(&BTreeSet::from(["restore.py"]));
+    assert_eq!(others.into_iter().filter_map(|entry| source.check(entry)).collect::<Vec<_>>(), []);
+    assert!(!dir.path().join("evil.py").exists() && !dir.path().parent().unwrap().join("evil.py").exists());
+}
+
+#[test]
+fn few_bytes_under_many_names_are_refused() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("snapshot.zip");
+    let content = vec![b'x'; 1 << 20];
+    let names: Vec<String> = (0..200).map(|number| format!("snapshot/{number:03}.py")).collect();
+    archive_with(&path, &[(&names[0], &content)]);
+    // Its own entry again and again, as one file with many names.
+    let bytes = fs::read(&path).unwrap();
+    let first = memchr::memmem::rfind(&bytes, b"PK\x01\x02").unwrap();
+    let end = memchr::memmem::rfind(&bytes, b"PK\x05\x06").unwrap();
+    let directory = memchr::memmem::find(&bytes, b"PK\x01\x02").unwrap();
+    let mut bomb = bytes[..end].to_vec();
+    for name in &names[1..] {
+        let mut entry = bytes[first..end].to_vec();
+        let at = memchr::memmem::find(&entry, names[0].as_bytes()).unwrap();
+        entry[at..at + name.len()].copy_from_slice(name.as_bytes());
+        bomb.extend(entry);
+    }
+    let size = u32::try_from(bomb.len() - directory).unwrap();
+    let mut tail = bytes[end..].to_vec();
+    for at in [8, 10] {
+        tail[at..at + 2].copy_from_slice(&201_u16.to_le_bytes());
+    }
+    tail[12..16].copy_from_slice(&size.to_le_bytes());
+    bomb.extend(tail);
+    fs::write(&path, &bomb).unwrap();
+    let refused = Source::open(&path).map(drop).unwrap_err();
+    let expected =
+        format!("{} cannot be read: its entries overlap, so that they would become far too large", path.display());
+    assert_eq!(refused.to_string(), expected);
+}
+
+#[test]
+fn what_becomes_far_too_large_is_not_unpacked_into_memory() {
+    let dir = TempDir::new().unwrap();
+    let path = dir.path().join("snapshot.zip");
+    let mut zip = ZipWriter::new(File::create(&path).unwrap());
+    zip.start_file("snapshot/restore.py", SimpleFileOptions::default()).unwrap();
+    let zeros = vec![b'#'; 1 << 20];
+    for _ in 0..=LARGEST_WHOLE >> 20 {
+        zip.write_all(&zeros).unwrap();
+    }
+    zip.finish().unwrap();
+    assert!(fs::metadata(&path).unwrap().len() < 200_000);
+    let refused = Source::open(&path).unwrap().read("restore.py").unwrap_err();
+    let expected = format!("{} cannot be read: restore.py: it is far too large for what it should be", path.display());
+    assert_eq!(refused.to_string(), expected);
+}

@@ -131,11 +131,17 @@ pub fn server_dump(connection: &Connection, target: &Path, secret: &Path) -> io:
             "$(command -v mariadb-dump || echo mysqldump) --defaults-extra-file={} --single-transaction --routines \
              --triggers --hex-blob --no-tablespaces --default-character-set=utf8mb4 --result-file={target} {}",
             quote(&secret.to_string_lossy()),
-            quote(&connection.name)
+            // A name that begins like an option is none.
+            if connection.name.starts_with('-') {
+                format!("-- {}", quote(&connection.name))
+            } else {
+                quote(&connection.name)
+            }
         )
     };
     let forget = quote(&format!("rm -f {}", quote(&secret.to_string_lossy())));
-    Ok(ServerDump { line: format!("trap {forget} EXIT; {dump}"), env })
+    // The rows of the site are for its owner.
+    Ok(ServerDump { line: format!("umask 077; trap {forget} EXIT; {dump}"), env })
 }
 
 /// Prepares to bring the copy `target` back, with the file `empty` that [`emptying`] filled, as [`server_dump`] does:
@@ -147,9 +153,10 @@ pub fn server_back(connection: &Connection, empty: &Path, target: &Path, secret:
         format!("{} --no-password", bring_back_line(connection, empty, target))
     } else {
         write_private(secret, &option_file(connection))?;
-        let sources = format!("source {}; source {};", empty.display(), target.display());
+        let (first, sources) = sources(empty, target);
         format!(
-            "$(command -v mariadb || echo mysql) --defaults-extra-file={} --default-character-set=utf8mb4 --execute={}",
+            "{first}$(command -v mariadb || echo mysql) --defaults-extra-file={} --default-character-set=utf8mb4 \
+             --execute={}",
             quote(&secret.to_string_lossy()),
             quote(&sources)
         )
@@ -206,7 +213,24 @@ fn option_file(connection: &Connection) -> String {
 }
 
 fn option_value(value: &str) -> String {
-    format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+    let escapes = [("\\", "\\\\"), ("\"", "\\\""), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")];
+    format!("\"{}\"", escapes.iter().fold(value.to_owned(), |value, (from, to)| value.replace(from, to)))
+}
+
+/// Returns the statements by which MySQL's client reads two files, and what has to come before the client. It takes a
+/// name up to the end of the statement and knows no quotes: where a name could end it early, the client reads by short
+/// names, within the directory.
+fn sources(empty: &Path, target: &Path) -> (String, String) {
+    let plain = |path: &Path| {
+        path.to_str().is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || "_-./+@".contains(c)))
+    };
+    if let (Some(dir), Some(empty), Some(target)) = (target.parent(), empty.file_name(), target.file_name())
+        && !plain(dir)
+    {
+        let [empty, target] = [empty, target].map(|name| name.to_string_lossy());
+        return (format!("cd {} && ", quote(&dir.to_string_lossy())), format!("source {empty}; source {target};"));
+    }
+    (String::new(), format!("source {}; source {};", empty.display(), target.display()))
 }
 
 /// Returns where and as whom MySQL's programs connect.
@@ -234,6 +258,19 @@ pub fn write_private(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()?;
     fault::after_write(Place::Snapshot);
     Ok(())
+}
+
+/// The name of the file in which a program of the server finds its password, beside the copy of the database.
+pub const SECRET: &str = "secret";
+
+/// Deletes the password files that were left behind when the machine or the runner died while a program of the server
+/// ran. Not while one runs.
+pub fn forget_secrets(state_dir: &Path) {
+    for room in ["protect", "undone"] {
+        for run in fs::read_dir(state_dir.join(room)).into_iter().flatten().flatten() {
+            let _ = fs::remove_file(run.path().join(SECRET));
+        }
+    }
 }
 
 /// Returns the statements that empty the database before its copy is loaded: tables that only the new version has
@@ -332,7 +369,8 @@ pub fn bring_back_line(connection: &Connection, empty: &Path, target: &Path) -> 
             quote(&conninfo(connection))
         ),
         Engine::MySql => {
-            let mut line = "$(command -v mariadb || echo mysql)".to_owned();
+            let (mut line, sources) = sources(empty, target);
+            line.push_str("$(command -v mariadb || echo mysql)");
             if let Some(defaults) = connection.option("read_default_file") {
                 let _ = write!(line, " --defaults-extra-file={}", quote(defaults));
             }
@@ -342,7 +380,6 @@ pub fn bring_back_line(connection: &Connection, empty: &Path, target: &Path) -> 
             if connection.password.is_some() {
                 line.push_str(" --password");
             }
-            let sources = format!("source {}; source {};", empty.display(), target.display());
             format!("{line} --default-character-set=utf8mb4 --execute={}", quote(&sources))
         }
     }
@@ -382,7 +419,7 @@ mod tests {
         let (dump, secret) = prepared(Engine::Postgres);
         assert_eq!(
             dump.line,
-            r"trap 'rm -f SECRET' EXIT; pg_dump --no-password --no-owner --no-comments --file='/copy/it'\''s.sql' --dbname='host=127.0.0.1 port=5433 user='\''li no'\'' dbname=prod'"
+            r"umask 077; trap 'rm -f SECRET' EXIT; pg_dump --no-password --no-owner --no-comments --file='/copy/it'\''s.sql' --dbname='host=127.0.0.1 port=5433 user='\''li no'\'' dbname=prod'"
         );
         assert_eq!(dump.env, BTreeMap::from([("PGPASSFILE".to_owned(), "SECRET".to_owned())]));
         assert_eq!(secret, "*:*:*:*:a\\:b\\\\c\"d#e'f\n");
@@ -402,13 +439,27 @@ mod tests {
         let (dump, secret) = prepared(Engine::MySql);
         assert_eq!(
             dump.line,
-            r"trap 'rm -f SECRET' EXIT; $(command -v mariadb-dump || echo mysqldump) --defaults-extra-file=SECRET --single-transaction --routines --triggers --hex-blob --no-tablespaces --default-character-set=utf8mb4 --result-file='/copy/it'\''s.sql' prod"
+            r"umask 077; trap 'rm -f SECRET' EXIT; $(command -v mariadb-dump || echo mysqldump) --defaults-extra-file=SECRET --single-transaction --routines --triggers --hex-blob --no-tablespaces --default-character-set=utf8mb4 --result-file='/copy/it'\''s.sql' prod"
         );
         assert_eq!(dump.env, BTreeMap::new());
         assert_eq!(
             secret,
             "[client]\nhost=\"127.0.0.1\"\nport=\"5433\"\nuser=\"li no\"\npassword=\"a:b\\\\c\\\"d#e'f\"\n"
         );
+    }
+
+    #[test]
+    fn mysql_reads_the_copy_from_a_directory_of_any_name() {
+        let dir = Path::new("/it's; drop\n$(x)");
+        let line = bring_back_line(&connection(Engine::MySql), &dir.join("empty.sql"), &dir.join("database.sql"));
+        let (first, rest) = line.split_once(" && ").unwrap();
+        assert_eq!(first, "cd '/it'\\''s; drop\n$(x)'");
+        assert!(rest.ends_with(" --execute='source empty.sql; source database.sql;'"), "{rest}");
+    }
+
+    #[test]
+    fn an_option_file_holds_any_value_in_one_line() {
+        assert_eq!(option_value("a\"b\\c\nd\re\tf#;='"), r#""a\"b\\c\nd\re\tf#;='""#);
     }
 
     #[test]

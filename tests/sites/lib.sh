@@ -171,10 +171,11 @@ share_environment() {
 }
 
 copy_scripts() {
-  local from=$1 to=$2 file
+  local from=$1 to=$2 file new
+  new=$(printf %s "$to" | sed 's/[|&\\]/\\&/g')
   for file in "$from"/bin/*; do
     [ -f "$file" ] && [ ! -L "$file" ] && [ ! -e "$to/bin/${file##*/}" ] || continue
-    sed "s|$from|$to|g" "$file" > "$to/bin/${file##*/}"
+    sed "s|$from|$new|g" "$file" > "$to/bin/${file##*/}"
     chmod 755 "$to/bin/${file##*/}"
   done
 }

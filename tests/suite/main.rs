@@ -23,6 +23,7 @@ mod rehearse;
 mod restore;
 mod retry;
 mod runner;
+mod security;
 mod servers;
 mod shop;
 mod simulate;

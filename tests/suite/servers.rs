@@ -24,6 +24,11 @@ impl Servers {
         Self(variables(&output.stdout))
     }
 
+    /// Returns a variable that `tests/sites/servers` prints.
+    pub fn get(&self, key: &str) -> &str {
+        &self.0[key]
+    }
+
     fn password(&self, engine: &str) -> &str {
         if engine == "postgresql" { &self.0["PG_PASSWORD"] } else { &self.0["MARIADB_PASSWORD"] }
     }

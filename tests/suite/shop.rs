@@ -84,9 +84,18 @@ impl Shop {
         Self::make(engine, &["--app", "noi"])
     }
 
+    /// Builds a small site as [`Self::light_on`] does, in a directory of this name.
+    pub fn light_in(name: &str, engine: &'static str, changes: &str) -> Self {
+        Self::make_in(name, engine, &["--env", "new", "--shop", "1.0", "--light", "--schema-after", changes])
+    }
+
     fn make(engine: &'static str, options: &[&str]) -> Self {
+        Self::make_in("shop", engine, options)
+    }
+
+    fn make_in(name: &str, engine: &'static str, options: &[&str]) -> Self {
         let home = TempDir::new().unwrap();
-        let dir = home.path().join("shop");
+        let dir = home.path().join(name);
         let mut command = sites("make_site");
         command.args(["--env", "old", "--db", engine]).args(options).arg("--dir").arg(&dir).stderr(Stdio::inherit());
         let output = command.output().unwrap();

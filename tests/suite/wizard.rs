@@ -17,15 +17,15 @@ use crate::tmux::Tmux;
 const PASSWORD: &str = "a-Secret:word 7";
 
 /// An ordinary user of this machine who has a password and may use sudo with it. Removed in the end.
-struct User {
-    name: String,
+pub struct User {
+    pub name: String,
     /// A directory that belongs to the user; holds the program, since the checkout may be closed to others.
-    home: TempDir,
+    pub home: TempDir,
 }
 
 impl User {
     /// None without root, who alone can make users.
-    fn create(name: &str) -> Option<Self> {
+    pub fn create(name: &str) -> Option<Self> {
         if !rustix::process::getuid().is_root() {
             eprintln!("skipped: only root can make the user of this test");
             return None;
@@ -56,7 +56,7 @@ impl User {
         Path::new("/etc/sudoers.d").join(&self.name)
     }
 
-    fn program(&self) -> PathBuf {
+    pub fn program(&self) -> PathBuf {
         self.home.path().join("lino-upgrade")
     }
 

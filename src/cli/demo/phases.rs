@@ -9,6 +9,7 @@ use std::time::Instant;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
+use crate::cli::sieve::harmless_lines;
 use crate::error::{Kind, Report};
 
 /// Columns that every terminal has.
@@ -131,5 +132,5 @@ fn tail(log: &Path) -> String {
 }
 
 pub fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", harmless_lines(text));
 }

@@ -8,6 +8,7 @@ use super::{done, failed, skipped, unfinished};
 use crate::error::{Kind, Report, Tell};
 use crate::messages::CommandKind;
 use crate::procedure::{Finding, PackageChange, changes};
+use crate::site::quote;
 
 /// Name of the journal's fact that holds the packages before `pull`.
 pub(in crate::engine) const PACKAGES_BEFORE: &str = "packages-before";
@@ -157,7 +158,7 @@ pub async fn install(context: &Context) -> Result<StepEnd, Report> {
             Some(report) => Err(report),
         };
     }
-    let names: Vec<String> = missing.iter().map(|name| quoted(name)).collect();
+    let names: Vec<String> = missing.iter().map(|name| quote(name)).collect();
     let names = names.join(" ");
     let dry = format!("python -m pip install --dry-run {names}");
     let end = context.command(Command::new("dry-run", CommandKind::PipDryRun, dry)).await?;
@@ -185,24 +186,9 @@ fn missing_module(text: &str) -> Option<String> {
     (harmless && !package.is_empty()).then(|| package.to_owned())
 }
 
-/// Quotes a word for `/bin/sh`.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', "'\\''"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_quoted_for_the_shell() {
-        let words = ["lino>=25", "lino_xl", "a b", "it's", "$(reboot)", ""].map(quoted);
-        assert_eq!(words, ["'lino>=25'", "lino_xl", "'a b'", "'it'\\''s'", "'$(reboot)'", "''"]);
-    }
 
     #[test]
     fn the_missing_module_of_an_import_error_is_found() {

@@ -287,7 +287,7 @@ async fn server_copy(
     db.close().await;
     let copy = dir.join("database.sql");
     // One name: when the wizard died while the dump ran, this writes over what it left behind.
-    let secret = dir.join("secret");
+    let secret = dir.join(protect::SECRET);
     let prepared = protect::write_private(&dir.join(EMPTY), &emptying)
         .and_then(|()| protect::server_dump(connection, &copy, &secret))
         .map_err(|error| {

@@ -6,8 +6,13 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
+use secrecy::zeroize::Zeroize;
+
 use super::Wake;
 use crate::runner::protocol::Numbered;
+
+/// Bytes that the longest password takes in a line.
+const ROOM: usize = 16 << 10;
 
 /// Lets everybody in who may come, until the runner ends.
 pub(super) fn accept(listener: UnixListener, wake: Sender<Wake>) -> io::Result<()> {
@@ -38,9 +43,13 @@ fn is_ours(stream: &UnixStream) -> bool {
 }
 
 fn listen(number: u64, stream: UnixStream, wake: &Sender<Wake>) {
-    for line in BufReader::new(stream).lines() {
-        let Ok(line) = line else { break };
-        let Ok(said) = serde_json::from_str::<Numbered>(&line) else { break };
+    let mut reader = BufReader::new(stream);
+    // One piece of memory for all lines: what was typed is wiped there before the next line comes.
+    let mut line = Vec::with_capacity(ROOM);
+    while reader.read_until(b'\n', &mut line).is_ok_and(|count| count > 0) {
+        let said = serde_json::from_slice::<Numbered>(&line);
+        line.zeroize();
+        let Ok(said) = said else { break };
         if wake.send(Wake::Said(number, said)).is_err() {
             return;
         }

@@ -41,15 +41,14 @@ impl Process {
 
     /// Returns the name of the user who runs it, or the user's number.
     pub(super) fn user(&self, around: &Surroundings) -> String {
-        let Ok(data) = self.dir.metadata() else { return "somebody".to_owned() };
-        let uid = data.uid().to_string();
-        let users = std::fs::read_to_string(around.system("etc/passwd")).unwrap_or_default();
-        let name = users.lines().find_map(|line| {
-            let mut parts = line.split(':');
-            let name = parts.next()?;
-            (parts.nth(1)? == uid).then(|| printable(name))
-        });
-        name.unwrap_or(uid)
+        // The directory itself belongs to root when the process lets nobody look into its memory, as this program does.
+        let status = std::fs::read_to_string(self.dir.join("status")).unwrap_or_default();
+        let stated = status.lines().find_map(|line| line.strip_prefix("Uid:")?.split_whitespace().next());
+        match (stated.and_then(|uid| uid.parse().ok()), self.dir.metadata()) {
+            (Some(uid), _) => around.user_name(uid),
+            (None, Ok(data)) => around.user_name(data.uid()),
+            (None, Err(_)) => "somebody".to_owned(),
+        }
     }
 
     /// Returns the process that started it.

@@ -33,7 +33,7 @@ if [ -d $SNAPSHOTDIR ]; then
 fi
 
 python manage.py dump2py $SNAPSHOTDIR
-pip freeze > $SNAPSHOTDIR/requirements.txt
+python -m pip freeze > $SNAPSHOTDIR/requirements.txt
 echo "Writing $ZIPFILE..."
 zip -r $ZIPFILE $SNAPSHOTDIR
 if [ -d media/uploads ]; then

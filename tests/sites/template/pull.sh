@@ -19,5 +19,5 @@ fi
 . "$ENVDIR/bin/activate"
 python -m pip freeze > "$VIRTUAL_ENV/requirements.txt"
 python -m pip install -U pip
-pip install -U --upgrade-strategy eager @PACKAGES@
+python -m pip install -U --upgrade-strategy eager @PACKAGES@
 @AFTER_PULL@

@@ -10,7 +10,7 @@ cd "$PROJECT_DIR" || exit 1
 running() {
   { [ -f "$PIDFILE" ] &&
     tr '\0' ' ' < "/proc/$(cat "$PIDFILE")/cmdline" |
-      grep -q "$PROJECT_DIR/manage.py runserver"
+      grep -qF -- "$PROJECT_DIR/manage.py runserver"
   } 2>/dev/null
 }
 

@@ -142,3 +142,26 @@ fn state_directory_that_is_a_link_is_refused() {
     let report = world.site().prepare_state_dir().unwrap_err().tell();
     assert!(report.what.contains("it is a link"), "{report}");
 }
+
+#[test]
+fn a_directory_that_no_command_line_or_path_can_name_is_refused() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let names: [(&[u8], &str); 4] = [
+        (b"a:b", "its name has a colon, which separates directories in PATH"),
+        (b"a\nb", "its name has control characters, for example a line end"),
+        (b"a\x1b[2Jb", "its name has control characters, for example a line end"),
+        (b"a\xffb", "its name is not valid UTF-8"),
+    ];
+    for (name, why) in names {
+        let world = World::new();
+        let dir = world.base().join(OsStr::from_bytes(name));
+        std::fs::rename(world.path("prod"), &dir).unwrap();
+        let error = find(Some(&dir), &world.base(), &world.around).unwrap_err();
+        assert!(matches!(&error, SiteError::Name { why: said, .. } if *said == why), "{error:?}");
+    }
+    let world = World::new();
+    let dir = world.base().join("-it's a \"site\"; $(x) & ü");
+    std::fs::rename(world.path("prod"), &dir).unwrap();
+    assert_eq!(find(Some(&dir), &world.base(), &world.around).unwrap().dir, dir);
+}

@@ -131,7 +131,7 @@ async fn sqlite(context: &Context, copy: &Path, database: &Path) -> Result<Optio
 /// Lets the server's own program load the copy. Broken off anywhere, it may be repeated: the database is emptied first.
 async fn server(context: &Context, connection: &Connection, copy: &Path) -> Result<Option<StepEnd>, Report> {
     let dir = copy.parent().unwrap_or(copy);
-    let secret = dir.join("secret");
+    let secret = dir.join(protect::SECRET);
     let prepared = protect::server_back(connection, &dir.join("empty.sql"), copy, &secret).map_err(|error| {
         Report::new(Kind::Failed, format!("The password file cannot be written: {error}."))
             .unchanged("The database was not touched.")

@@ -272,13 +272,13 @@ pub(super) async fn native(
             )])),
         });
     }
-    let (part, secret) = (copy.with_extension("sql.part"), dir.join("secret"));
+    let (part, secret) = (copy.with_extension("sql.part"), dir.join(protect::SECRET));
     let prepared = protect::server_dump(connection, &part, &secret).map_err(|error| {
         Report::new(Kind::Failed, format!("The copy of the database cannot be prepared: {error}."))
             .next("Free some disk space, then retry.")
     })?;
     let read_back = protect::read_back_line(connection.engine, &part);
-    let line = format!("umask 077; ({}) && {read_back}", prepared.line);
+    let line = format!("({}) && {read_back}", prepared.line);
     if let Some(end) = server_program(context, COMMAND, ServerDump { line, ..prepared }, &secret).await? {
         return Ok(Err(end));
     }

@@ -7,12 +7,13 @@ use std::path::Path;
 use super::super::super::StepEnd;
 use super::super::super::context::{Command, Context};
 use super::super::super::packages::{self, Origins};
-use super::super::code::{ORIGINS_BEFORE, quoted};
+use super::super::code::ORIGINS_BEFORE;
 use super::super::{failed, unfinished};
 use super::undoing;
 use crate::error::{Report, Tell};
 use crate::messages::CommandKind;
 use crate::procedure::{Finding, PackageChange, changes};
+use crate::site::quote;
 
 async fn origins(context: &Context) -> Result<Origins, Report> {
     let undone = undoing(context).run;
@@ -57,13 +58,13 @@ fn wanted(changes: &[PackageChange], origins: &Origins) -> (Option<String>, Opti
         if from.is_none() && change.new.as_deref().map(bare) == Some(version) {
             return None;
         }
-        Some(quoted(
+        Some(quote(
             &from.map_or_else(|| format!("{}=={version}", change.name), |from| format!("{} @ {from}", change.name)),
         ))
     });
     let old: Vec<String> = old.collect();
     let new: Vec<String> =
-        changes.iter().filter(|change| change.old.is_none()).map(|change| quoted(&change.name)).collect();
+        changes.iter().filter(|change| change.old.is_none()).map(|change| quote(&change.name)).collect();
     (
         (!old.is_empty()).then(|| format!("python -m pip install --no-deps {}", old.join(" "))),
         (!new.is_empty()).then(|| format!("python -m pip uninstall --yes {}", new.join(" "))),
@@ -82,7 +83,7 @@ pub async fn checkouts_back(context: &Context) -> Result<Result<Vec<Finding>, St
         let is_back = |found: &Option<(String, String)>| found.as_ref().is_some_and(|(_, now)| now == wanted);
         if !is_back(&packages::revision(Path::new(dir)).await) {
             // Ends without a change when a file with local changes would be touched.
-            let line = format!("git -c safe.directory='*' -C {} reset --keep {}", quoted(dir), quoted(wanted));
+            let line = format!("git -c safe.directory='*' -C {} reset --keep {}", quote(dir), quote(wanted));
             context.command(Command::new(format!("git {number}"), CommandKind::Other, line)).await?;
         }
         if !is_back(&packages::revision(Path::new(dir)).await) {
