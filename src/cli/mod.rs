@@ -10,6 +10,7 @@ mod paint;
 mod rehearse;
 mod report;
 mod run;
+mod stopped;
 mod triage;
 mod triaged;
 mod undo;

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::args::Run;
+use super::stopped;
 use crate::engine::{Ask, Cancel, Deciding, Event, Handle, Keys, Outcome, Wish, decisions, faults_switched_on, steps};
 use crate::error::{Kind, Report};
 use crate::messages::prompts;
@@ -18,6 +19,7 @@ use crate::triage::{Decision, DecisionsFile};
 pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
     let decisions = args.decisions.as_deref().map(decisions::read).transpose()?.unwrap_or_default();
     let mut sink = open_sink(&args.events)?;
+    stopped::end_by_signal()?;
     let mut driver = Driver { decisions, until: args.until, ..Driver::new(args.yes, handle.wishes.clone()) };
     let mut sent = false;
     if let Some(text) = faults_switched_on() {

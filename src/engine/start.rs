@@ -206,6 +206,7 @@ impl Place {
             worked,
             over: false,
             recovery: Recovery::default(),
+            unrecorded: None,
             me: self.me.user.clone(),
         }
     }

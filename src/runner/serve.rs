@@ -147,6 +147,8 @@ struct Hub {
     shim: Option<Shim>,
     running: Option<Running>,
     awaiting: Option<(String, bool, bool)>,
+    /// Why output, or how a command ended, cannot be written down, while that is so.
+    trouble: Option<String>,
     /// When the processes are looked at again while the command prints nothing.
     look_at: Instant,
     /// When something was typed last.
@@ -166,6 +168,7 @@ impl Hub {
             shim: None,
             running: None,
             awaiting: None,
+            trouble: None,
             look_at: Instant::now(),
             typed: Instant::now(),
             size: (24, 80),
@@ -219,8 +222,21 @@ impl Hub {
                 self.settle();
             }
             Wake::Hangup => {}
-            Wake::LogTrouble(message) => self.tell(&RunnerEvent::LogTrouble { message }),
-            Wake::LogRecovered => self.tell(&RunnerEvent::LogRecovered),
+            Wake::LogTrouble(message) => self.troubled(message),
+            Wake::LogRecovered => self.recovered(),
+        }
+    }
+
+    /// Tells that something cannot be written down and waits for that.
+    fn troubled(&mut self, message: String) {
+        self.trouble = Some(message.clone());
+        self.tell(&RunnerEvent::LogTrouble { message });
+    }
+
+    /// Tells that it goes on.
+    fn recovered(&mut self) {
+        if self.trouble.take().is_some() {
+            self.tell(&RunnerEvent::LogRecovered);
         }
     }
 
@@ -308,6 +324,9 @@ impl Hub {
         }
         if let Some((prompt, secret, certain)) = self.awaiting.clone() {
             self.send(number, &Line::Event { event: RunnerEvent::Awaiting { prompt, secret, certain } });
+        }
+        if let Some(message) = self.trouble.clone() {
+            self.send(number, &Line::Event { event: RunnerEvent::LogTrouble { message } });
         }
         Answer::Done
     }

@@ -100,7 +100,11 @@ enum Kind {
 impl CrashSite {
     /// Builds a site on this database, whose services run.
     pub fn build(engine: &'static str) -> Self {
-        let shop = Shop::light_on(engine, "new_blank");
+        Self::of(Shop::light_on(engine, "new_blank"))
+    }
+
+    /// Starts the services of a light site, which can be stopped where it opens a file from now on.
+    pub fn of(shop: Shop) -> Self {
         let packages = std::fs::read_dir(shop.dir.join("env/lib")).unwrap().next().unwrap().unwrap().path();
         let hook = include_str!("crash_stop.py").replace("@DIR@", &shop.dir.display().to_string());
         std::fs::write(packages.join("site-packages/crash_stop.py"), hook).unwrap();
@@ -117,7 +121,7 @@ impl CrashSite {
         site
     }
 
-    fn web(&self, wish: &str) -> Option<i32> {
+    pub fn web(&self, wish: &str) -> Option<i32> {
         let mut command = Command::new("./web.sh");
         command.arg(wish).current_dir(&self.shop.dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.env("LC_ALL", "C.UTF-8").status().unwrap().code()
@@ -125,7 +129,7 @@ impl CrashSite {
 
     /// A digest of all rows of the application; the column that only the new version has does not count, and the
     /// amounts that `checkdata` repairs are as they were.
-    fn goods(&self) -> String {
+    pub fn goods(&self) -> String {
         self.shop.query(
             "for table in sorted(t for t in connection.introspection.table_names(cursor) if t.startswith('shop_')):\n\
              \x20   cursor.execute('select * from ' + quote(table))\n\
@@ -239,9 +243,20 @@ impl CrashSite {
         start
     }
 
-    /// Prepares the program, in the boot that this machine is said to be in.
+    /// What its tables held at first.
+    pub fn goods_before(&self) -> &str {
+        &self.goods
+    }
+
+    /// Prepares an upgrade, in the boot that this machine is said to be in.
     fn command(&self) -> Command {
-        let words = ["--site", &self.shop.dir.display().to_string(), "run", "--headless", "--yes"].map(str::to_owned);
+        self.program(&["run", "--headless", "--yes"])
+    }
+
+    /// Prepares the program with these arguments, in that boot.
+    pub fn program(&self, arguments: &[&str]) -> Command {
+        let dir = self.shop.dir.display().to_string();
+        let words = ["--site", &dir].into_iter().chain(arguments.iter().copied());
         let mut command = if let Some(boot) = &*self.boot.borrow() {
             let mut command = Command::new("unshare");
             command.args(["-m", "sh", "-c", "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\""]);
