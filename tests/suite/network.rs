@@ -98,7 +98,8 @@ const UPGRADE: [&str; 3] = ["run", "--headless", "--yes"];
 const REMEDY: &str = "→ Check the connection to the network and the proxy settings, then retry.";
 
 #[test]
-fn a_network_that_is_lost_in_the_middle_of_pull_is_named_and_the_next_attempt_goes_on() {
+#[ignore = "takes a minute; tests/run --full asks for it"]
+fn matrix_a_network_that_is_lost_in_the_middle_of_pull_is_named_and_the_next_attempt_goes_on() {
     let (shop, index) = site();
     let goods = shop.goods();
     let (status, events, said) = run(&shop, &UPGRADE, None);

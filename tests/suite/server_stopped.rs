@@ -169,7 +169,8 @@ fn matrix(engines: &[&'static str], cases: &[Case], ways: &[Then]) {
 }
 
 #[test]
-fn a_server_that_stops_in_the_middle_of_the_restore_is_named_and_the_upgrade_goes_on_when_it_runs() {
+#[ignore = "takes a minute; tests/run --full asks for it"]
+fn matrix_a_server_that_stops_in_the_middle_of_the_restore_is_named_and_the_upgrade_goes_on_when_it_runs() {
     matrix(&["postgresql"], &[at(Gate::Open("shop_product.py", 1))], &[Then::Continues]);
 }
 
