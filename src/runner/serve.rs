@@ -311,6 +311,7 @@ impl Hub {
             return Answer::OtherProtocol { protocol: PROTOCOL };
         }
         if role == Role::Driver {
+            self.forget_dead_driver();
             if let Some(driver) = self.driving() {
                 return Answer::Busy { driver };
             }
@@ -356,6 +357,19 @@ impl Hub {
         if self.driver == Some(number) {
             self.driver = None;
             self.tell_driver();
+        }
+    }
+
+    /// Forgets a driver whose process has ended and whose farewell is still on its way: who starts again at once must
+    /// not meet their own shadow.
+    fn forget_dead_driver(&mut self) {
+        let Some(number) = self.driver else { return };
+        let has_ended = |visitor: &Visitor| {
+            rustix::net::sockopt::socket_peercred(&visitor.stream)
+                .is_ok_and(|peer| rustix::process::test_kill_process(peer.pid) == Err(rustix::io::Errno::SRCH))
+        };
+        if self.visitors.get(&number).is_some_and(has_ended) {
+            self.gone(number);
         }
     }
 
