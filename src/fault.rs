@@ -45,6 +45,8 @@ pub enum Wrong {
     LosesRunner,
     /// Its commands reach no network.
     Offline,
+    /// This process stops before it, until it is continued.
+    Stops,
 }
 
 /// What happens at a write.
@@ -56,6 +58,8 @@ enum Blow {
     KillAfter,
     /// The disk is full.
     Full,
+    /// The process stops before it, until it is continued: whoever waits for that changes the machine meanwhile.
+    Stop,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +97,8 @@ impl Fault {
             "kill" => Some(Blow::Kill),
             "kill-after" => Some(Blow::KillAfter),
             "full" => Some(Blow::Full),
+            // Of a place; else it is a step that begins.
+            "stop" if Place::named(place).is_some() => Some(Blow::Stop),
             _ => None,
         };
         let step = match what {
@@ -100,6 +106,7 @@ impl Fault {
             "hang" => Some(Wrong::Hangs),
             "lose-runner" => Some(Wrong::LosesRunner),
             "offline" => Some(Wrong::Offline),
+            "stop" => Some(Wrong::Stops),
             _ => None,
         };
         let what = match (blow, step) {
@@ -110,7 +117,7 @@ impl Fault {
             (None, Some(_)) if of_runner => return Err(wrong("is no fault of the runner, which knows no steps")),
             (None, Some(step)) => What::Step(place.to_owned(), step),
             (None, None) => {
-                return Err(wrong("names no fault: kill, kill-after, full, fail, hang, lose-runner or offline"));
+                return Err(wrong("names no fault: kill, kill-after, full, stop, fail, hang, lose-runner or offline"));
             }
         };
         Ok(Self { of_runner, what, at, seen: AtomicU64::new(0) })
@@ -185,6 +192,9 @@ pub fn before_write(place: Place) -> io::Result<()> {
     if faults.due(&What::Write(place, Blow::Kill)) {
         die();
     }
+    if faults.due(&What::Write(place, Blow::Stop)) {
+        stop();
+    }
     if faults.due(&What::Write(place, Blow::Full)) {
         return Err(io::Error::from_raw_os_error(rustix::io::Errno::NOSPC.raw_os_error()));
     }
@@ -202,6 +212,11 @@ pub fn after_write(place: Place) {
 #[must_use]
 pub fn in_step(step: &str, wrong: Wrong) -> bool {
     faults().is_some_and(|faults| faults.due(&What::Step(step.to_owned(), wrong)))
+}
+
+/// Stops this process until somebody continues it.
+pub fn stop() {
+    let _ = kill_process(getpid(), Signal::STOP);
 }
 
 /// Kills this process as `kill -9` does.
@@ -225,6 +240,8 @@ mod tests {
         assert_eq!(read("wizard.full@snapshot"), Ok((false, write(Place::Snapshot, Blow::Full), 1)));
         assert_eq!(read("lose-runner@restore"), Ok((false, What::Step("restore".into(), Wrong::LosesRunner), 1)));
         assert_eq!(read("offline@pull:2"), Ok((false, What::Step("pull".into(), Wrong::Offline), 2)));
+        assert_eq!(read("stop@journal:3"), Ok((false, write(Place::Journal, Blow::Stop), 3)));
+        assert_eq!(read("stop@protect"), Ok((false, What::Step("protect".into(), Wrong::Stops), 1)));
     }
 
     #[test]
@@ -236,7 +253,7 @@ mod tests {
             ("runner.fail@restore", "`runner.fail@restore` is no fault of the runner, which knows no steps"),
             (
                 "burn@journal",
-                "`burn@journal` names no fault: kill, kill-after, full, fail, hang, lose-runner or offline",
+                "`burn@journal` names no fault: kill, kill-after, full, stop, fail, hang, lose-runner or offline",
             ),
         ];
         for (text, expected) in cases {

@@ -27,7 +27,7 @@ fn print(format: Format, text: &str) -> Result<(), Report> {
 /// Runs the checklist; exit status 1 when something is an obstacle.
 pub async fn check(site: Option<PathBuf>, format: Format) -> Result<u8, Report> {
     let site = find(site.as_deref())?;
-    let (findings, _) = steps::look(&site, None).await;
+    let findings = steps::look(&site, None).await.findings;
     let obstacles = findings.iter().filter(|finding| finding.level == Level::Fail).count();
     match format {
         Format::Json => print(format, &json!({"ok": obstacles == 0, "findings": findings}).to_string())?,

@@ -11,6 +11,7 @@ mod rehearse;
 mod report;
 mod run;
 mod sieve;
+mod stopped;
 mod triage;
 mod triaged;
 mod undo;

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::args::{Format, Run};
-use super::output;
 use super::sieve::harmless_lines;
+use super::{output, stopped};
 use crate::engine::{Ask, Cancel, Deciding, Event, Handle, Keys, Outcome, Wish, decisions, faults_switched_on, steps};
 use crate::error::{Kind, Report};
 use crate::messages::prompts;
@@ -20,6 +20,7 @@ use crate::triage::{Decision, DecisionsFile};
 pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
     let decisions = args.decisions.as_deref().map(decisions::read).transpose()?.unwrap_or_default();
     let mut sink = open_sink(&args.events)?;
+    stopped::end_by_signal()?;
     let mut driver = Driver { decisions, until: args.until, ..Driver::new(args.yes, handle.wishes.clone()) };
     let mut sent = false;
     if let Some(text) = faults_switched_on() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::args::{Format, Undo};
 use super::run::{Driver, complain};
-use super::{output, unprintable};
+use super::{output, stopped, unprintable};
 use crate::engine::{
     Ask, Attendance, Cancel, Event, Handle, NoticeLevel, Options, Outcome, PlannedStep, UndoPlan, Wish, steps,
 };
@@ -27,6 +27,7 @@ pub async fn run(options: Options, args: &Undo) -> Result<u8, Report> {
         return forget(&options, run, args.yes).await;
     }
     let options = Options { attendance: Attendance::Headless, ..options };
+    stopped::end_by_signal()?;
     let mut handle = crate::engine::open(options);
     let mut undo = Undoer {
         args,

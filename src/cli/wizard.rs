@@ -13,6 +13,18 @@ pub async fn run(options: Options) -> Result<u8, Report> {
             .unchanged("Nothing was started.")
             .next("Start it in a terminal, or run the procedure without a screen: lino-upgrade run --headless"));
     }
+    // Such terminals would show the control sequences as text, and could not be given back.
+    let kind = std::env::var("TERM").unwrap_or_default();
+    if matches!(kind.as_str(), "" | "dumb" | "unknown") {
+        let what = match kind.as_str() {
+            "" => "The wizard needs to know the kind of this terminal, and TERM is not set.".to_owned(),
+            kind => format!("The wizard cannot draw on this terminal: TERM={kind}."),
+        };
+        return Err(Report::new(Kind::Environment, what)
+            .unchanged("Nothing was started.")
+            .next("Set TERM to what your terminal is, for example: export TERM=xterm-256color")
+            .next("Or run the procedure without a screen: lino-upgrade run --headless"));
+    }
     let handle = crate::engine::open(options);
     let end = ui::run(handle.wishes, handle.events, ui::Options::from_environment()).await?;
     if let Some(farewell) = &end.farewell {

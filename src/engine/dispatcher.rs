@@ -24,6 +24,7 @@ use super::record::Records;
 use super::recovery::Recovery;
 use super::rehearsing::Rehearsal;
 use super::start::Seat;
+use super::unrecorded::{self, Settled};
 use super::{Cancel, Event, NoticeLevel, Outcome, Wish, faulty, learning};
 use crate::error::{Kind, Report, Tell};
 use crate::journal::Journal;
@@ -79,6 +80,8 @@ pub(super) struct Dispatcher {
     pub worked: mpsc::UnboundedReceiver<Worked>,
     pub over: bool,
     pub recovery: Recovery,
+    /// How the last step has ended, while the journal does not know it.
+    pub unrecorded: Option<Settled>,
     /// Who sits at this wizard.
     pub me: String,
 }
@@ -176,6 +179,13 @@ impl Dispatcher {
             self.notice(NoticeLevel::Warning, "An undo is under way; it has to come to its end first.");
             return Ok(());
         }
+        if let Some(end) = self.unrecorded.take_if(|_| unrecorded::comes_first(&wish)) {
+            self.going = matches!(wish, Wish::Continue);
+            self.settled(end).await?;
+            if matches!(wish, Wish::Continue) {
+                return Ok(());
+            }
+        }
         match wish {
             Wish::Continue => {
                 if self.refuse_beside_rehearsal() {
@@ -257,10 +267,10 @@ impl Dispatcher {
             }
             RunnerEvent::Taken => self.tell(Event::InputTaken),
             RunnerEvent::LogTrouble { message } => {
-                let text = format!("The log cannot be written ({message}). The command waits until it can.");
-                self.notice(NoticeLevel::Error, text);
+                let report = self.waits_for_room(&message);
+                self.tell(Event::Troubled { report });
             }
-            RunnerEvent::LogRecovered => self.notice(NoticeLevel::Info, "The log can be written again."),
+            RunnerEvent::LogRecovered => self.notice(NoticeLevel::Info, "The log can be written again; it goes on."),
             // What is known may have changed just before: the way back grows with what a command is about to do.
             RunnerEvent::Started { .. } => self.plan(),
             RunnerEvent::Output { .. } | RunnerEvent::DriverChanged { .. } => {}
@@ -464,18 +474,25 @@ impl Dispatcher {
         if cancelled && !state.is_settled() {
             state = StepState::Interrupted { because: format!("cancelled by the operator; {}", state.text()) };
         }
-        let seconds = running.started.elapsed().as_secs_f64();
-        self.journal
-            .end_attempt(running.attempt, &state, &findings, seconds, now())
-            .await
-            .map_err(|error| error.tell())?;
-        let record = self.records.of_mut(running.step);
+        let RunningStep { step, attempt, number, started, .. } = running;
+        let seconds = started.elapsed().as_secs_f64();
+        let mut end = Settled { step, attempt, number, seconds, state, findings, report };
+        self.name_full_disks(&mut end).await;
+        self.settled(end).await
+    }
+
+    /// Writes down how a step has ended, and goes on from there.
+    pub(super) async fn settled(&mut self, end: Settled) -> Result<(), Report> {
+        if let Err(error) = self.journal.end_attempt(end.attempt, &end.state, &end.findings, end.seconds, now()).await {
+            return Err(self.unrecorded(end, &error));
+        }
+        let Settled { step, number, seconds, state, findings, report, .. } = end;
+        let record = self.records.of_mut(step);
         record.state = state.clone();
         record.seconds = Some(seconds);
         record.findings.clone_from(&findings);
-        let step = running.step;
         self.tell(Event::DownSince { at: lock(&self.knowledge).down_since });
-        self.tell(Event::StepEnded { step, attempt: running.number, state: state.clone(), seconds, findings });
+        self.tell(Event::StepEnded { step, attempt: number, state: state.clone(), seconds, findings });
         if let Some(report) = report {
             self.tell(Event::Troubled { report });
         }

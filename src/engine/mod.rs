@@ -23,11 +23,13 @@ mod recovery;
 pub mod rehearse;
 mod rehearsing;
 mod restored;
+mod room;
 mod start;
 pub mod steps;
 mod tail;
 mod unchanged;
 mod undo;
+mod unrecorded;
 mod watch;
 mod wish;
 

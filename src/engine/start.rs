@@ -57,7 +57,7 @@ pub fn open(options: Options) -> Handle {
     let (wishes, wishes_in) = mpsc::unbounded_channel();
     let (events_out, events) = mpsc::unbounded_channel();
     tokio::spawn(async move {
-        if let Err(report) = drive(options, wishes_in, events_out.clone()).await {
+        if let Err(report) = Box::pin(drive(options, wishes_in, events_out.clone())).await {
             let summary = report.what.clone();
             let _ = events_out.send(Event::Troubled { report });
             let _ = events_out.send(Event::RunEnded { outcome: Outcome::Refused, summary });
@@ -210,6 +210,7 @@ impl Place {
             worked,
             over: false,
             recovery: Recovery::default(),
+            unrecorded: None,
             me: self.me.user.clone(),
         }
     }

@@ -17,6 +17,7 @@ use thiserror::Error;
 use tokio::sync::Mutex;
 
 use crate::error::{Kind, Report, Tell};
+use crate::site::check;
 
 /// The format that this program writes, kept in the file's `user_version`.
 pub const FORMAT: i64 = 3;
@@ -70,10 +71,17 @@ impl Tell for JournalError {
             .next("Install the newer lino-upgrade and start it again.")
             .log(path),
             Self::Unusable { path, source } => {
-                Report::new(Kind::Environment, format!("The journal cannot be used: {source}."))
+                let report = Report::new(Kind::Environment, format!("The journal cannot be used: {source}."))
                     .unchanged("The site was not touched by this.")
-                    .next("Look whether the disk is full and whether you may write to the directory of the journal.")
-                    .log(path)
+                    .log(path);
+                let dir = path.parent().unwrap_or(path);
+                match check::shortage(dir) {
+                    Some(shortage) => Report { what: format!("{} {shortage}", report.what), ..report }
+                        .next(format!("Free some space below {} (old archives, logs, caches).", dir.display())),
+                    None => report.next(
+                        "Look whether the disk is full and whether you may write to the directory of the journal.",
+                    ),
+                }
             }
             Self::Damaged { path, text } => Report::new(Kind::Environment, format!("The journal is damaged: {text}."))
                 .unchanged("The site was not touched by this.")

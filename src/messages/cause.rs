@@ -162,6 +162,12 @@ pub(super) fn of_complaint(line: &str) -> Option<FailureCause> {
         "Max retries exceeded with url",
         "Read timed out",
         "Connection timed out",
+        // pip gave up in the middle of a file.
+        "not enough bytes were received",
+        "issue with network connectivity",
+        "Connection broken: ",
+        "Remote end closed connection without response",
+        "Failed to connect to ",
     ];
     Some(match () {
         () if has("No space left on device") || has("database or disk is full") => FailureCause::DiskFull,

@@ -35,6 +35,7 @@ pub(super) fn judge(mut reader: Reader, ended: Option<Ended>) -> Reading {
         source_version: reader.source_version,
         fatal: reader.fatal,
         written: reader.dump.written,
+        unreached: reader.pip.unreached,
     }
 }
 

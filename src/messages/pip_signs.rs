@@ -8,6 +8,8 @@ use super::reading::FailureCause;
 pub(super) struct PipSigns {
     /// It fetched, kept or installed something.
     pub(super) worked: bool,
+    /// It gave up asking a server.
+    pub(super) unreached: bool,
     failure: Option<FailureCause>,
 }
 
@@ -24,6 +26,7 @@ impl PipSigns {
             "Uninstalling ",
         ]);
         self.worked |= busy || starts(&["Requirement already satisfied", "Successfully installed", "Would install "]);
+        self.unreached |= line.contains("Retrying (Retry(total=0,") && line.contains("after connection broken by");
         let text = line.strip_prefix("ERROR: ").unwrap_or(line);
         // The first complaint names the package; what follows repeats it or gives up.
         if self.failure.is_none() {

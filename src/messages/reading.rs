@@ -70,6 +70,9 @@ pub struct Reading {
     pub fatal: Option<Fatal>,
     /// Objects that dump2py says it wrote.
     pub written: Option<u64>,
+    /// Whether pip gave up asking a server. Where packages are installed already, it goes on without it, and ends with
+    /// status 0.
+    pub unreached: bool,
 }
 
 /// How a command ended.

@@ -146,6 +146,8 @@ struct Hub {
     shim: Option<Shim>,
     running: Option<Running>,
     awaiting: Option<(String, bool, bool)>,
+    /// Why output, or how a command ended, cannot be written down, while that is so.
+    trouble: Option<String>,
     /// When the processes are looked at again while the command prints nothing.
     look_at: Instant,
     /// When something was typed last.
@@ -165,6 +167,7 @@ impl Hub {
             shim: None,
             running: None,
             awaiting: None,
+            trouble: None,
             look_at: Instant::now(),
             typed: Instant::now(),
             size: (24, 80),
@@ -218,8 +221,21 @@ impl Hub {
                 self.settle();
             }
             Wake::Hangup => {}
-            Wake::LogTrouble(message) => self.tell(&RunnerEvent::LogTrouble { message }),
-            Wake::LogRecovered => self.tell(&RunnerEvent::LogRecovered),
+            Wake::LogTrouble(message) => self.troubled(message),
+            Wake::LogRecovered => self.recovered(),
+        }
+    }
+
+    /// Tells that something cannot be written down and waits for that.
+    fn troubled(&mut self, message: String) {
+        self.trouble = Some(message.clone());
+        self.tell(&RunnerEvent::LogTrouble { message });
+    }
+
+    /// Tells that it goes on.
+    fn recovered(&mut self) {
+        if self.trouble.take().is_some() {
+            self.tell(&RunnerEvent::LogRecovered);
         }
     }
 
@@ -291,6 +307,7 @@ impl Hub {
             return Answer::OtherProtocol { protocol: PROTOCOL };
         }
         if role == Role::Driver {
+            self.forget_dead_driver();
             if let Some(driver) = self.driving() {
                 return Answer::Busy { driver };
             }
@@ -304,6 +321,9 @@ impl Hub {
         }
         if let Some((prompt, secret, certain)) = self.awaiting.clone() {
             self.send(number, &Line::Event { event: RunnerEvent::Awaiting { prompt, secret, certain } });
+        }
+        if let Some(message) = self.trouble.clone() {
+            self.send(number, &Line::Event { event: RunnerEvent::LogTrouble { message } });
         }
         Answer::Done
     }
@@ -333,6 +353,19 @@ impl Hub {
         if self.driver == Some(number) {
             self.driver = None;
             self.tell_driver();
+        }
+    }
+
+    /// Forgets a driver whose process has ended and whose farewell is still on its way: who starts again at once must
+    /// not meet their own shadow.
+    fn forget_dead_driver(&mut self) {
+        let Some(number) = self.driver else { return };
+        let has_ended = |visitor: &Visitor| {
+            rustix::net::sockopt::socket_peercred(&visitor.stream)
+                .is_ok_and(|peer| rustix::process::test_kill_process(peer.pid) == Err(rustix::io::Errno::SRCH))
+        };
+        if self.visitors.get(&number).is_some_and(has_ended) {
+            self.gone(number);
         }
     }
 

@@ -4,6 +4,7 @@
 //! [`facts::ask`](super::facts::ask).
 
 mod disk;
+mod full;
 mod local;
 mod others;
 mod pending;
@@ -22,7 +23,8 @@ use super::surroundings::{Surroundings, is_writable};
 use super::text::printable;
 use crate::procedure::Finding;
 
-pub use disk::{Demand, disk_space, human_size, tree_size};
+pub use disk::{Demand, Sizes, disk_space, human_size, tree_size};
+pub use full::{SUBJECT as DISK_SPACE, full_disks, shortage, speaks_of_full};
 pub use local::local_changes;
 pub use others::second_operator;
 pub use pending::new_versions;

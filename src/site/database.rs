@@ -78,6 +78,14 @@ impl Tell for DbError {
                 let report = report(format!("Cannot connect to {whom}: {}.", said.trim_end_matches('.')));
                 open::remedies(&said).into_iter().fold(report, Report::next)
             }
+            Self::Query { what, source } if open::is_gone(source, &said(source)) => {
+                let said = said(source);
+                report(format!(
+                    "The server of the site's database does not answer any more: the connection was lost while {what}: {}.",
+                    said.trim_end_matches('.')
+                ))
+                .next("Start the database server, then try again. Its log says why it ended.")
+            }
             Self::Query { what, source } => {
                 report(format!("Reading the database failed while {what}: {}.", said(source).trim_end_matches('.')))
                     .next("Try again; when it happens again, look into the log of the database server.")

@@ -20,7 +20,7 @@ use super::style::Colours;
 use super::terminal::{self, Guard, Output, Screen};
 use super::update::update;
 use super::{screens, scripts_reader};
-use crate::engine::{Event, Outcome, Wish};
+use crate::engine::{Event, NoticeLevel, Outcome, Wish};
 use crate::error::{Kind, Report};
 use crate::procedure::DumpScripts;
 
@@ -286,6 +286,10 @@ impl App {
     }
 
     fn suspend(&mut self) -> io::Result<()> {
+        if !terminal::has_shell() {
+            let text = "There is no shell behind this wizard that could bring it back.".to_owned();
+            return self.take(Msg::Engine(Event::Noticed { level: NoticeLevel::Warning, text }));
+        }
         self.keys.abort();
         self.output.drain();
         self.guard.suspend()?;
@@ -380,6 +384,9 @@ fn signals(sender: UnboundedSender<Msg>) -> io::Result<JoinHandle<()>> {
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    // Else the terminal would stay as the wizard needs it.
+    let mut quit = signal(SignalKind::quit())?;
+    let mut stop = signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?;
     let mut go_on = signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?;
     Ok(tokio::spawn(async move {
         loop {
@@ -387,6 +394,8 @@ fn signals(sender: UnboundedSender<Msg>) -> io::Result<JoinHandle<()>> {
                 _ = hang_up.recv() => Msg::Terminated,
                 _ = terminate.recv() => Msg::Terminated,
                 _ = interrupt.recv() => Msg::Terminated,
+                _ = quit.recv() => Msg::Terminated,
+                _ = stop.recv() => Msg::Stopped,
                 _ = go_on.recv() => Msg::Resumed,
             };
             if sender.send(msg).is_err() {

@@ -48,6 +48,31 @@ pub fn has_panicked() -> bool {
     PANICKED.load(Ordering::SeqCst)
 }
 
+/// Tells whether somebody would continue this process when it is stopped: a shell of the same session above its group.
+/// The system itself does not stop others by Ctrl-Z, nor may we: `ssh -t host lino-upgrade` would stand still for ever.
+#[must_use]
+pub fn has_shell() -> bool {
+    let mut pid = "self".to_owned();
+    let mut own = None;
+    loop {
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+        // Behind the name, which may hold anything: state, parent, group, session.
+        let Some((_, fields)) = stat.rsplit_once(") ") else { return false };
+        let mut fields = fields.split(' ').skip(1).map(str::to_owned);
+        let (Some(parent), Some(group), Some(session)) = (fields.next(), fields.next(), fields.next()) else {
+            return false;
+        };
+        let (own_group, own_session) = own.get_or_insert_with(|| (group.clone(), session.clone()));
+        if session != *own_session || parent == "0" {
+            return false;
+        }
+        if group != *own_group {
+            return true;
+        }
+        pid = parent;
+    }
+}
+
 /// Takes the terminal over as long as it lives.
 #[derive(Debug)]
 pub struct Guard(());
@@ -79,7 +104,8 @@ impl Guard {
     #[expect(clippy::unused_self, reason = "only who has taken the terminal may give it back for a while")]
     pub fn suspend(&self) -> io::Result<()> {
         give_back();
-        kill_current_process_group(Signal::TSTP)?;
+        // Not TSTP, which may have been the reason, and would come here again.
+        kill_current_process_group(Signal::STOP)?;
         // The signal may arrive a moment later; the terminal must not be taken again before it has.
         std::thread::sleep(Duration::from_millis(50));
         take()

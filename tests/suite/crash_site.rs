@@ -119,7 +119,11 @@ enum Kind {
 impl CrashSite {
     /// Builds a site on this database, whose services run.
     pub fn build(engine: &'static str) -> Self {
-        let shop = Shop::light_on(engine, "new_blank");
+        Self::of(Shop::light_on(engine, "new_blank"))
+    }
+
+    /// Starts the services of a light site, which can be stopped where it opens a file from now on.
+    pub fn of(shop: Shop) -> Self {
         let packages = std::fs::read_dir(shop.dir.join("env/lib")).unwrap().next().unwrap().unwrap().path();
         let hook = include_str!("crash_stop.py").replace("@DIR@", &shop.dir.display().to_string());
         std::fs::write(packages.join("site-packages/crash_stop.py"), hook).unwrap();
@@ -137,7 +141,7 @@ impl CrashSite {
         site
     }
 
-    fn web(&self, wish: &str) -> Option<i32> {
+    pub fn web(&self, wish: &str) -> Option<i32> {
         let mut command = Command::new("./web.sh");
         command.arg(wish).current_dir(&self.shop.dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         command.env("LC_ALL", "C.UTF-8").status().unwrap().code()
@@ -145,7 +149,7 @@ impl CrashSite {
 
     /// A digest of all rows of the application; the column that only the new version has does not count, and the
     /// amounts that `checkdata` repairs are as they were.
-    fn goods(&self) -> String {
+    pub fn goods(&self) -> String {
         self.shop.query(
             "for table in sorted(t for t in connection.introspection.table_names(cursor) if t.startswith('shop_')):\n\
              \x20   cursor.execute('select * from ' + quote(table))\n\
@@ -162,7 +166,7 @@ impl CrashSite {
     /// Starts the upgrade or the undo, or continues it, until it is struck dead or ends. What strikes without ending it
     /// makes room for the next crash; crashes that did not come when a later one does are taken out, too.
     pub fn start(&self, doing: Doing, crashes: &mut VecDeque<Crash>) -> Start {
-        let mut command = self.command(doing);
+        let mut command = self.program(doing.words());
         let plan = self.shop.dir.join("crash.txt");
         let reached = self.shop.dir.join("crash.txt.reached");
         let _ = std::fs::remove_file(&reached);
@@ -259,8 +263,13 @@ impl CrashSite {
         start
     }
 
-    /// Prepares the program, in the boot that this machine is said to be in.
-    fn command(&self, doing: Doing) -> Command {
+    /// What its tables held at first.
+    pub fn goods_before(&self) -> &str {
+        &self.goods
+    }
+
+    /// Prepares the program with these arguments, in the boot that this machine is said to be in.
+    pub fn program(&self, arguments: &[&str]) -> Command {
         let mut command = if let Some(boot) = &*self.boot.borrow() {
             let mut command = Command::new("unshare");
             command.args(["-m", "sh", "-c", "mount --bind \"$0\" /proc/sys/kernel/random/boot_id && exec \"$@\""]);
@@ -269,7 +278,7 @@ impl CrashSite {
         } else {
             Command::new(PROGRAM)
         };
-        command.arg("--site").arg(&self.shop.dir).args(doing.words()).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
+        command.arg("--site").arg(&self.shop.dir).args(arguments).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).env_remove("LINO_UPGRADE_FAULT");
         without_pip_settings(&mut command);
         command

@@ -25,10 +25,15 @@ pub struct Shop {
     /// The name of its database on the server.
     pub database: String,
     home: TempDir,
+    /// The directory of the database servers, when they are not those that all tests share.
+    servers: Option<PathBuf>,
 }
 
 /// A table of the site: how many rows, and a digest of all they hold.
 pub type Contents = BTreeMap<String, (u64, String)>;
+
+/// A small site whose application alone is upgraded.
+const LIGHT: [&str; 7] = ["--env", "new", "--shop", "1.0", "--light", "--schema-after", "new_blank"];
 
 impl Shop {
     /// Builds the site on SQLite; its environment and data are copies of what the cache holds.
@@ -50,6 +55,16 @@ impl Shop {
     /// changes of the models. It takes a second.
     pub fn light_on(engine: &'static str, changes: &str) -> Self {
         Self::make(engine, &["--env", "new", "--shop", "1.0", "--light", "--schema-after", changes])
+    }
+
+    /// Builds the same on SQLite, somewhere below this directory.
+    pub fn light_in(place: &Path) -> Self {
+        Self::make_as(TempDir::new_in(place).unwrap(), "shop", "sqlite", &LIGHT, None)
+    }
+
+    /// Builds the same on database servers that nobody shares, with their data in this directory.
+    pub fn light_on_servers(engine: &'static str, servers: &Path) -> Self {
+        Self::make_as(TempDir::new().unwrap(), "shop", engine, &LIGHT, Some(servers))
     }
 
     /// Builds the site on SQLite as the new version makes one, with these changes of the models.
@@ -85,7 +100,7 @@ impl Shop {
     }
 
     /// Builds a small site as [`Self::light_on`] does, in a directory of this name.
-    pub fn light_in(name: &str, engine: &'static str, changes: &str) -> Self {
+    pub fn light_named(name: &str, engine: &'static str, changes: &str) -> Self {
         Self::make_in(name, engine, &["--env", "new", "--shop", "1.0", "--light", "--schema-after", changes])
     }
 
@@ -94,14 +109,18 @@ impl Shop {
     }
 
     fn make_in(name: &str, engine: &'static str, options: &[&str]) -> Self {
-        let home = TempDir::new().unwrap();
+        Self::make_as(TempDir::new().unwrap(), name, engine, options, None)
+    }
+
+    fn make_as(home: TempDir, name: &str, engine: &'static str, options: &[&str], servers: Option<&Path>) -> Self {
         let dir = home.path().join(name);
         let mut command = sites("make_site");
+        command.envs(servers.map(|dir| ("LINO_UPGRADE_TEST_SERVERS", dir)));
         command.args(["--env", "old", "--db", engine]).args(options).arg("--dir").arg(&dir).stderr(Stdio::inherit());
         let output = command.output().unwrap();
         assert!(output.status.success(), "make_site: {}", output.status);
         let database = variables(&output.stdout).remove("NAME").unwrap();
-        Self { dir, engine, database, home }
+        Self { dir, engine, database, home, servers: servers.map(Path::to_owned) }
     }
 
     /// Prepares the upgrade without a wizard.
@@ -282,7 +301,9 @@ impl Drop for Shop {
                 let _ = kill_process(pid, Signal::KILL);
             }
         }
-        let _ = sites("drop_site").arg(&self.dir).stdout(Stdio::null()).status();
+        let mut command = sites("drop_site");
+        command.envs(self.servers.as_ref().map(|dir| ("LINO_UPGRADE_TEST_SERVERS", dir)));
+        let _ = command.arg(&self.dir).stdout(Stdio::null()).status();
     }
 }
 

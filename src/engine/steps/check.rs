@@ -4,20 +4,21 @@ mod former;
 
 use std::path::{Path, PathBuf};
 
-use super::super::StepEnd;
 use super::super::context::Context;
+use super::super::{StepEnd, room};
 use super::judged;
 use crate::error::{Report, Tell};
 use crate::procedure::{Finding, Level};
-use crate::site::check::{self, Demand, database_programs, environment, tree_size};
+use crate::site::check::{self, Sizes, database_programs, environment, tree_size};
 use crate::site::{self, Db, Facts, Site, Surroundings};
 
 /// Runs the checklist as step 1 of a run.
 pub async fn check(context: &Context) -> Result<StepEnd, Report> {
-    let (findings, facts) = look(&context.site, Some(context.run)).await;
+    let Looked { findings, facts, sizes } = look(&context.site, Some(context.run)).await;
     for finding in &findings {
         context.note(&line(finding))?;
     }
+    room::remember(context, &sizes).await?;
     if let Some(facts) = facts {
         context.learn(|knowledge| super::super::learning::from_facts(knowledge, &facts)).await?;
         super::code::packages_before(context).await?;
@@ -37,8 +38,18 @@ pub fn line(finding: &Finding) -> String {
     format!("{word} {}: {}{remedy}", finding.subject, finding.text)
 }
 
-/// Looks at everything; returns the findings, and Lino's facts when it starts. `run` is the run under way, if any.
-pub async fn look(site: &Site, run: Option<i64>) -> (Vec<Finding>, Option<Facts>) {
+/// What the checklist has found.
+pub struct Looked {
+    /// Line by line.
+    pub findings: Vec<Finding>,
+    /// What Lino told, when it starts.
+    pub facts: Option<Facts>,
+    /// What the upgrade will write about.
+    pub sizes: Sizes,
+}
+
+/// Looks at everything. `run` is the run under way, if any.
+pub async fn look(site: &Site, run: Option<i64>) -> Looked {
     let mut findings = Vec::new();
     let facts = match site::facts::ask(site).await {
         Ok(facts) => {
@@ -79,15 +90,16 @@ pub async fn look(site: &Site, run: Option<i64>) -> (Vec<Finding>, Option<Facts>
     let (env_dir, copies) = (site.env_dir.clone(), site.state_dir.join("protect"));
     let sizes = tokio::task::spawn_blocking(move || (tree_size(&env_dir), tree_size(&media), former::copies(&copies)));
     let (env, media, copies) = sizes.await.unwrap_or_default();
-    let data = file.as_deref().and_then(Path::parent);
-    findings.extend(environment(site, &around, Demand { database: bytes, env, media, data }).await);
+    let data = file.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let sizes = Sizes { database: bytes, env, media, data };
+    findings.extend(environment(site, &around, sizes.demand()).await);
     findings.extend(check::memory(&around, bytes));
     findings.extend(check::local_changes(site, &around).await);
     findings.extend(site::detect(site, &around).findings);
     findings.extend(check::second_operator(site, &around));
     findings.push(former::run(site, run).await);
     findings.push(former::told(&copies, super::super::clock::now()));
-    (findings, facts)
+    Looked { findings, facts, sizes }
 }
 
 /// What the database said.

@@ -6,7 +6,7 @@ use super::super::context::{Command, Context};
 use super::super::{StepEnd, learning, packages};
 use super::{done, failed, skipped, unfinished};
 use crate::error::{Kind, Report, Tell};
-use crate::messages::CommandKind;
+use crate::messages::{CommandKind, FailureCause};
 use crate::procedure::{Finding, PackageChange, changes};
 use crate::site::quote;
 
@@ -40,12 +40,31 @@ pub async fn pull(context: &Context) -> Result<StepEnd, Report> {
             knowledge.verdict = None;
         })
         .await?;
-    let findings = vec![listed(&changes)];
+    let mut findings = vec![listed(&changes)];
     if let Some(end) = unfinished(&end) {
         return Ok(end.with(findings));
     }
+    if end.reading.unreached {
+        let (end, finding) = unreached(&changes);
+        findings.push(finding);
+        if let Some(end) = end {
+            return Ok(end.with(findings));
+        }
+    }
     learn_again(context).await?;
     Ok(done(summary(&changes)).with(findings))
+}
+
+/// Where pip gave up asking a server, it takes what is installed for the newest and ends well.
+fn unreached(changes: &[PackageChange]) -> (Option<StepEnd>, Finding) {
+    let text = "pip could not reach a server that it asks for packages, so it may have left packages as they were.";
+    let remedy = FailureCause::NetworkDown.remedy();
+    if changes.is_empty() {
+        let end = failed("pip could not reach the server that has the packages, and nothing was updated");
+        return (Some(end), Finding::fail("network", text, remedy));
+    }
+    let remedy = format!("Look whether the packages that matter are the newest, or run this step again. {remedy}");
+    (None, Finding::warn("network", text, remedy))
 }
 
 /// Sets aside what an earlier attempt has left half installed: pip takes a directory of the right name for a package that

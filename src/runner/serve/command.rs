@@ -132,9 +132,15 @@ impl Hub {
         let finished = jiff::Timestamp::now().as_second();
         let state = CommandState::Finished { ended, started, finished, log_start, log_end };
         // A full disk must not lose the outcome: it is tried again at the next tick.
-        if records::write(&self.dir, id, &state).is_err() && self.dir.exists() {
+        if let Err(error) = records::write(&self.dir, id, &state)
+            && self.dir.exists()
+        {
+            if self.trouble.is_none() {
+                self.troubled(error.to_string());
+            }
             return;
         }
+        self.recovered();
         self.running = None;
         self.awaiting = None;
         if !reusable && let Some(shim) = self.shim.take() {

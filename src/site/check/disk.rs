@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::procedure::Finding;
 use crate::site::find::Site;
 
@@ -22,27 +24,70 @@ pub struct Demand<'a> {
     pub data: Option<&'a Path>,
 }
 
+/// The same, kept for later.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sizes {
+    /// Size of the database.
+    pub database: u64,
+    /// Size of the virtualenv.
+    pub env: u64,
+    /// Size of the uploaded files.
+    pub media: u64,
+    /// Directory of the database file; none where a server keeps the data.
+    pub data: Option<PathBuf>,
+}
+
+impl Sizes {
+    /// What the copies will take.
+    #[must_use]
+    pub fn demand(&self) -> Demand<'_> {
+        Demand { database: self.database, env: self.env, media: self.media, data: self.data.as_deref() }
+    }
+}
+
 /// Compares the free space with what will be written: in the site the dump (about the size of the database), its
 /// archive (a third of it, as measured, and all uploaded files); the restored database beside the old one; in the state directory the copies of
 /// database and virtualenv, and the dump that is made after the restore; in the virtualenv the packages of the new version.
 #[must_use]
 pub fn disk_space(site: &Site, demand: Demand<'_>) -> Vec<Finding> {
+    let needed = Places::default().with(places(site, demand));
+    needed.into_iter().map(|(place, needed)| finding(&place, needed)).collect()
+}
+
+/// What will be written where.
+pub(super) fn places(site: &Site, demand: Demand<'_>) -> [(PathBuf, u64); 4] {
     let dump = demand.database;
     let zip = demand.database / 3;
-    let needs = [
+    [
         (existing(&site.dir), dump.saturating_add(zip).saturating_add(demand.media)),
         (existing(demand.data.unwrap_or(&site.dir)), demand.database),
         (existing(&site.state_dir), dump.saturating_add(demand.database).saturating_add(demand.env)),
         (existing(&site.env_dir), demand.env / 2),
-    ];
-    // Places on one file system share its space.
-    let mut by_disk: BTreeMap<u64, (PathBuf, u64)> = BTreeMap::new();
-    for (place, bytes) in needs {
-        let disk = place.metadata().map(|data| data.dev()).unwrap_or_default();
-        let (_, sum) = by_disk.entry(disk).or_insert((place, 0));
-        *sum = sum.saturating_add(bytes);
+    ]
+}
+
+/// Places by their file system: those on one share its space.
+#[derive(Default)]
+pub(super) struct Places(BTreeMap<u64, (PathBuf, u64)>);
+
+impl Places {
+    pub(super) fn with(mut self, needs: impl IntoIterator<Item = (PathBuf, u64)>) -> Self {
+        for (place, bytes) in needs {
+            let disk = place.metadata().map(|data| data.dev()).unwrap_or_default();
+            let (_, sum) = self.0.entry(disk).or_insert((place, 0));
+            *sum = sum.saturating_add(bytes);
+        }
+        self
     }
-    by_disk.into_values().map(|(place, needed)| finding(&place, needed)).collect()
+}
+
+impl IntoIterator for Places {
+    type Item = (PathBuf, u64);
+    type IntoIter = std::collections::btree_map::IntoValues<u64, (PathBuf, u64)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_values()
+    }
 }
 
 fn finding(place: &Path, needed: u64) -> Finding {
@@ -83,7 +128,7 @@ fn judge(place: &Path, needed: u64, free: u64, few_inodes: bool) -> Finding {
 }
 
 /// Returns the nearest directory that exists.
-fn existing(path: &Path) -> PathBuf {
+pub(super) fn existing(path: &Path) -> PathBuf {
     path.ancestors().find(|path| path.exists()).unwrap_or(path).to_owned()
 }
 

@@ -265,11 +265,28 @@ fn client_section(text: &str) -> Vec<(String, String)> {
     found
 }
 
+/// What servers and systems say when a server ends, or begins.
+const GONE: [&str; 7] = [
+    "terminating connection",
+    "the database system is ",
+    "shutdown in progress",
+    "unexpected end of file",
+    "expected to read ",
+    "reset by peer",
+    "broken pipe",
+];
+
+/// Tells whether a connection that was there is lost.
+pub(super) fn is_gone(error: &sqlx::Error, said: &str) -> bool {
+    let said = said.to_lowercase();
+    matches!(error, sqlx::Error::Io(_)) || GONE.iter().any(|words| said.contains(words))
+}
+
 /// Returns what to do about a refused connection, by what the server or the system said.
 pub(super) fn remedies(said: &str) -> Vec<&'static str> {
     let said = said.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    if has(&["connection refused", "no such file", "no answer within"]) {
+    if has(&["connection refused", "no such file", "no answer within"]) || has(&GONE) {
         vec![
             "Start the database server, or look whether HOST and PORT in the site's DATABASES setting are right.",
             "Then start lino-upgrade again.",

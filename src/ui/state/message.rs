@@ -41,6 +41,8 @@ pub enum Msg {
     Row(Looked),
     /// The wizard runs again after it was suspended.
     Resumed,
+    /// Somebody asked the process to stop until it is continued.
+    Stopped,
     /// The terminal is gone, or somebody asked the process to end.
     Terminated,
 }

@@ -140,7 +140,7 @@ fn msg() -> impl Strategy<Value = Msg> {
         1 => prop::sample::select(vec![(80, 24), (120, 36)]).prop_map(|(columns, rows)| Msg::Resize(columns, rows)),
         1 => ".{0,80}".prop_map(Msg::Paste),
         1 => any::<i64>().prop_map(Msg::Clock),
-        1 => prop::sample::select(vec![0, 1]).prop_map(|which| if which == 0 { Msg::EngineGone } else { Msg::Resumed }),
+        1 => prop::sample::select(vec![0, 1, 2]).prop_map(|which| match which { 0 => Msg::EngineGone, 1 => Msg::Resumed, _ => Msg::Stopped }),
     ]
 }
 

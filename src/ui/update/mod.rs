@@ -60,6 +60,7 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Action> {
             compare::on_scripts(state, &paths, read);
         }
         Msg::Row(looked) => triage::on_row(state, looked),
+        Msg::Stopped => actions.push(Action::Suspend),
         Msg::Resumed => actions.push(Action::Redraw),
         Msg::Terminated => {
             actions.push(Action::Send(Wish::Leave));

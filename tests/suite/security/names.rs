@@ -96,7 +96,7 @@ impl Drop for Renamed<'_> {
 /// Upgrades a site of odd names on this engine, as far as Lino can, and undoes that.
 fn upgraded_and_undone(engine: &'static str) {
     let servers = Servers::start();
-    let shop = Shop::light_in(DIRECTORY, engine, "new_blank");
+    let shop = Shop::light_named(DIRECTORY, engine, "new_blank");
     without_activate(&shop);
     let renamed = (engine != "sqlite").then(|| Renamed::of(&shop, &servers));
     let odd = serde_json::to_string(&format!("{DIRECTORY}\n\t\u{1b}[31m\\' \\\" ''' \"\"\" \u{2028}")).unwrap();
