@@ -24,7 +24,7 @@ mod rehearsing;
 mod restored;
 mod start;
 pub mod steps;
-mod tail;
+pub mod tail;
 mod unchanged;
 mod undo;
 mod watch;

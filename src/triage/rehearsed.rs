@@ -186,7 +186,7 @@ impl Ended {
     /// Counts the objects that are in the scratch database.
     #[must_use]
     pub const fn all(&self) -> u64 {
-        self.loaded + self.kept
+        self.loaded.saturating_add(self.kept)
     }
 }
 

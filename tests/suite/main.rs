@@ -9,6 +9,7 @@ mod crash_site;
 mod decided_restore;
 mod decisions;
 mod demo;
+mod fuzz;
 mod getlino;
 mod guard;
 mod log_matrix;
