@@ -43,7 +43,7 @@ for path in sorted(FIXTURES.glob("dumps/*/*.py")):
         continue
     text = path.read_text()
     name = f"{path.parent.name}-{path.stem}"
-    seed("rows", name, re.sub(r"(?m)^loader\.save\(create_\w+\(", "loader.save(create_a(", text)[:4000])
+    seed("rows", name, re.sub(r"(?m)^loader\.save\(create_\w+\(", "loader.save(create_a(", text)[:2000])
 for name in small:
     files = sorted((FIXTURES / "dumps" / name).glob("*.py"))
     texts = "".join(f"=== {path.stem}\n{path.read_text()}" for path in files if path.name != "restore.py" and path.stat().st_size < 2000)
@@ -60,11 +60,11 @@ for name in small:
 for path in sorted(FIXTURES.glob("logs/*.log")):
     kind = next((number for word, number in KINDS.items() if word in path.name), 12)
     data = path.read_bytes()
-    seed("messages", path.stem, bytes([kind, 0, 63]) + data[:3000])
-    seed("messages", path.stem + "-end", bytes([kind, 1, 250]) + data[-2000:])
+    seed("messages", path.stem, bytes([kind, 0, 63]) + data[:1500])
+    seed("messages", path.stem + "-end", bytes([kind, 1, 250]) + data[-1200:])
     seed("emulator", path.stem, data[:1000])
 for path in sorted(FIXTURES.glob("triage/*.jsonl")):
-    seed("messages", path.stem, bytes([0, 0, 99]) + path.read_bytes()[:3000])
+    seed("messages", path.stem, bytes([0, 0, 99]) + path.read_bytes()[:1500])
 for number, fed in enumerate([
     b"\x1b[31mred\x1b[0m\r\n\x1b[2J\x1b[H\x1b[10;20Hhere\x1b[K\xfe\x28\x0a\x1b[5A\x1b[3B\x1b[L\x1b[M\xff\x05more",
     b"\x1b]0;title\x07\x1bP1$r\x1b\\\x1b[?1049h\x1b[?25l\x1b[1;5r\x1b[S\x1b[T\xfe\x01\x01\x1b[?1049l",

@@ -8,6 +8,7 @@ mod bodies;
 
 use std::fs::{self, File};
 use std::io::Read;
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 
 use zip::ZipArchive;
@@ -36,8 +37,7 @@ fn replay(target: &str) {
     let inputs = inputs(target);
     assert!(inputs.len() > 10, "{} inputs", inputs.len());
     for (name, bytes) in inputs {
-        println!("{name}");
-        run(&bytes);
+        assert!(catch_unwind(|| run(&bytes)).is_ok(), "{name}");
     }
 }
 

@@ -103,7 +103,10 @@ fn same(archive: &Path, directory: &Path) {
     let (packed, plain) = (of(archive), of(directory));
     assert_eq!(told(&packed), told(&plain));
     assert_eq!(read_script(archive).map(|it| it.script).ok(), read_script(directory).map(|it| it.script).ok());
-    if let Ok(differ) = same_as_directory(archive, directory) {
+    // Without a script nobody knows in which directory of the archive the files are.
+    if let Ok(differ) = same_as_directory(archive, directory)
+        && directory.join("restore.py").exists()
+    {
         assert_eq!(differ, []);
     }
     let Ok(account) = account(directory, archive) else { return };

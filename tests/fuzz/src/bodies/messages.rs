@@ -45,7 +45,7 @@ pub fn run(mut data: &[u8]) {
         code => Some(Ended::Exited { code: i32::from(code) }),
     };
     let piece = 7 * usize::from(choice(&mut data)) + 31;
-    let lines: Vec<String> = data.split(|byte| *byte == b'\n').map(|raw| shown(raw)).collect();
+    let lines: Vec<String> = data.split(|byte| *byte == b'\n').map(shown).collect();
     let reading = read(kind, ended, &lines);
     judged(&reading, ended);
     rehearsed(&lines);
