@@ -168,18 +168,18 @@ impl<'a> Editor<'a> {
             let Some(indentation) = line_of(self.text, lines.first).map(indentation) else { continue };
             let note = (place == 0).then(|| format!("{indentation}{}", change.comment()));
             let pass = emptied.contains(&lines.first).then(|| format!("{indentation}pass"));
-            self.comment(number, lines, note, pass);
+            self.comment(number, lines, note.as_deref(), pass.as_deref());
         }
         Ok(())
     }
 
     /// Makes a comment of a statement, with other lines before and behind it.
-    fn comment(&mut self, change: usize, lines: Lines, before: Option<String>, behind: Option<String>) {
+    fn comment(&mut self, change: usize, lines: Lines, before: Option<&str>, behind: Option<&str>) {
         let old =
             (lines.first..=lines.last).map(|line| (line, line_of(self.text, line).map(commented).unwrap_or_default()));
         for (line, old) in old {
-            let before = before.clone().filter(|_| line == lines.first);
-            let behind = behind.clone().filter(|_| line == lines.last);
+            let before = before.filter(|_| line == lines.first).map(str::to_owned);
+            let behind = behind.filter(|_| line == lines.last).map(str::to_owned);
             let lines = before.into_iter().chain([old]).chain(behind).collect();
             self.pieces.entry(line).or_default().instead = Some(vec![Block { change, lines }]);
         }
@@ -194,7 +194,8 @@ impl<'a> Editor<'a> {
         };
         let indentation = indentation(old);
         let new = format!("{indentation}{} = resolve_model({})", model.variable, python::double_quoted(name));
-        self.comment(number, model.lines, Some(format!("{indentation}{}", change.comment())), Some(new));
+        let note = format!("{indentation}{}", change.comment());
+        self.comment(number, model.lines, Some(&note), Some(&new));
         Ok(())
     }
 }
@@ -266,12 +267,11 @@ fn emptied(text: &str, gone: &BTreeSet<u32>) -> BTreeSet<u32> {
     let end = [(None, 0)];
     let statements = Cutter::new(text).filter(|statement| !statement.comment);
     for (line, indent) in statements.map(|it| (Some(it.lines.first), it.indent)).chain(end) {
-        match line.filter(|line| gone.contains(line)) {
-            Some(line) => _ = first.get_or_insert((line, indent)),
-            None => {
-                emptied.extend(first.take().filter(|(_, own)| above < *own && indent < *own).map(|(line, _)| line));
-                above = indent;
-            }
+        if let Some(line) = line.filter(|line| gone.contains(line)) {
+            first.get_or_insert((line, indent));
+        } else {
+            emptied.extend(first.take().filter(|(_, own)| above < *own && indent < *own).map(|(line, _)| line));
+            above = indent;
         }
     }
     emptied
