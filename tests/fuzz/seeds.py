@@ -33,9 +33,8 @@ for name, text in scripts.items():
     if len(text) < LARGEST:
         seed("dump", name, text)
     seed("dump", name + "-short", short(text))
-small = [name for name, text in scripts.items() if len(text) < LARGEST // 2]
+small = [name for name, text in scripts.items() if len(text) < LARGEST]
 for old, new in zip(small, small[1:]):
-    seed("scripts", f"{old}-{new}", scripts[old] + "\n===\n" + scripts[new])
     seed("scripts", f"{old}-{new}-short", short(scripts[old]) + "\n===\n" + short(scripts[new]))
 
 for path in sorted(FIXTURES.glob("dumps/*/*.py")):
