@@ -43,7 +43,7 @@ fn settings(text: &str) {
         Ok(config) => {
             assert_eq!(Config::parse(text, path).ok().as_ref(), Some(&config));
             let inside = &config.snapshot.directory;
-            assert!(inside.is_relative() && !inside.starts_with(".."), "{inside:?}");
+            assert!(inside.is_relative() && !inside.starts_with(".."), "{}", inside.display());
             for step in StepId::ALL {
                 let _ = (config.choice(step), config.commands.of(step).map(ToString::to_string));
             }

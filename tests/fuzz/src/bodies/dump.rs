@@ -120,7 +120,9 @@ fn edits(text: &str, script: &Script) {
     let mut rest = text.split_inclusive('\n');
     let all: Vec<&str> = edited.text.split_inclusive('\n').collect();
     let lines: Vec<Lines> = edited.places.iter().flatten().copied().collect();
-    lines.iter().for_each(|lines| inside(*lines, &all));
+    for lines in &lines {
+        inside(*lines, &all);
+    }
     for (number, line) in (1..).zip(&all) {
         let from_a_change = lines.iter().any(|lines| lines.contains(number));
         assert!(from_a_change || rest.any(|old| old == *line), "line {number} comes from nowhere: {line:?}");

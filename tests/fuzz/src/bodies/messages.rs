@@ -38,7 +38,6 @@ const PREFIX: &str = "202611-20 21:07:58 INFO [lino 3354 140504402557824] : ";
 pub fn run(mut data: &[u8]) {
     let kind = KINDS[usize::from(choice(&mut data)) % KINDS.len()];
     let ended = match choice(&mut data) {
-        code @ 0..=1 => Some(Ended::Exited { code: i32::from(code) }),
         2 => None,
         3 => Some(Ended::NotStarted { errno: 2 }),
         4 => Some(Ended::Signalled { signal: 15 }),
@@ -87,7 +86,9 @@ fn read(kind: CommandKind, ended: Option<Ended>, lines: &[String]) -> Reading {
 
 fn log(ended: Option<Ended>, lines: &[String]) -> Refusals {
     let mut log = RestoreLog::default();
-    lines.iter().for_each(|line| log.feed_line(line));
+    for line in lines {
+        log.feed_line(line);
+    }
     log.finish(ended)
 }
 
@@ -138,7 +139,7 @@ fn in_pieces(kind: CommandKind, ended: Option<Ended>, data: &[u8], piece: usize)
         lines += 1;
     };
     for end in (0..data.len() + piece).step_by(piece) {
-        while tail.read(end as u64, Duration::from_secs(60), &mut feed) {}
+        while tail.read(end as u64, Duration::from_mins(1), &mut feed) {}
     }
     tail.finish(&mut feed);
     assert_eq!(tail.position(), data.len() as u64);
