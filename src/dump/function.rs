@@ -1,5 +1,6 @@
 //! Create functions: what they take, what becomes of each field, and what a hand has changed in them.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::ops::Range;
 
@@ -65,9 +66,10 @@ struct Signature {
 fn signature(head: &Statement<'_>, parameters: &mut Vec<Parameter>) -> Signature {
     let open = head.text.find('(').map_or(head.text.len(), |at| at + 1);
     let rest = head.text.get(open..).unwrap_or_default();
-    let inner = rest.rfind(')').and_then(|close| rest.get(..close)).unwrap_or(rest);
+    let code = if memchr::memchr(b'#', rest.as_bytes()).is_some() { without_comments(rest) } else { rest.into() };
+    let inner = code.rfind(')').and_then(|close| code.get(..close)).unwrap_or(&code);
     let one_line = head.lines.first == head.lines.last;
-    let usual = one_line && rest.strip_prefix(inner) == Some("):");
+    let usual = one_line && rest.get(inner.len()..) == Some("):");
     // To the end, whatever is found: many bytes are looked at together then.
     let plain = inner.bytes().fold(one_line, |plain, byte| plain & is_plain(byte));
     if plain {
@@ -81,7 +83,7 @@ fn signature(head: &Statement<'_>, parameters: &mut Vec<Parameter>) -> Signature
         }
         return Signature { usual, plain };
     }
-    let usual = usual & with_values(head, inner, parameters);
+    let usual = usual & with_values(head, open, inner, parameters);
     Signature { usual, plain }
 }
 
@@ -90,8 +92,9 @@ const fn is_plain(byte: u8) -> bool {
     matches!(byte, b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | b'_' | b',' | b' ')
 }
 
-/// Reads parameters that have default values or types or are written in several lines; tells whether they have not.
-fn with_values(head: &Statement<'_>, inner: &str, parameters: &mut Vec<Parameter>) -> bool {
+/// Reads parameters that have default values or types or are written in several lines, from behind the bracket at `open`;
+/// tells whether they have not.
+fn with_values(head: &Statement<'_>, open: usize, inner: &str, parameters: &mut Vec<Parameter>) -> bool {
     let mut usual = true;
     let (mut counted, mut line) = (0, head.lines.first);
     for raw in literal::arguments(inner.as_bytes()) {
@@ -103,7 +106,7 @@ fn with_values(head: &Statement<'_>, inner: &str, parameters: &mut Vec<Parameter
             continue;
         }
         if head.lines.first != head.lines.last {
-            let before = raw.as_ptr().addr().saturating_sub(head.text.as_ptr().addr());
+            let before = open + raw.as_ptr().addr().saturating_sub(inner.as_ptr().addr());
             let breaks = head.text.get(counted..before).map_or(0, |text| text.matches('\n').count());
             line += u32::try_from(breaks).unwrap_or_default();
             counted = before;
@@ -111,6 +114,27 @@ fn with_values(head: &Statement<'_>, inner: &str, parameters: &mut Vec<Parameter
         parameters.push(Parameter::new(name, line));
     }
     usual
+}
+
+/// Returns a signature with blanks instead of comments, which may stand behind each parameter.
+fn without_comments(text: &str) -> Cow<'_, str> {
+    let mut bytes = text.as_bytes().to_vec();
+    let mut at = 0;
+    while let Some(byte) = bytes.get(at).copied() {
+        let end = match byte {
+            b'\'' | b'"' => literal::string_end(&bytes, at),
+            b'#' => {
+                let rest = bytes.get_mut(at..).unwrap_or_default();
+                let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                rest.iter_mut().take(length).for_each(|byte| *byte = b' ');
+                Some(at + length)
+            }
+            _ => None,
+        };
+        at = end.unwrap_or(at + 1).max(at + 1);
+    }
+    // Whole characters were replaced.
+    String::from_utf8(bytes).map_or(text.into(), Cow::Owned)
 }
 
 /// A create function while it is read.

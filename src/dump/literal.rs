@@ -46,38 +46,50 @@ impl<'a> Iterator for Arguments<'a> {
     }
 }
 
-/// Returns the position behind the string that begins at `start`; none when it has no end.
-fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
+/// Returns the position behind the string that begins at `start`, also in three quotes, as a hand may write it; none when
+/// it has no end.
+#[must_use]
+pub fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
     let quote = *bytes.get(start)?;
-    let mut at = start + 1;
+    let three = [quote; 3];
+    let is_long = bytes.get(start..)?.starts_with(&three);
+    let mut at = start + if is_long { 3 } else { 1 };
     loop {
-        let rest = bytes.get(at..)?;
-        let found = memchr::memchr2(quote, b'\\', rest)?;
-        at += found;
-        if bytes.get(at) == Some(&quote) {
+        at += memchr::memchr2(quote, b'\\', bytes.get(at..)?)?;
+        if bytes.get(at) == Some(&b'\\') {
+            at += 2;
+        } else if !is_long {
             return Some(at + 1);
+        } else if bytes.get(at..)?.starts_with(&three) {
+            return Some(at + 3);
+        } else {
+            at += 1;
         }
-        at += 2;
     }
 }
 
 /// Returns the text of a key as the database shows it: digits as they are, strings decoded. None for other values
-/// (dates, calls, names), which are compared by count alone.
+/// (dates, calls, names), which are compared by count alone, and for what only a hand writes: superfluous zeros, strings
+/// that Python joins.
 #[must_use]
 pub fn key(raw: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(raw).ok()?;
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(text.to_owned());
+        let is_usual = text == "0" || !digits.starts_with('0');
+        return is_usual.then(|| text.to_owned());
     }
     let quote = text.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
-    decode(text.strip_prefix(quote)?.strip_suffix(quote)?)
+    decode(text.strip_prefix(quote)?.strip_suffix(quote)?, quote)
 }
 
-fn decode(inner: &str) -> Option<String> {
+fn decode(inner: &str, quote: char) -> Option<String> {
     let mut text = String::with_capacity(inner.len());
     let mut chars = inner.chars();
     while let Some(c) = chars.next() {
+        if c == quote {
+            return None;
+        }
         text.push(if c == '\\' { escaped(&mut chars)? } else { c });
     }
     Some(text)
@@ -95,7 +107,10 @@ fn escaped(chars: &mut std::str::Chars<'_>) -> Option<char> {
         'U' => 8,
         _ => return None,
     };
-    let number: String = chars.by_ref().take(digits).collect();
+    let number: String = chars.by_ref().take(digits).filter(char::is_ascii_hexdigit).collect();
+    if number.len() < digits {
+        return None;
+    }
     u32::from_str_radix(&number, 16).ok().and_then(char::from_u32)
 }
 
@@ -127,6 +142,13 @@ mod tests {
     }
 
     #[test]
+    fn strings_in_three_quotes_are_not_split() {
+        assert_eq!(text("1,'''it's, \"so\"''',2", 1), Some("'''it's, \"so\"'''"));
+        assert_eq!(text("1,'',2", 1), Some("''"));
+        assert_eq!(text("1,'''a,2", 1), None);
+    }
+
+    #[test]
     fn a_list_that_is_broken_off_has_no_last_argument() {
         assert_eq!(text("1,'abc", 0), Some("1"));
         assert_eq!(text("1,'abc", 1), None);
@@ -145,6 +167,14 @@ mod tests {
             ("date(2020,1,1)", None),
             ("None", None),
             ("'unfinished", None),
+            // A hand may have written these.
+            ("0", Some("0")),
+            ("-0", None),
+            ("007", None),
+            ("'a' 'b'", None),
+            ("'''a'''", None),
+            (r"'\x+1'", None),
+            (r"'\xe'", None),
         ];
         let found: Vec<_> = cases.iter().map(|(raw, _)| (*raw, key(raw.as_bytes()))).collect();
         let expected: Vec<_> = cases.iter().map(|(raw, text)| (*raw, text.map(str::to_owned))).collect();

@@ -70,7 +70,8 @@ impl<'a> Parser<'a> {
         found
     }
 
-    /// Passes blanks; within brackets also line ends and comments.
+    /// Passes blanks; within brackets also line ends and comments. A comment to the end of the text hides the brackets that
+    /// should follow, so it is not passed.
     pub fn space(&mut self) {
         while let Some(byte) = self.peek() {
             match byte {
@@ -78,7 +79,8 @@ impl<'a> Parser<'a> {
                 b'\n' | b'\r' if self.depth > 0 => self.at += 1,
                 b'#' if self.depth > 0 => {
                     let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-                    self.at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                    let Some(length) = memchr::memchr(b'\n', rest) else { return };
+                    self.at += length;
                 }
                 _ => return,
             }

@@ -173,6 +173,13 @@ mod tests {
     }
 
     #[test]
+    fn a_comment_that_hides_the_end_of_a_row_is_a_problem() {
+        let row = Rows::new(b"loader.save(create_a(1,2 # why))").next().unwrap();
+        let problem = Problem { line: 1, column: 26, text: "'#' is not expected here".into() };
+        assert_eq!(row.values().collect::<Vec<_>>(), [Ok(Value::Int(1)), Err(problem)]);
+    }
+
+    #[test]
     fn headings_are_read_and_other_lines_are_told() {
         let file = b"# -*- coding: UTF-8 -*-\nlogger.info(\"Loading 5 objects (part 2 of 3) to table a_b...\")\n\
             # fields: id, country\nloader.save(create_a_b(1,'x'))\n# loader.save(create_a_b(2,'y'))\n\

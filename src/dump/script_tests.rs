@@ -341,6 +341,19 @@ fn a_script_cut_anywhere_before_its_end_is_not_complete_and_loses_nothing_before
 }
 
 #[test]
+fn comments_in_a_signature_are_no_parameters() {
+    let text = "def create_a(id,  # the key (a number)\n        name='#',  # a, b\n        other):  # (c)\n    return a(**kw)\n\
+                def create_b(id, name):  # (two)\n    return b(**kw)\n";
+    let script = Script::read(text);
+    let found: Vec<Vec<(&str, u32)>> = script
+        .functions
+        .iter()
+        .map(|function| function.parameters.iter().map(|it| (it.name.as_str(), it.line)).collect())
+        .collect();
+    assert_eq!(found, [vec![("id", 1), ("name", 2), ("other", 3)], vec![("id", 5), ("name", 5)]]);
+}
+
+#[test]
 fn deep_nesting_and_unclosed_things_cost_no_stack_and_no_time() {
     for text in [
         "(".repeat(2_000_000),

@@ -26,7 +26,7 @@ mod restored;
 mod room;
 mod start;
 pub mod steps;
-mod tail;
+pub mod tail;
 mod unchanged;
 mod undo;
 mod unrecorded;

@@ -25,11 +25,13 @@ pub struct Tail {
 
 impl Tail {
     /// Reads a log, which need not exist yet, from this byte on.
+    #[must_use]
     pub fn new(path: &Path, position: u64) -> Self {
         Self { file: None, path: path.to_owned(), position, rest: Vec::new(), buffer: Vec::new() }
     }
 
     /// Returns the byte up to which it was read.
+    #[must_use]
     pub const fn position(&self) -> u64 {
         self.position
     }

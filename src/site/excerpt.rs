@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::text::printable;
+use super::text::{one_line, printable};
 
 /// Finds line and column of a span and draws the line with a caret below it.
 #[must_use]
@@ -20,11 +20,12 @@ pub fn locate(text: &str, span: &Range<usize>, name: &str, message: &str) -> (us
     let column = lead.chars().count() + 1;
     let margin = " ".repeat(number.to_string().len());
     let excerpt = format!(
-        "{margin}--> {}:{number}:{column}\n{margin} |\n{number} | {}\n{margin} | {}{} {message}",
-        printable(name),
+        "{margin}--> {}:{number}:{column}\n{margin} |\n{number} | {}\n{margin} | {}{} {}",
+        one_line(name),
         printable(line),
         " ".repeat(printable(lead).width()),
         "^".repeat(printable(marked).width().max(1)),
+        one_line(message),
     );
     (number, column, excerpt)
 }

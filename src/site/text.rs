@@ -8,12 +8,18 @@ pub fn printable(text: &str) -> String {
         .map(|c| match c {
             '\n' => '\n',
             '\t' => ' ',
-            // The bidirectional controls reorder what follows them.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+            // The bidirectional controls reorder what follows them; the separators end a line.
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
             c if c.is_control() => '\u{fffd}',
             c => c,
         })
         .collect()
+}
+
+/// Does the same, and makes one line of it.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    printable(text).replace('\n', " ")
 }
 
 /// Returns the last `lines` lines of `text`, printable.
@@ -54,6 +60,7 @@ mod tests {
     #[test]
     fn control_sequences_lose_their_power() {
         assert_eq!(printable("a\x1b[31mb\r\nc\td\u{202e}"), "a\u{fffd}[31mb\nc d\u{fffd}");
+        assert_eq!(printable("\u{61c}\u{200f}\u{2028}\u{2069}"), "\u{fffd}".repeat(4));
     }
 
     #[test]

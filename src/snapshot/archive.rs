@@ -140,7 +140,7 @@ impl Source {
                 let path = dir.join(name);
                 match File::open(&path).and_then(|mut file| read(Content::Pieces(&mut file))) {
                     Ok(found) => Ok(Some(found)),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                    Err(error) if is_missing(&error) => Ok(None),
                     Err(error) => Err(unreadable(&path, error)),
                 }
             }
@@ -159,7 +159,7 @@ impl Source {
                 let path = dir.join(name);
                 match File::open(&path) {
                     Ok(file) => Ok(Some(Box::new(file))),
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                    Err(error) if is_missing(&error) => Ok(None),
                     Err(error) => Err(unreadable(&path, error)),
                 }
             }
@@ -177,7 +177,7 @@ impl Source {
         match self {
             Self::Directory(dir) => match std::fs::metadata(dir.join(name)) {
                 Ok(data) => Ok(Some(data.len())),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) if is_missing(&error) => Ok(None),
                 Err(error) => Err(unreadable(&dir.join(name), error)),
             },
             Self::Archive(archive) => {
@@ -390,6 +390,12 @@ fn whole<T>(from: impl Read, size: u64, read: impl FnOnce(Content<'_>) -> io::Re
     let mut limited = from.take(size + 1);
     let found = read(Content::Pieces(&mut limited))?;
     if limited.limit() == 1 { Ok(found) } else { Err(io::Error::other("its size is not the one announced")) }
+}
+
+/// Tells whether there is no such file, which also is so when there can be none of such a name.
+fn is_missing(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidFilename, NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory | InvalidFilename)
 }
 
 /// Tells whether a name stays inside its directory.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::failure::Failure;
+use crate::messages::line::plain;
 
 /// The version of the lines that this program understands.
 const FORMAT: u32 = 1;
@@ -128,8 +129,11 @@ impl Told {
     /// # Errors
     /// A sentence that says what is wrong with the line.
     pub fn read(line: &str) -> Result<Self, String> {
-        let whole: serde_json::Value =
-            serde_json::from_str(line).map_err(|error| format!("This is no line of a rehearsal: {error}."))?;
+        // What is quoted of the line may hold anything.
+        let wrong = |error: serde_json::Error| {
+            format!("This is no line of a rehearsal: {}.", plain(error.to_string().as_bytes()))
+        };
+        let whole: serde_json::Value = serde_json::from_str(line).map_err(wrong)?;
         let has = |name: &str| whole.get(name).is_some();
         // What makes each kind of line what it is.
         let told = if has("row") {
@@ -151,8 +155,7 @@ impl Told {
         } else {
             serde_json::from_value(whole).map(Self::Broken)
         };
-        let told = told.map_err(|error| format!("This is no line of a rehearsal: {error}."))?;
-        match told {
+        match told.map_err(wrong)? {
             Self::Begun(begun) if begun.format != FORMAT => {
                 Err(format!("The rehearsal speaks format {}, and this program {FORMAT}.", begun.format))
             }
@@ -186,7 +189,7 @@ impl Ended {
     /// Counts the objects that are in the scratch database.
     #[must_use]
     pub const fn all(&self) -> u64 {
-        self.loaded + self.kept
+        self.loaded.saturating_add(self.kept)
     }
 }
 
@@ -294,6 +297,7 @@ mod tests {
         let told = |line: &str| Told::read(line).unwrap_err();
         assert!(told("Loading 3 objects").starts_with("This is no line of a rehearsal: expected value"));
         assert!(told("{}").starts_with("This is no line of a rehearsal: missing field"));
+        assert!(told(r#"{"row": {"phase": "\u001b[31m\n"}}"#).contains("unknown variant ` `"));
         assert_eq!(
             told(r#"{"format": 2, "lino": "", "django": "", "version": "", "python": ""}"#),
             "The rehearsal speaks format 2, and this program 1."

@@ -12,7 +12,7 @@
 //! [`Event`](crate::engine::Event)s, what the operator wants leaves as [`Wish`](crate::engine::Wish)es.
 
 mod app;
-mod emulator;
+pub mod emulator;
 mod encode;
 mod keymap;
 mod layout;

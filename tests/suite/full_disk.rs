@@ -1,7 +1,13 @@
 //! Disks that are really full, at each step that writes: what is said, that nothing is lost, and that it goes on, or
 //! back, when there is room again. Disks are small ones in memory, in a mount namespace of the test's own.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr, reason = "a test stops at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test stops at the first surprise"
+)]
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -263,11 +269,11 @@ fn matrix(test: &str, cases: &[Case], ways: &[Then]) {
                     let Some((number, (case, then, name))) = queue.lock().unwrap().pop_front() else { return };
                     let dir = disks.join(format!("case-{number}"));
                     let tried = catch_unwind(AssertUnwindSafe(|| tried(&dir, case, then)));
-                    let (came, wrong) = tried.unwrap_or_else(|panic| {
+                    let (struck, wrong) = tried.unwrap_or_else(|panic| {
                         (true, vec![panic.downcast_ref::<String>().cloned().unwrap_or_else(|| "a panic".into())])
                     });
                     let mut done = done.lock().unwrap();
-                    done.0 += u32::from(came);
+                    done.0 += u32::from(struck);
                     if !wrong.is_empty() {
                         eprintln!("LOST {name}: {}", wrong.join("; "));
                         done.1.push(name);

@@ -10,6 +10,7 @@ mod decided_restore;
 mod decisions;
 mod demo;
 mod full_disk;
+mod fuzz;
 mod gate;
 mod getlino;
 mod guard;

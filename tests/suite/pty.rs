@@ -28,7 +28,7 @@ const FAST: usize = usize::MAX;
 pub struct Held {
     pty: Option<Arc<Pty>>,
     /// Keeps the settings readable when the program has ended.
-    _other_side: File,
+    other_side: File,
     before: Termios,
     child: Child,
     reader: Option<JoinHandle<()>>,
@@ -79,7 +79,7 @@ impl Held {
         });
         let (from, into) = (Arc::clone(&pty), Arc::clone(&read));
         let reader = std::thread::spawn(move || into.follow(&from));
-        Self { pty: Some(pty), _other_side: other_side, before, child, reader: Some(reader), read }
+        Self { pty: Some(pty), other_side: other_side, before, child, reader: Some(reader), read }
     }
 
     pub fn pid(&self) -> Pid {
@@ -198,7 +198,7 @@ impl Held {
     /// Fails unless the terminal is as it was before the program came: its settings, its screen, its cursor, its mouse.
     pub fn is_sane(&self) {
         let taken = self.bytes_are_still();
-        let now = tcgetattr(&self._other_side).unwrap();
+        let now = tcgetattr(&self.other_side).unwrap();
         assert_eq!(settings(&now), settings(&self.before));
         assert!(!self.is_taken(), "{}", self.screen());
         let screen = self.read.screen.lock().unwrap();

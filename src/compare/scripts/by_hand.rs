@@ -139,11 +139,14 @@ fn functions(side: &Side<'_>, other: &Side<'_>, edits: &mut Vec<&Edit>, found: &
 
 /// Fields that it takes and does not give to the model, although the other script does.
 fn dropped<'a>(function: &'a Function, other: Option<&Function>) -> Vec<&'a str> {
-    let dropped = function.parameters.iter().filter(|parameter| parameter.stored.is_none());
-    let stored = |name: &str| {
-        other.and_then(|function| function.parameter(name)).is_none_or(|parameter| parameter.stored.is_some())
+    // A name may stand there twice, which Python does not read.
+    let is_stored = |function: &Function, name: &str| {
+        function.parameters.iter().any(|parameter| parameter.name == name && parameter.stored.is_some())
     };
-    dropped.map(|parameter| parameter.name.as_str()).filter(|name| stored(name)).collect()
+    let dropped = function.parameters.iter().filter(|parameter| parameter.stored.is_none());
+    let dropped = dropped.map(|parameter| parameter.name.as_str()).filter(|name| !is_stored(function, name));
+    let is_there = |name: &str| other.is_none_or(|other| other.parameter(name).is_none() || is_stored(other, name));
+    dropped.filter(|name| is_there(name)).collect()
 }
 
 /// Takes the edits that let something run before, between or after the row files.

@@ -10,7 +10,7 @@ use super::super::function::Function;
 use super::super::parameters::{Conversion, Parameter};
 use super::super::statements::{Cutter, Statement};
 use super::rows::Lists;
-use super::{Block, Change, Piece, Rows, What, commented, indentation, line_of, python};
+use super::{Block, Change, Piece, Rows, What, commented, emptied, indentation, line_of, python};
 
 pub(super) struct Draft<'a> {
     text: &'a str,
@@ -96,20 +96,18 @@ impl<'a> Draft<'a> {
         if !others.is_empty() {
             self.collect()?;
         }
+        let written =
+            |values: Vec<&(String, String)>, write: fn(&str, &str) -> String| -> Result<Vec<String>, String> {
+                values.into_iter().map(|(name, value)| Ok(write(name, &self.unshadowed(value)?))).collect()
+            };
+        let known = written(known, |name, value| format!("{name} = {value}"))?;
+        let others = written(others, |name, value| format!("kw.update({name}={value})"))?;
         if !known.is_empty() {
-            let lines = known
-                .into_iter()
-                .map(|(name, value)| Ok(format!("{name} = {}", self.unshadowed(value)?)))
-                .collect::<Result<_, String>>()?;
-            let block = self.conditional(number, change, lines, lists)?;
+            let block = self.conditional(number, change, known, lists)?;
             self.before.push(block);
         }
         if !others.is_empty() {
-            let lines = others
-                .into_iter()
-                .map(|(name, value)| Ok(format!("kw.update({name}={})", self.unshadowed(value)?)))
-                .collect::<Result<_, String>>()?;
-            let block = self.conditional(number, change, lines, lists)?;
+            let block = self.conditional(number, change, others, lists)?;
             self.added.push(block);
         }
         Ok(())
@@ -129,7 +127,7 @@ impl<'a> Draft<'a> {
             Rows::All => all.extend(lines.into_iter().map(|line| format!("{indentation}{line}"))),
             Rows::These { key, literals } => {
                 if self.function.parameter(key).is_none() {
-                    return Err(format!("create_{} has no parameter {key}.", self.function.table));
+                    return Err(self.no_parameter(key));
                 }
                 let literals: Vec<String> =
                     literals.iter().map(|literal| self.unshadowed(literal)).collect::<Result<_, _>>()?;
@@ -149,14 +147,18 @@ impl<'a> Draft<'a> {
         let call = literal.split_once('(').filter(|(name, _)| matches!(*name, "date" | "time" | "dt"));
         let Some((name, rest)) = call.filter(|(name, _)| is_shadowed(name)) else { return Ok(literal.to_owned()) };
         if is_shadowed("dt") {
-            return Err(format!("A parameter of create_{} is called dt.", self.function.table));
+            return Err(format!("A parameter of create_{} is called dt.", python::harmless(&self.function.table)));
         }
         Ok(if name == "date" { format!("dt({rest}.date()") } else { format!("dt(2000,1,1,{rest}.time()") })
     }
 
+    fn no_parameter(&self, name: &str) -> String {
+        format!("create_{} has no parameter {name}.", python::harmless(&self.function.table))
+    }
+
     fn parameter(&self, name: &str) -> Result<&'a Parameter, String> {
         let found = self.function.parameter(name);
-        let parameter = found.ok_or_else(|| format!("create_{} has no parameter {name}.", self.function.table))?;
+        let parameter = found.ok_or_else(|| self.no_parameter(name))?;
         if parameter.conversion == Conversion::ParentLink {
             return Err(format!("{name} is the key of the rows; it cannot be changed here."));
         }
@@ -180,7 +182,8 @@ impl<'a> Draft<'a> {
             _ => format!("kw.update({to}={from})"),
         };
         self.collect()?;
-        let lines = vec![self.indented(&change.comment()), self.indented(&line)];
+        let indentation = self.stored_in(parameter)?;
+        let lines = vec![format!("{indentation}{}", change.comment()), format!("{indentation}{line}")];
         let block = Block { change: number, lines };
         match parameter.stored {
             Some(_) => self.stored.entry(from.to_owned()).or_default().push(block),
@@ -191,9 +194,12 @@ impl<'a> Draft<'a> {
 
     fn drop_field(&mut self, number: usize, change: &Change, field: &str) -> Result<(), String> {
         let parameter = self.parameter(field)?;
-        if self.dropped.insert(field.to_owned()) && parameter.stored.is_some() {
+        if parameter.stored.is_some() {
             self.collect()?;
-            let lines = vec![self.indented(&change.comment())];
+        }
+        let indentation = self.stored_in(parameter)?;
+        if self.dropped.insert(field.to_owned()) && parameter.stored.is_some() {
+            let lines = vec![format!("{indentation}{}", change.comment())];
             self.stored.entry(field.to_owned()).or_default().push(Block { change: number, lines });
         }
         Ok(())
@@ -203,13 +209,23 @@ impl<'a> Draft<'a> {
         format!("{}{line}", self.indentation)
     }
 
+    /// Returns the indentation of the line that stores a parameter; refuses a line that does more.
+    fn stored_in(&self, parameter: &Parameter) -> Result<String, String> {
+        match parameter.stored.map(NonZeroU32::get) {
+            Some(line) if self.collects && line == self.end => self.unusual(),
+            Some(line) if self.collects => Ok(line_of(self.text, line).map(indentation).unwrap_or_default().to_owned()),
+            _ => Ok(self.indentation.clone()),
+        }
+    }
+
+    fn unusual<T>(&self) -> Result<T, String> {
+        let table = python::harmless(&self.function.table);
+        Err(format!("The function create_{table} collects its fields in an unusual way."))
+    }
+
     /// Refuses where fields cannot be given by name.
     fn collect(&self) -> Result<(), String> {
-        if self.collects || self.function.parent.is_some() {
-            Ok(())
-        } else {
-            Err(format!("The function create_{} collects its fields in an unusual way.", self.function.table))
-        }
+        if self.collects || self.function.parent.is_some() { Ok(()) } else { self.unusual() }
     }
 
     /// Hands out what becomes of the script's lines.
@@ -217,8 +233,11 @@ impl<'a> Draft<'a> {
         pieces.entry(self.function.lines.first).or_default().before.append(&mut self.lists);
         pieces.entry(self.top).or_default().before.append(&mut self.before);
         if self.collects {
-            for (name, blocks) in std::mem::take(&mut self.stored) {
-                self.replace(&name, blocks, pieces);
+            let stored = std::mem::take(&mut self.stored);
+            let gone = stored.iter().filter(|(_, blocks)| is_gone(blocks)).flat_map(|(name, _)| self.lines_of(name));
+            let emptied = emptied(self.text, &gone.collect());
+            for (name, blocks) in stored {
+                self.replace(&name, blocks, &emptied, pieces);
             }
             pieces.entry(self.end).or_default().before.append(&mut self.added);
         } else if !self.stored.is_empty() || !self.added.is_empty() {
@@ -227,22 +246,34 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Returns the lines of a parameter: the one that stores it, and the one that converts it where that is another one.
+    fn lines_of(&self, name: &str) -> impl Iterator<Item = u32> + use<'a> {
+        let parameter = self.function.parameter(name);
+        let stored = parameter.and_then(|parameter| parameter.stored);
+        let converted = parameter.and_then(|parameter| parameter.converted).filter(|line| Some(*line) != stored);
+        let text = self.text;
+        let is_code = move |line: &u32| line_of(text, *line).is_some_and(|line| !line.trim_start().starts_with('#'));
+        stored.into_iter().map(NonZeroU32::get).chain(converted.into_iter().map(NonZeroU32::get).filter(is_code))
+    }
+
     /// Comments the lines of a parameter, and puts new ones beside the last of them.
-    fn replace(&self, name: &str, blocks: Vec<Block>, pieces: &mut BTreeMap<u32, Piece>) {
-        let Some(parameter) = self.function.parameter(name) else { return };
-        let stored = parameter.stored.map(NonZeroU32::get);
-        let Some((stored, first)) = stored.zip(blocks.first().map(|block| block.change)) else { return };
+    fn replace(&self, name: &str, blocks: Vec<Block>, emptied: &BTreeSet<u32>, pieces: &mut BTreeMap<u32, Piece>) {
+        let mut lines = self.lines_of(name);
+        let Some((stored, first)) = lines.next().zip(blocks.first().map(|block| block.change)) else { return };
         let old = |line| line_of(self.text, line).map(commented).unwrap_or_default();
+        let pass = |line| {
+            let old = line_of(self.text, line).filter(|_| emptied.contains(&line))?;
+            Some(Block { change: first, lines: vec![format!("{}pass", indentation(old))] })
+        };
         // What converts a value that nobody wants might not be there any more either.
-        let is_gone = blocks.iter().all(|block| block.lines.len() == 1);
-        if is_gone
-            && let Some(converted) = parameter.converted.map(NonZeroU32::get).filter(|line| *line != stored)
-            && line_of(self.text, converted).is_some_and(|line| !line.trim_start().starts_with('#'))
-        {
-            let lines = vec![old(converted)];
-            pieces.entry(converted).or_default().instead = Some(vec![Block { change: first, lines }]);
+        if is_gone(&blocks) {
+            for converted in lines {
+                let own = Block { change: first, lines: vec![old(converted)] };
+                pieces.entry(converted).or_default().instead = Some([own].into_iter().chain(pass(converted)).collect());
+            }
         }
-        let instead = with_old_line(blocks, &old(stored));
+        let mut instead = with_old_line(blocks, &old(stored));
+        instead.extend(pass(stored));
         pieces.entry(stored).or_default().instead = Some(instead);
     }
 
@@ -282,6 +313,11 @@ impl<'a> Draft<'a> {
         blocks.push(Block { change: change.unwrap_or_default(), lines: vec![self.indented(&call)] });
         blocks
     }
+}
+
+/// Tells whether nothing stands instead of the line: there are only comments.
+fn is_gone(blocks: &[Block]) -> bool {
+    blocks.iter().all(|block| block.lines.len() == 1)
 }
 
 /// Puts the old line behind the first comment.

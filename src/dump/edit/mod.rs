@@ -11,10 +11,11 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::place::Lines;
 use super::script::Script;
+use super::statements::Cutter;
 use super::value;
 
 pub use merge::{Conflict, Merged, Side, merge};
@@ -161,18 +162,27 @@ impl<'a> Editor<'a> {
         if loads.is_empty() {
             return Err(format!("The dump script loads no row file of {}.", python::harmless(&change.table)));
         }
-        let mut noted = false;
-        for load in loads.into_iter().filter(|load| !load.skipped) {
-            let Some(old) = line_of(self.text, load.lines.first) else { continue };
-            let mut lines = Vec::new();
-            if !noted {
-                lines.push(format!("{}{}", indentation(old), change.comment()));
-                noted = true;
-            }
-            lines.push(commented(old));
-            self.pieces.entry(load.lines.first).or_default().instead = Some(vec![Block { change: number, lines }]);
+        let gone: Vec<_> = loads.into_iter().filter(|load| !load.skipped).map(|load| load.lines).collect();
+        let emptied = emptied(self.text, &gone.iter().map(|lines| lines.first).collect());
+        for (place, lines) in gone.into_iter().enumerate() {
+            let Some(indentation) = line_of(self.text, lines.first).map(indentation) else { continue };
+            let note = (place == 0).then(|| format!("{indentation}{}", change.comment()));
+            let pass = emptied.contains(&lines.first).then(|| format!("{indentation}pass"));
+            self.comment(number, lines, note.as_deref(), pass.as_deref());
         }
         Ok(())
+    }
+
+    /// Makes a comment of a statement, with other lines before and behind it.
+    fn comment(&mut self, change: usize, lines: Lines, before: Option<&str>, behind: Option<&str>) {
+        let old =
+            (lines.first..=lines.last).map(|line| (line, line_of(self.text, line).map(commented).unwrap_or_default()));
+        for (line, old) in old {
+            let before = before.filter(|_| line == lines.first).map(str::to_owned);
+            let behind = behind.filter(|_| line == lines.last).map(str::to_owned);
+            let lines = before.into_iter().chain([old]).chain(behind).collect();
+            self.pieces.entry(line).or_default().instead = Some(vec![Block { change, lines }]);
+        }
     }
 
     /// Has a model looked up by its new name, under the variable that it had.
@@ -182,12 +192,10 @@ impl<'a> Editor<'a> {
         let Some((model, old)) = found.and_then(|model| Some((model, line_of(self.text, model.lines.first)?))) else {
             return Err(format!("The dump script looks up no model of {}.", python::harmless(&change.table)));
         };
-        let lines = vec![
-            change.comment(),
-            commented(old),
-            format!("{} = resolve_model({})", model.variable, python::double_quoted(name)),
-        ];
-        self.pieces.entry(model.lines.first).or_default().instead = Some(vec![Block { change: number, lines }]);
+        let indentation = indentation(old);
+        let new = format!("{indentation}{} = resolve_model({})", model.variable, python::double_quoted(name));
+        let note = format!("{indentation}{}", change.comment());
+        self.comment(number, model.lines, Some(&note), Some(&new));
         Ok(())
     }
 }
@@ -245,6 +253,28 @@ fn commented(line: &str) -> String {
     let line = line.trim_end_matches(['\n', '\r']);
     let indentation = indentation(line);
     format!("{indentation}# {}", line.get(indentation.len()..).unwrap_or_default())
+}
+
+/// Tells which of these statements, given by their first lines, leave a block empty when they are comments. They are named
+/// by the first line of each block.
+fn emptied(text: &str, gone: &BTreeSet<u32>) -> BTreeSet<u32> {
+    let mut emptied = BTreeSet::new();
+    if gone.is_empty() {
+        return emptied;
+    }
+    // How far the last statement that stays is indented, and the first one behind it that goes.
+    let (mut above, mut first): (usize, Option<(u32, usize)>) = (0, None);
+    let end = [(None, 0)];
+    let statements = Cutter::new(text).filter(|statement| !statement.comment);
+    for (line, indent) in statements.map(|it| (Some(it.lines.first), it.indent)).chain(end) {
+        if let Some(line) = line.filter(|line| gone.contains(line)) {
+            first.get_or_insert((line, indent));
+        } else {
+            emptied.extend(first.take().filter(|(_, own)| above < *own && indent < *own).map(|(line, _)| line));
+            above = indent;
+        }
+    }
+    emptied
 }
 
 /// Writes the script with its pieces; returns it with the lines of each change.

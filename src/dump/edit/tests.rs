@@ -389,3 +389,33 @@ fn every_function_of_real_scripts_can_be_edited() {
     }
     python_reads(texts.iter().map(String::as_str));
 }
+
+#[test]
+fn a_block_that_loses_its_only_statement_stays_a_block() {
+    let text = script("26.10.8")
+        .replace("    kw.update(remarks=remarks)\n", "    if remarks:\n        kw.update(remarks=remarks)\n")
+        .replace("    kw.update(name=name)\n", "    if name:\n        kw.update(name=name)\n")
+        .replace("memo_Empty = resolve_model(", "if True:\n    memo_Empty = resolve_model(\n        ")
+        .replace(
+            "execfile(\"memo_empty.py\", *args)\n",
+            "if True:\n        execfile(\"memo_empty.py\",\n            *args)\n",
+        );
+    let changes = [
+        change("contacts_partner", Rows::All, What::Drop("remarks".into()), "a"),
+        change("contacts_partner", Rows::All, copy("name", "title"), "b"),
+        change("memo_empty", Rows::All, What::Rename("memo.Full".into()), "c"),
+        change("memo_empty", Rows::All, What::LeaveOut, "d"),
+    ];
+    let edited = edit(&text, &changes);
+    assert_eq!(edited.refused, []);
+    python_reads([edited.text.as_str()]);
+    for block in [
+        "    if remarks:\n        # lino-upgrade: a\n        # kw.update(remarks=remarks)\n        pass\n",
+        "    if name:\n        # lino-upgrade: b\n        # kw.update(name=name)\n        kw.update(title=name)\n",
+        "if True:\n    # lino-upgrade: c\n    # memo_Empty = resolve_model(\n        # \"memo.Empty\")\n    memo_Empty = \
+         resolve_model(\"memo.Full\")\n",
+        "    if True:\n        # lino-upgrade: d\n        # execfile(\"memo_empty.py\",\n            # *args)\n        pass\n",
+    ] {
+        assert!(edited.text.contains(block), "{block}\n{}", edited.text);
+    }
+}

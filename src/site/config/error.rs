@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::super::excerpt::locate;
-use super::super::text::{did_you_mean, printable};
+use super::super::text::{did_you_mean, one_line, printable};
 use crate::error::{Kind, Report, Tell};
 
 /// Why the configuration was refused.
@@ -92,7 +92,7 @@ fn explain(message: &str) -> (String, Option<String>) {
         Some(meant) => format!("Did you mean `{meant}`?"),
         None => format!("Possible here: {}.", known.join(", ")),
     };
-    (format!("unknown name `{given}`"), Some(hint))
+    (one_line(&format!("unknown name `{given}`")), Some(hint))
 }
 
 /// Returns the name under which a file is shown.

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::super::command::CommandLine;
 use super::super::find::Site;
 use super::super::services::Service;
+use super::super::text;
 use super::{Limits, Role, SnapshotConfig};
 use crate::procedure::StepId;
 use crate::site::facts::Facts;
@@ -110,9 +111,18 @@ fn path(of: &Path) -> String {
     of.to_string_lossy().into_owned()
 }
 
-/// Writes a TOML string on one line, as a commented one must be: JSON's escapes are TOML's, too, except for DEL.
+/// Writes a TOML string on one line, as a commented one must be: JSON's escapes are TOML's, too. What would steer a
+/// terminal is escaped as well.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+    let mut written = String::new();
+    for letter in serde_json::Value::from(text).to_string().chars() {
+        if text::printable(letter.encode_utf8(&mut [0; 4])) == letter.to_string() {
+            written.push(letter);
+        } else {
+            let _ = write!(written, "\\u{:04x}", u32::from(letter));
+        }
+    }
+    written
 }
 
 struct Out(String);
@@ -124,7 +134,7 @@ impl Out {
     }
 
     fn remark(&mut self, text: &str) {
-        if text.is_empty() { self.line("") } else { self.line(&format!("# {}", text.replace(['\n', '\r'], " "))) }
+        if text.is_empty() { self.line("") } else { self.line(&format!("# {}", text::one_line(text))) }
     }
 
     fn section(&mut self, name: &str, remark: &str) {

@@ -6,6 +6,8 @@ use std::os::unix::fs::FileExt;
 
 use memchr::{memchr, memmem};
 
+use crate::dump::literal;
+
 /// How the line of a row begins.
 pub(super) const START: &[u8] = b"loader.save(create_";
 /// More of a row is not kept, in bytes: nobody reads a row of megabytes on a screen.
@@ -110,7 +112,7 @@ fn end_of_call(bytes: &[u8]) -> Option<usize> {
     while let Some(byte) = bytes.get(at).copied() {
         match byte {
             b'\'' | b'"' => {
-                at = string_end(bytes, at)?;
+                at = literal::string_end(bytes, at)?;
                 continue;
             }
             b'#' => at += memchr(b'\n', bytes.get(at..)?)?,
@@ -124,26 +126,6 @@ fn end_of_call(bytes: &[u8]) -> Option<usize> {
         at += 1;
     }
     None
-}
-
-/// Returns the position behind the string that begins at `start`, also in three quotes; none when it has no end.
-fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let quote = *bytes.get(start)?;
-    let three = [quote; 3];
-    let is_long = bytes.get(start..)?.starts_with(&three);
-    let mut at = start + if is_long { 3 } else { 1 };
-    loop {
-        at += memchr::memchr2(quote, b'\\', bytes.get(at..)?)?;
-        if bytes.get(at) == Some(&b'\\') {
-            at += 2;
-        } else if !is_long {
-            return Some(at + 1);
-        } else if bytes.get(at..)?.starts_with(&three) {
-            return Some(at + 3);
-        } else {
-            at += 1;
-        }
-    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use foldhash::quality::FixedState;
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr_iter, memchr2};
 
 use super::row::{self, START};
 use crate::dump::{Script, literal};
@@ -57,12 +57,18 @@ pub(super) struct Scanned {
 /// Makes a mark of a value as a row file writes it, so that equal values have equal marks; none for `None`.
 pub(super) fn mark(raw: &[u8]) -> Option<u64> {
     let inner = match raw {
-        [b'\'', inner @ .., b'\''] | [b'"', inner @ .., b'"'] if memchr(b'\\', inner).is_none() => inner,
-        [b'0'..=b'9' | b'-', ..] => raw,
+        [quote @ (b'\'' | b'"'), inner @ .., end] if quote == end && memchr2(*quote, b'\\', inner).is_none() => inner,
         b"None" | b"" => return None,
+        _ if is_number(raw) => raw,
         _ => return Some(mark_of(&triage::text(&Script::default(), raw)?)),
     };
     Some(mark_of_bytes(inner))
+}
+
+/// Tells whether this is a whole number as Python and a database write it.
+fn is_number(raw: &[u8]) -> bool {
+    let digits = raw.strip_prefix(b"-").unwrap_or(raw);
+    digits.iter().all(u8::is_ascii_digit) && (raw == b"0" || digits.first().is_some_and(|first| *first != b'0'))
 }
 
 /// Makes a mark of a value as the database shows it.
@@ -296,6 +302,12 @@ mod tests {
             ("'Nõue 0, osa «0»'", "Nõue 0, osa «0»"),
             ("date(2024,1,2)", "2024-01-02"),
             ("''", ""),
+            // A hand may have written these.
+            ("1_000", "1000"),
+            ("0x10", "16"),
+            ("-0", "0"),
+            ("'a' 'b'", "ab"),
+            ("\"\"\"a\"\"\"", "a"),
         ] {
             assert_eq!(mark(raw.as_bytes()), Some(mark_of(text)), "{raw}");
         }
