@@ -79,7 +79,7 @@ impl Held {
         });
         let (from, into) = (Arc::clone(&pty), Arc::clone(&read));
         let reader = std::thread::spawn(move || into.follow(&from));
-        Self { pty: Some(pty), other_side: other_side, before, child, reader: Some(reader), read }
+        Self { pty: Some(pty), other_side, before, child, reader: Some(reader), read }
     }
 
     pub fn pid(&self) -> Pid {
