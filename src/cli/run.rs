@@ -41,6 +41,11 @@ pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
                 complain("An undo of this site was begun and is not finished. Go on with it: lino-upgrade undo");
                 return Ok(Outcome::Refused.exit_status());
             }
+            let until = steps.iter().find(|step| Some(step.step) == driver.until);
+            if let Some(done) = until.filter(|step| step.state.is_settled()) {
+                complain(&format!("{} is {} already; nothing was started.", done.step.title(), done.state.word()));
+                return Ok(Outcome::Interrupted.exit_status());
+            }
             let rows: Vec<Decision> = driver.decisions.decisions.iter().cloned().collect();
             if !rows.is_empty() {
                 handle.wish(Wish::Decide(Deciding::Take(rows)));

@@ -191,7 +191,7 @@ impl App {
             if let Err(error) = result {
                 // Without a terminal there is nobody to talk to; the run itself is not touched.
                 let _ = self.wishes.send(Wish::Leave);
-                return Err(no_terminal(&error));
+                return Err(Report { kind: Kind::Interrupted, ..no_terminal(&error) });
             }
         }
         match (&self.state.engine, self.state.trouble.take()) {
