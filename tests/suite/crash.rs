@@ -43,6 +43,7 @@ impl Tried {
     /// Starts it again after each crash, until all came or it ended before they could; returns its end, if so.
     fn crash(&mut self, site: &CrashSite, doing: Doing, crashes: &[Crash]) -> Option<Start> {
         let mut crashes = VecDeque::from(crashes.to_vec());
+        let mut idle = 0;
         while !crashes.is_empty() {
             let start = site.start(doing, &mut crashes);
             if std::env::var_os("CRASH_LOG").is_some() {
@@ -55,7 +56,9 @@ impl Tried {
                 self.missed.extend(crashes.iter().map(ToString::to_string));
                 return Some(start);
             }
-            if start.struck.is_empty() && start.missed.is_empty() {
+            // One start may have to judge first what the last crash has ended.
+            idle = if start.struck.is_empty() && start.missed.is_empty() { idle + 1 } else { 0 };
+            if idle == 2 {
                 self.lost.push(format!("it stays where it is: {}", start.said));
                 return Some(start);
             }
