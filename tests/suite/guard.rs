@@ -110,13 +110,15 @@ fn programs_beside_snapshot_and_restore_are_named_while_they_run() {
             shell = Some(Other::start(&mut command));
         }
     });
-    let text = format!(
-        "env/bin/python manage.py shell ({}) ran the site's code as {user} while the snapshot was restored.",
-        shell.as_ref().unwrap().id()
-    );
+    let doing = |what: &str| {
+        let id = shell.as_ref().unwrap().id();
+        format!("env/bin/python manage.py shell ({id}) ran the site's code as {user} while {what}.")
+    };
+    let (text, later) = (doing("the snapshot was restored"), doing("the data was checked"));
     let remedy = "End it. The account of every row tells what it changed; if it did, restore again.";
     let finding = json!({"level": "WARN", "subject": "database", "text": text, "remedy": remedy});
-    assert_eq!((notices(&events), found(&events, "restore")), (vec![text.as_str()], vec![finding]), "{said}");
+    let told = vec![text.as_str(), later.as_str()];
+    assert_eq!((notices(&events), found(&events, "restore")), (told, vec![finding]), "{said}");
     assert_eq!((status, said.as_str()), (Some(0), "The site was upgraded from 1.0 to 2.0.\n"));
     assert_eq!(ended(&events), all(&WHOLE[2..]));
 }
