@@ -188,7 +188,8 @@ fn private(dir: &Path) {
 }
 
 #[test]
-fn an_undo_that_is_killed_in_each_of_its_steps_goes_on_where_it_stopped() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_an_undo_that_is_killed_in_each_of_its_steps_goes_on_where_it_stopped() {
     let shop = Shop::build();
     let before = Before::of(&shop);
     up_to(&shop, StepId::CollectStatic);
