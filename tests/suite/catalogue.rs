@@ -100,7 +100,8 @@ async fn each_change_of_the_models_is_found_on_sqlite() {
 }
 
 #[tokio::test]
-async fn each_change_of_the_models_is_found_on_postgresql() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+async fn matrix_each_change_of_the_models_is_found_on_postgresql() {
     a_change_is_found("postgresql").await;
 }
 
@@ -134,7 +135,8 @@ async fn a_site_just_made_on_sqlite_has_no_differences() {
 }
 
 #[tokio::test]
-async fn a_site_just_made_on_postgresql_has_no_differences() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+async fn matrix_a_site_just_made_on_postgresql_has_no_differences() {
     nothing_differs("postgresql").await;
 }
 

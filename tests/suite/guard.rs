@@ -214,7 +214,8 @@ fn sessions_and_changes(engine: &'static str, program: &str, how: &str) {
 }
 
 #[test]
-fn sessions_and_changes_on_postgresql_are_named() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_sessions_and_changes_on_postgresql_are_named() {
     sessions_and_changes("postgresql", "psql", "1 changed");
 }
 

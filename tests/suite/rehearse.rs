@@ -48,7 +48,8 @@ fn groups(said: &Value) -> Vec<Group<'_>> {
 }
 
 #[test]
-fn the_new_version_is_brought_beside_the_old_one_and_the_site_stays_as_it_is() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_the_new_version_is_brought_beside_the_old_one_and_the_site_stays_as_it_is() {
     let shop = Shop::with_schema_after("short_name");
     dump(&shop);
     let (contents, packages) = (shop.contents(), packages(&shop.dir));

@@ -162,7 +162,8 @@ fn what_a_refused_row_has_left_in_the_database_is_taken_back_first() {
 }
 
 #[test]
-fn a_row_that_becomes_like_a_later_one_is_not_blamed_for_it() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_a_row_that_becomes_like_a_later_one_is_not_blamed_for_it() {
     let subject = Subject::new("setting_unique");
     subject.change("shop_setting.py", "'setting2'", "'setting1'");
     let original = subject.file("restore.py");
@@ -176,7 +177,8 @@ fn a_row_that_becomes_like_a_later_one_is_not_blamed_for_it() {
 }
 
 #[test]
-fn another_snapshot_and_another_version_are_noticed() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_another_snapshot_and_another_version_are_noticed() {
     let mut subject = Subject::new(SHORT);
     let original = subject.file("restore.py");
     let because = |subject: &Subject| subject.retry(&original).1.unwrap();
@@ -198,7 +200,8 @@ const MIGRATOR: &str = "from lino.utils.dpy import Migrator as Base, override\n\
     print('%d settings.' % Setting.objects.count())\n\n        self.after_load(last)\n        return '2.0'\n";
 
 #[test]
-fn handlers_of_a_migrator_run_once_on_what_was_loaded() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_handlers_of_a_migrator_run_once_on_what_was_loaded() {
     let mut subject = Subject::new(SHORT);
     fs::write(subject.shop.dir.join("migrate_by_us.py"), MIGRATOR).unwrap();
     subject.within.push("MIGR=migrate_by_us.Migrator".to_owned());

@@ -180,7 +180,8 @@ fn settings_that_write_are_stopped(shop: &Shop) {
 }
 
 #[test]
-fn a_server_is_never_asked_for_a_simulated_dump() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_a_server_is_never_asked_for_a_simulated_dump() {
     let shop = Shop::build_on("postgresql");
     every_change_is_simulated(&shop);
     // Whoever connects now would be seen.

@@ -37,7 +37,8 @@ fn kill(mut child: Child) {
 }
 
 #[test]
-fn a_restore_goes_on_when_its_operator_is_killed_and_is_taken_up_again() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_a_restore_goes_on_when_its_operator_is_killed_and_is_taken_up_again() {
     let shop = Shop::build();
     let before = shop.goods();
     let mut first = shop.headless().spawn().unwrap();

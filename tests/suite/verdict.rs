@@ -122,7 +122,8 @@ async fn drive(shop: &Shop, mut each: impl FnMut(&Event, &Handle) -> bool) {
 }
 
 #[tokio::test]
-async fn rows_in_the_way_are_for_a_person_to_decide_who_may_act_against_the_evidence() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+async fn matrix_rows_in_the_way_are_for_a_person_to_decide_who_may_act_against_the_evidence() {
     let shop = Shop::of_one_lino("rename_email");
     let before = shop.goods();
     let (status, events, said) = shop.upgrade();

@@ -134,7 +134,8 @@ fn an_upgrade_is_walked_by_keys_at_80x24() {
 }
 
 #[test]
-fn an_upgrade_is_walked_by_keys_at_120x36() {
+#[ignore = "takes a minute or two; tests/run --full asks for it"]
+fn matrix_an_upgrade_is_walked_by_keys_at_120x36() {
     walk((120, 36));
 }
 
