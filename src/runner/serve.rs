@@ -356,15 +356,11 @@ impl Hub {
         }
     }
 
-    /// Forgets a driver whose process has ended and whose farewell is still on its way: who starts again at once must
-    /// not meet their own shadow.
+    /// Forgets a driver who has hung up and whose farewell is still on its way: who starts again at once must not meet
+    /// their own shadow.
     fn forget_dead_driver(&mut self) {
         let Some(number) = self.driver else { return };
-        let has_ended = |visitor: &Visitor| {
-            rustix::net::sockopt::socket_peercred(&visitor.stream)
-                .is_ok_and(|peer| rustix::process::test_kill_process(peer.pid) == Err(rustix::io::Errno::SRCH))
-        };
-        if self.visitors.get(&number).is_some_and(has_ended) {
+        if self.visitors.get(&number).is_some_and(|visitor| door::has_hung_up(&visitor.stream)) {
             self.gone(number);
         }
     }

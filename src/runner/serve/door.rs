@@ -6,6 +6,7 @@ use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use secrecy::zeroize::Zeroize;
 
 use super::Wake;
@@ -40,6 +41,13 @@ pub(super) fn accept(listener: UnixListener, wake: Sender<Wake>) -> io::Result<(
 fn is_ours(stream: &UnixStream) -> bool {
     rustix::net::sockopt::socket_peercred(stream)
         .is_ok_and(|peer| peer.uid.is_root() || peer.uid == rustix::process::geteuid())
+}
+
+/// Tells whether the other side has closed, or its process has ended, whatever of it is not yet read.
+pub(super) fn has_hung_up(stream: &UnixStream) -> bool {
+    let mut line = [PollFd::new(stream, PollFlags::RDHUP)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut line, Some(&now)).is_ok_and(|ready| ready == 1)
 }
 
 fn listen(number: u64, stream: UnixStream, wake: &Sender<Wake>) {

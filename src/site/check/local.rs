@@ -1,6 +1,7 @@
 //! What somebody changed by hand in checkouts: `pull` would refuse to go on, or mix with it.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,18 +19,32 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Looks into the project directory and into the packages that are installed from checkouts.
 pub async fn local_changes(site: &Site, around: &Surroundings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let packages = editable(&site.env_dir).unwrap_or_else(|error| {
+        // Without this directory there is no package.
+        if error.kind() != io::ErrorKind::NotFound {
+            let shown = site.env_dir.display();
+            let text = format!("Nobody can tell which packages of {shown} are installed from checkouts: {error}.");
+            let remedy = "Look which file below lib of the environment cannot be read (direct_url.json, *.egg-link).";
+            findings.push(Finding::warn(SUBJECT, printable(&text), remedy));
+        }
+        Vec::new()
+    });
     let places: BTreeSet<PathBuf> = std::iter::once(site.dir.clone())
-        .chain(editable(&site.env_dir).unwrap_or_default().into_iter().map(|package| package.dir))
+        .chain(packages.into_iter().map(|package| package.dir))
         .filter(|place| place.ancestors().any(|dir| dir.join(".git").exists()))
         .collect();
     if places.is_empty() {
-        return vec![Finding::pass(SUBJECT, "Neither the site nor its packages are git checkouts.")];
+        if findings.is_empty() {
+            findings.push(Finding::pass(SUBJECT, "Neither the site nor its packages are git checkouts."));
+        }
+        return findings;
     }
     let Some(git) = around.which("git") else {
         let text = format!("Git is not installed, though {} are checkouts.", named(&places));
-        return vec![Finding::warn(SUBJECT, text, "Install git, then check again.")];
+        findings.push(Finding::warn(SUBJECT, text, "Install git, then check again."));
+        return findings;
     };
-    let mut findings = Vec::new();
     for place in &places {
         findings.extend(status(&git, place).await);
     }

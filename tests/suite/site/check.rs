@@ -88,6 +88,24 @@ async fn programs_that_copy_the_database_must_be_there_and_new_enough() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_of_checkouts_is_not_called_none() {
+    let world = World::with_tools();
+    let note = world.path("prod/env/lib/python3.11/site-packages/old.egg-link");
+    std::fs::create_dir_all(note.parent().unwrap()).unwrap();
+    std::fs::write(&note, b"/srv/b\xe4ckerei\n.").unwrap();
+    let site = world.site();
+    let expected = Finding::warn(
+        "local changes",
+        format!(
+            "Nobody can tell which packages of {} are installed from checkouts: stream did not contain valid UTF-8.",
+            site.env_dir.display()
+        ),
+        "Look which file below lib of the environment cannot be read (direct_url.json, *.egg-link).",
+    );
+    assert_eq!(local_changes(&site, &world.around).await, [expected]);
+}
+
+#[tokio::test]
 async fn uncommitted_files_of_the_site_and_of_its_checkouts_are_named_and_nothing_is_written() {
     let world = World::with_tools();
     let none = Finding::pass("local changes", "Neither the site nor its packages are git checkouts.");
