@@ -30,6 +30,22 @@ pub fn tail(text: &str, lines: usize) -> String {
     printable(&rest.join("\n"))
 }
 
+/// Cuts lines of source code that Python shows in a traceback where they name a secret: a mistake in the settings must
+/// not bring the password beside it into messages and the journal.
+#[must_use]
+pub fn without_secrets(traceback: &str) -> String {
+    const NAMES: [&str; 4] = ["password", "passwd", "secret", "token"];
+    let cut = |line: &str| {
+        let lower = line.to_ascii_lowercase();
+        let end = NAMES.iter().filter_map(|name| Some(lower.find(name)? + name.len())).min();
+        match end.and_then(|end| line.get(..end)) {
+            Some(shown) if line.starts_with("    ") => format!("{shown}…"),
+            _ => line.to_owned(),
+        }
+    };
+    traceback.lines().map(cut).collect::<Vec<_>>().join("\n")
+}
+
 /// Returns the candidate that `word` was probably meant to be: at most a third of its characters differ.
 #[must_use]
 pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -61,6 +77,15 @@ mod tests {
     fn control_sequences_lose_their_power() {
         assert_eq!(printable("a\x1b[31mb\r\nc\td\u{202e}"), "a\u{fffd}[31mb\nc d\u{fffd}");
         assert_eq!(printable("\u{61c}\u{200f}\u{2028}\u{2069}"), "\u{fffd}".repeat(4));
+    }
+
+    #[test]
+    fn secrets_in_source_lines_are_cut() {
+        let text = "Traceback:\n  File \"secret/settings.py\", line 9\n    'HOST': '', 'PASSWORD': 'a' 'b\n              ^^^\n    \
+                    SECRET_KEY = 3\nOperationalError: password authentication failed for \"x\"";
+        let cut = "Traceback:\n  File \"secret/settings.py\", line 9\n    'HOST': '', 'PASSWORD…\n              ^^^\n    \
+                   SECRET…\nOperationalError: password authentication failed for \"x\"";
+        assert_eq!(without_secrets(text), cut);
     }
 
     #[test]

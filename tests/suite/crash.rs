@@ -416,6 +416,22 @@ fn matrix_crashes_on_postgresql_and_mariadb_in_the_steps_that_touch_the_database
     matrix("on servers", cases);
 }
 
+/// As many upgrades as there are victims: in each, the victims take turns from point to point, and each comes first once.
+#[test]
+#[ignore = "takes long; tests/run --crash asks for it"]
+fn matrix_each_victim_at_each_point_one_after_another() {
+    let victims = victims();
+    let all: Vec<Crash> = points(Victim::Wizard);
+    let name = |crash: &Crash| crash.to_string().split_once(" at ").map(|(_, at)| at.to_owned());
+    let upgrade = |first: usize| {
+        let crash = |(nth, at): (usize, &Crash)| Crash { victim: victims[(first + nth) % victims.len()], ..at.clone() };
+        // Where there is no command, none can be killed.
+        let is_possible = |crash: &Crash| points(crash.victim).iter().any(|point| name(point) == name(crash));
+        sqlite(all.iter().enumerate().map(crash).filter(is_possible).collect())
+    };
+    matrix("each victim at each point, one after another", (0..victims.len()).map(upgrade).collect());
+}
+
 #[test]
 #[ignore = "takes long; tests/run --crash asks for it"]
 fn matrix_each_victim_at_each_point_of_each_step() {

@@ -76,7 +76,7 @@ fn made_again(text: &str) -> Vec<Value> {
 
 #[test]
 fn programs_beside_snapshot_and_restore_are_named_while_they_run() {
-    let shop = Shop::build();
+    let shop = Shop::light_on("sqlite", "new_blank");
     snapshot_waits(&shop);
     let database = shop.dir.join("default.db");
     let user = me();
@@ -125,7 +125,7 @@ fn programs_beside_snapshot_and_restore_are_named_while_they_run() {
 
 #[test]
 fn a_script_that_wipes_the_snapshot_and_rows_entered_after_it_stop_the_upgrade() {
-    let shop = Shop::build();
+    let shop = Shop::light_on("sqlite", "new_blank");
     let wipe = || {
         let script = "rm snapshot/*; rmdir snapshot";
         assert!(Command::new("sh").args(["-c", script]).current_dir(&shop.dir).status().unwrap().success());
@@ -180,7 +180,7 @@ fn changed(text: &str) -> Value {
 /// somebody changes later.
 fn sessions_and_changes(engine: &'static str, program: &str, how: &str) {
     let servers = Servers::start();
-    let shop = Shop::build_on(engine);
+    let shop = Shop::light_on(engine, "new_blank");
     snapshot_waits(&shop);
     let mut session = None;
     let (status, events, said) = shop.upgrade_watched(|event| {

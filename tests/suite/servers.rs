@@ -172,7 +172,7 @@ fn still_open(session: &Session, who: &str, what: &str) -> String {
 #[test]
 fn a_site_on_postgresql_is_upgraded_and_its_way_back_leads_back() {
     let servers = Servers::start();
-    let shop = Shop::build_on("postgresql");
+    let shop = Shop::light_on("postgresql", "new_blank");
     let password = servers.password("postgresql");
     // A character of four bytes is what some programs lose.
     shop.query("cursor.execute(\"update shop_setting set value = '🛒' where id = 1\")");
@@ -235,7 +235,7 @@ fn a_site_on_postgresql_is_upgraded_and_its_way_back_leads_back() {
 #[ignore = "takes a minute or two; tests/run --full asks for it"]
 fn matrix_a_site_on_mariadb_is_upgraded_and_its_way_back_leads_back() {
     let servers = Servers::start();
-    let shop = Shop::build_on("mariadb");
+    let shop = Shop::light_on("mariadb", "new_blank");
     let password = servers.password("mariadb");
     // A character of four bytes is what some programs lose.
     shop.query("cursor.execute(\"update shop_setting set value = '🛒' where id = 1\")");

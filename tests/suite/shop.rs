@@ -69,12 +69,12 @@ impl Shop {
 
     /// Builds the site on SQLite as the new version makes one, with these changes of the models.
     pub fn new_with_schema(changes: &str) -> Self {
-        Self::make("sqlite", &["--env", "new", "--schema", changes])
+        Self::make("sqlite", &["--env", "new", "--schema", changes, "--light"])
     }
 
     /// Builds the site on SQLite so that only the application is upgraded, with these changes of the models.
     pub fn of_one_lino(changes: &str) -> Self {
-        Self::make("sqlite", &["--env", "new", "--shop", "1.0", "--schema-after", changes])
+        Self::light_on("sqlite", changes)
     }
 
     /// Builds the site on SQLite so that it belongs to `user`, who can upgrade it.
@@ -86,12 +86,12 @@ impl Shop {
 
     /// Builds the site on `sqlite`, `postgresql` or `mariadb` as the new version makes one.
     pub fn build_new_on(engine: &'static str) -> Self {
-        Self::make(engine, &["--env", "new"])
+        Self::make(engine, &["--env", "new", "--light"])
     }
 
     /// Builds the site on SQLite in an environment of `make_site`, which tells the release of Lino.
     pub fn on_release(environment: &str) -> Self {
-        Self::make("sqlite", &["--env", environment])
+        Self::make("sqlite", &["--env", environment, "--light"])
     }
 
     /// Builds a site of Noi 25.1.1 instead, with its demo data, whose `pull.sh` brings Noi 26.9.2.

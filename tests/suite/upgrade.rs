@@ -39,7 +39,7 @@ fn kill(mut child: Child) {
 #[test]
 #[ignore = "takes a minute or two; tests/run --full asks for it"]
 fn matrix_a_restore_goes_on_when_its_operator_is_killed_and_is_taken_up_again() {
-    let shop = Shop::build();
+    let shop = Shop::light_on("sqlite", "new_blank");
     let before = shop.goods();
     let mut first = shop.headless().spawn().unwrap();
     let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
@@ -57,7 +57,7 @@ fn matrix_a_restore_goes_on_when_its_operator_is_killed_and_is_taken_up_again() 
 
 #[test]
 fn a_second_operator_is_refused_and_told_who_is_at_work() {
-    let shop = Shop::build();
+    let shop = Shop::light_on("sqlite", "new_blank");
     let mut first = shop.headless().spawn().unwrap();
     let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
     next_event(&mut lines, |event| event["event"] == "run_opened");

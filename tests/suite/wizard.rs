@@ -173,7 +173,7 @@ fn finish(tmux: &Tmux, shop: &Shop, rows: &[(String, u64)]) {
 
 #[test]
 fn a_restore_survives_its_killed_wizard_and_is_shown_by_the_next() {
-    let (home, shop) = (TempDir::new().unwrap(), Shop::build());
+    let (home, shop) = (TempDir::new().unwrap(), Shop::light_on("sqlite", "new_blank"));
     let before = shop.rows();
     let first = wizard(&home, &shop);
     let restore = restoring(&first, &shop);
@@ -188,7 +188,7 @@ fn a_restore_survives_its_killed_wizard_and_is_shown_by_the_next() {
 
 #[test]
 fn a_restore_survives_its_terminal_and_a_second_wizard_watches_and_takes_it_over() {
-    let (home, shop) = (TempDir::new().unwrap(), Shop::build());
+    let (home, shop) = (TempDir::new().unwrap(), Shop::light_on("sqlite", "new_blank"));
     let before = shop.rows();
     let first = wizard(&home, &shop);
     let restore = restoring(&first, &shop);

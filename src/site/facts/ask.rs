@@ -18,7 +18,7 @@ use crate::error::{Kind, Report, Tell};
 use crate::site::connection::{Connection, Printed};
 use crate::site::find::Site;
 use crate::site::process::{self, Answer, NoAnswer};
-use crate::site::text::{printable, tail};
+use crate::site::text::{printable, tail, without_secrets};
 
 /// The script, for every Lino from 20 to 26.
 const SCRIPT: &str = include_str!("../../../assets/python/facts.py");
@@ -226,7 +226,7 @@ fn silent(answer: &Answer) -> FactsError {
         (None, Some(signal)) => format!("signal {signal}"),
         (None, None) => "an unknown status".to_owned(),
     };
-    FactsError::Silent { how, printed: tail(&String::from_utf8_lossy(&answer.stderr), 12) }
+    FactsError::Silent { how, printed: tail(&without_secrets(&String::from_utf8_lossy(&answer.stderr)), 12) }
 }
 
 /// Reads the facts, or why there are none.
@@ -285,7 +285,7 @@ impl Stopped {
             stage: self.stage,
             exception: self.exception,
             message: printable(&self.message.unwrap_or_default()),
-            traceback: printable(&traceback),
+            traceback: printable(&without_secrets(&traceback)),
             facts,
         }))
     }

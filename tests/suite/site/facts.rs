@@ -86,6 +86,24 @@ async fn broken_settings_are_told_with_file_and_line() {
 }
 
 #[tokio::test]
+async fn a_mistake_beside_the_password_does_not_tell_it() {
+    let world = World::with_tools();
+    let settings = "DATABASES = {'default': {\n    'USER': 'shop', 'PASSWORD': 'Wintergarten' 7,\n}}\n";
+    let script = format!(
+        "import sys\nsource = {settings:?}\nimport linecache\n\
+         linecache.cache['settings.py'] = (len(source), None, source.splitlines(True), 'settings.py')\n\
+         compile(source, 'settings.py', 'exec')\n"
+    );
+    let output = std::process::Command::new("python3").args(["-c", &script]).output().unwrap();
+    let traceback = String::from_utf8(output.stderr).unwrap();
+    assert!(traceback.contains("Wintergarten"), "{traceback}");
+    let json = serde_json::json!({"format": 1, "error":
+        {"stage": "settings", "exception": "SyntaxError", "message": "invalid syntax", "traceback": traceback}});
+    let told = ask(&answering(&world, &json.to_string(), "")).await.unwrap_err().tell().to_string();
+    assert!(told.contains("'PASSWORD…") && !told.contains("Wintergarten"), "{told}");
+}
+
+#[tokio::test]
 async fn missing_packages_are_recognised() {
     let world = World::with_tools();
     let json = serde_json::json!({"format": 1, "error":
