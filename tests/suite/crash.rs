@@ -97,12 +97,13 @@ fn run(case: &Case) -> Tried {
     tried
 }
 
-/// Runs cases, two at a time; prints how many crashes were tried and how many lost something.
+/// Runs cases, some at a time; prints how many crashes were tried and how many lost something.
 fn matrix(name: &str, cases: Vec<Case>) -> usize {
     let queue = Mutex::new(VecDeque::from(cases));
     let done = Mutex::new((0, Vec::new(), Vec::new()));
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        // They wait now and then: one more than there are processors.
+        for _ in 0..=std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 loop {
                     let Some(case) = queue.lock().unwrap().pop_front() else { return };

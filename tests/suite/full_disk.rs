@@ -254,7 +254,7 @@ fn free(site: &CrashSite, words: &[&str]) -> Passed {
     pass(site, site.program(words), fault("stop@journal:100000"), || {}, |_| {})
 }
 
-/// Tries cases, two at a time, in these ways to go on; prints how many were tried and how many lost something.
+/// Tries cases, some at a time, in these ways to go on; prints how many were tried and how many lost something.
 fn matrix(test: &str, cases: &[Case], ways: &[Then]) {
     let Some(disks) = disks(test) else { return };
     let only = std::env::var("FULL_DISK").ok();
@@ -263,7 +263,8 @@ fn matrix(test: &str, cases: &[Case], ways: &[Then]) {
     let queue = Mutex::new(wanted.enumerate().collect::<VecDeque<_>>());
     let done = Mutex::new((0, Vec::new()));
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        // They wait now and then: one more than there are processors.
+        for _ in 0..=std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 loop {
                     let Some((number, (case, then, name))) = queue.lock().unwrap().pop_front() else { return };
