@@ -145,31 +145,33 @@ const RUNS: &str = "command_started";
 /// Where each step can be killed, in the order of the procedure: at its beginning, in its commands, in the files that
 /// they read and write.
 fn points(victim: Victim) -> Vec<Crash> {
-    let with_commands = [
+    let all = [
+        event("check", BEGUN, 1, victim),
         event("stop-services", RUNS, 1, victim),
+        event("snapshot", RUNS, 1, victim),
         open("snapshot/", 3, victim),
         open("snapshot/", 20, victim),
-        event("snapshot", RUNS, 1, victim),
+        event("verify-snapshot", BEGUN, 1, victim),
         event("protect", RUNS, 1, victim),
-        open("lino_shop-2.0.dist-info/", 1, victim),
         event("pull", RUNS, 1, victim),
+        open("lino_shop-2.0.dist-info/", 1, victim),
         event("compare", RUNS, 1, victim),
+        event("restore", RUNS, 1, victim),
         open("shop_product.py", 1, victim),
         open("shop_sale.py", 1, victim),
-        event("restore", RUNS, 1, victim),
         event("restore", RUNS, 2, victim),
         event("collectstatic", RUNS, 1, victim),
         event("collectstatic", RUNS, 2, victim),
         event("checkdata", RUNS, 1, victim),
         event("start-services", RUNS, 1, victim),
+        event("sign-in", BEGUN, 1, victim),
     ];
-    let mut points = Vec::new();
-    if victim != Victim::Command {
-        points.extend([event("check", BEGUN, 1, victim), event("verify-snapshot", BEGUN, 1, victim)]);
-        points.push(event("sign-in", BEGUN, 1, victim));
-    }
-    points.extend(with_commands);
-    points
+    all.into_iter().filter(is_possible).collect()
+}
+
+/// Where a step only begins, there is no command that could be killed.
+fn is_possible(crash: &Crash) -> bool {
+    crash.victim != Victim::Command || !matches!(crash.at, At::Event(_, BEGUN, _))
 }
 
 /// One upgrade with a crash in each step, and one with other victims.
@@ -423,12 +425,10 @@ fn matrix_crashes_on_postgresql_and_mariadb_in_the_steps_that_touch_the_database
 fn matrix_each_victim_at_each_point_one_after_another() {
     let victims = victims();
     let all: Vec<Crash> = points(Victim::Wizard);
-    let name = |crash: &Crash| crash.to_string().split_once(" at ").map(|(_, at)| at.to_owned());
     let upgrade = |first: usize| {
-        let crash = |(nth, at): (usize, &Crash)| Crash { victim: victims[(first + nth) % victims.len()], ..at.clone() };
-        // Where there is no command, none can be killed.
-        let is_possible = |crash: &Crash| points(crash.victim).iter().any(|point| name(point) == name(crash));
-        sqlite(all.iter().enumerate().map(crash).filter(is_possible).collect())
+        let victim = |nth: usize| victims[(first + nth) % victims.len()];
+        let crashes = all.iter().enumerate().map(|(nth, at)| Crash { victim: victim(nth), ..at.clone() });
+        sqlite(crashes.filter(is_possible).collect())
     };
     matrix("each victim at each point, one after another", (0..victims.len()).map(upgrade).collect());
 }
