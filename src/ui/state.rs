@@ -250,6 +250,8 @@ pub struct State {
     pub watched: Option<Watched>,
     /// The engine stops after the running step.
     pub pausing: bool,
+    /// What an undo would do is shown as soon as nothing runs.
+    pub undo_next: bool,
     /// The size of the pane that the engine was told: columns, rows.
     pub told: Option<(u16, u16)>,
     /// When the operator pressed a key last, milliseconds since 1970.
@@ -296,6 +298,7 @@ impl State {
             down_since: None,
             watched: None,
             pausing: false,
+            undo_next: false,
             told: None,
             touched: now,
         }

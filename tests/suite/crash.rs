@@ -420,17 +420,28 @@ fn matrix_crashes_on_postgresql_and_mariadb_in_the_steps_that_touch_the_database
 }
 
 /// As many upgrades as there are victims: in each, the victims take turns from point to point, and each comes first once.
-#[test]
-#[ignore = "takes long; tests/run --crash asks for it"]
-fn matrix_each_victim_at_each_point_one_after_another() {
+fn one_after_another(engine: &'static str) -> Vec<Case> {
     let victims = victims();
     let all: Vec<Crash> = points(Victim::Wizard);
     let upgrade = |first: usize| {
         let victim = |nth: usize| victims[(first + nth) % victims.len()];
         let crashes = all.iter().enumerate().map(|(nth, at)| Crash { victim: victim(nth), ..at.clone() });
-        sqlite(crashes.filter(is_possible).collect())
+        Case { engine, crashes: crashes.filter(is_possible).collect(), ending: Ending::Continued }
     };
-    matrix("each victim at each point, one after another", (0..victims.len()).map(upgrade).collect());
+    (0..victims.len()).map(upgrade).collect()
+}
+
+#[test]
+#[ignore = "takes long; tests/run --crash asks for it"]
+fn matrix_each_victim_at_each_point_one_after_another() {
+    matrix("each victim at each point, one after another", one_after_another("sqlite"));
+}
+
+#[test]
+#[ignore = "takes long; tests/run --crash asks for it"]
+fn matrix_each_victim_at_each_point_one_after_another_on_servers() {
+    let cases = ["postgresql", "mariadb"].into_iter().flat_map(one_after_another).collect();
+    matrix("each victim at each point on servers, one after another", cases);
 }
 
 #[test]

@@ -13,6 +13,8 @@ pub enum Command {
     Shell,
     /// Show what an undo would do, or why there is none now.
     WayBack,
+    /// Stop the step whose question waits, then show what an undo would do.
+    UndoInstead,
     /// Begin the undo, or ask once more.
     BeginUndo,
     /// Begin the undo although rows are lost.

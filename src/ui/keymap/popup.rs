@@ -28,6 +28,14 @@ pub const READING: &[Binding] = &[
     binding!([c('c'), ctrl('c')], "c", "cancel the rehearsal", "End the rehearsal.", Command::CancelRehearsal, |s| {
         is_in_the_way(s, &[Obstacle::Rehearsing])
     }),
+    binding!(
+        [c('u')],
+        "u",
+        "stop and undo",
+        "Stop the step that asks; then see the undo.",
+        Command::UndoInstead,
+        |s| { is_in_the_way(s, &[Obstacle::Asked]) }
+    ),
     binding!([c('a')], "a", "answer", "Show the question that waits.", Command::Answer, |s| {
         is_in_the_way(s, &[Obstacle::Asked])
     }),
@@ -121,6 +129,14 @@ pub const ASK: &[Binding] = &[
         "Put the question aside; `a` shows it again.",
         Command::Back,
         always
+    ),
+    binding!(
+        [c('u')],
+        "u",
+        "undo",
+        "Show how the old version comes back instead; the question stays.",
+        Command::WayBack,
+        State::has_something_to_undo
     ),
     binding!([ctrl('c')], "Ctrl-C", "", "Leave the wizard; the question stays.", Command::Quit, always),
 ];

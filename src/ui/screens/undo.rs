@@ -94,10 +94,9 @@ pub(super) fn obstacle(state: &State, width: usize) -> Content {
         }
         Some(Obstacle::Asked) => {
             let title = state.asks.first().map(|ask| text::clean(&ask.title)).unwrap_or_default();
+            choices.push(choice("u", "Stop the step that asks, and show what an undo would do."));
             choices.push(choice("a", "Show the question."));
-            format!(
-                "A question waits for your answer: {title} Answer it first, for example that you wait; then press u."
-            )
+            format!("A question waits for your answer: {title}")
         }
         Some(Obstacle::Running) => match state.running().and_then(|at| state.steps.get(at)) {
             Some(step) => {

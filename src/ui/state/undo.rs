@@ -1,6 +1,6 @@
 //! An undo as the wizard knows it: whether one is under way, what would be lost by it, and why none can begin now.
 
-use super::{Engine, State};
+use super::{Engine, State, Step};
 use crate::engine::UndoPlan;
 use crate::procedure::{StepId, StepState};
 use crate::ui::text;
@@ -50,6 +50,13 @@ impl State {
             return Some(Obstacle::Asked);
         }
         (self.is_busy() || self.engine == Engine::Working).then_some(Obstacle::Running)
+    }
+
+    /// Tells whether an upgrade has come so far that there is something to undo.
+    #[must_use]
+    pub fn has_something_to_undo(&self) -> bool {
+        let is_done = |step: &Step| step.plan.step == StepId::StopServices && step.plan.state.is_settled();
+        self.watched.is_none() && self.steps.iter().any(is_done)
     }
 
     /// Tells whether the plan that is shown can be carried out now.

@@ -46,6 +46,7 @@ pub fn run(state: &mut State, command: Command, actions: &mut Vec<Action>) {
             None => send(Wish::OpenShell, actions),
         },
         Command::WayBack => undo::ask(state, actions),
+        Command::UndoInstead => undo::stop_asking(state, actions),
         Command::BeginUndo => undo::begin(state, actions),
         Command::BeginUndoSure => undo::begin_surely(state, actions),
         Command::Pause | Command::CancelAfterStep => {

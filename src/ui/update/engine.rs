@@ -122,6 +122,7 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         Event::Rested { outcome, summary } => {
             state.engine = Engine::Resting { because: Some((outcome, summary)) };
             state.pausing = false;
+            undo::on_rest(state, actions);
         }
         Event::Watching { operator, since } => {
             state.watched = Some(Watched { operator, since });
@@ -146,6 +147,7 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         Event::RunEnded { outcome, summary } => {
             state.engine = Engine::Over { outcome, summary };
             state.pausing = false;
+            state.undo_next = false;
             state.asks.clear();
             // What went wrong says more than that it did; the summary can wait.
             if !matches!(state.popup, Some(Popup::Trouble(_))) {

@@ -3,7 +3,7 @@
 use super::commands::{open, send};
 use super::engine::acknowledge;
 use super::{compare, triage};
-use crate::engine::{UndoPlan, Wish};
+use crate::engine::{Cancel, UndoPlan, Wish};
 use crate::procedure::StepId;
 use crate::ui::state::{Action, Engine, Popup, Run, State, Step, loses_rows};
 
@@ -16,6 +16,23 @@ pub fn ask(state: &mut State, actions: &mut Vec<Action>) {
     state.undo = None;
     open(state, Popup::Undo);
     send(Wish::PlanUndo, actions);
+}
+
+/// Stops the step whose question waits; when it has stopped, what an undo would do is shown.
+pub fn stop_asking(state: &mut State, actions: &mut Vec<Action>) {
+    state.popup = None;
+    state.asks.clear();
+    state.aside = false;
+    state.undo_next = true;
+    acknowledge(state, "The step stops without your answer.");
+    send(Wish::Cancel(Cancel::Interrupt), actions);
+}
+
+/// Takes in that nothing runs any more: what was waited for comes now.
+pub fn on_rest(state: &mut State, actions: &mut Vec<Action>) {
+    if std::mem::take(&mut state.undo_next) {
+        ask(state, actions);
+    }
 }
 
 /// Begins the undo that is shown, or asks once more when rows are lost by it.

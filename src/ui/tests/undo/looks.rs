@@ -66,6 +66,15 @@ fn what_comes_first() {
         wizard.keys("u");
         wizard
     });
+    both("asked_first", |columns, rows| {
+        let mut wizard = Wizard::restoring(columns, rows, LOG);
+        for step in &mut wizard.state.steps {
+            step.plan.way_back = WAY_BACK.into();
+        }
+        wizard.tell(Event::Asked { ask: does_it_look_right() });
+        wizard.keys("u");
+        wizard
+    });
     both("watching_first", |columns, rows| {
         let mut wizard = Wizard::restoring(columns, rows, LOG);
         wizard.tell(Event::Watching { operator: "anna on pts/3".into(), since: NOW - 480 });

@@ -149,6 +149,33 @@ fn a_shell_is_left_first() {
 }
 
 #[test]
+fn a_question_is_left_unanswered_when_the_old_version_shall_come_back() {
+    let mut wizard = Wizard::restoring(80, 24, LOG);
+    wizard.tell(Event::Asked { ask: does_it_look_right() });
+    assert!(offered(&wizard).contains(&Command::WayBack));
+    assert_eq!(wizard.keys("u"), vec![]);
+    assert_eq!((&wizard.state.popup, wizard.state.undo_obstacle()), (&Some(Popup::NoUndo), Some(Obstacle::Asked)));
+    assert_eq!(wizard.keys("u"), vec![Action::Send(Wish::Cancel(Cancel::Interrupt))]);
+    assert_eq!(Context::of(&wizard.state), Context::Main);
+    wizard.ended(StepId::Restore, StepState::Interrupted { because: "not confirmed yet".into() }, 3.0);
+    let rested = Event::Rested { outcome: Outcome::Interrupted, summary: "Interrupted.".into() };
+    assert_eq!(wizard.tell(rested.clone()), ask());
+    assert_eq!(wizard.state.popup, Some(Popup::Undo));
+    wizard.key(KeyCode::Esc);
+    assert_eq!(wizard.tell(rested), vec![]);
+}
+
+#[test]
+fn before_anything_is_down_no_question_offers_an_undo() {
+    let mut wizard = Wizard::planned(80, 24);
+    wizard.start(StepId::StopServices, LOG);
+    wizard.tell(Event::Asked { ask: does_it_look_right() });
+    assert!(!offered(&wizard).contains(&Command::WayBack));
+    assert_eq!(wizard.keys("u"), vec![]);
+    assert_eq!(wizard.state.popup, None);
+}
+
+#[test]
 fn a_question_is_answered_first() {
     let mut wizard = undoing(80, 24, 7);
     wizard.start(StepId::UndoConfirm, LOG);
