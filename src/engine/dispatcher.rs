@@ -392,7 +392,13 @@ impl Dispatcher {
     }
 
     async fn record_skip(&mut self, step: StepId, because: String) -> Result<(), Report> {
-        let state = StepState::Skipped { because };
+        self.record_state(step, StepState::Skipped { because }).await?;
+        self.records.of_mut(step).seconds = Some(0.0);
+        Ok(())
+    }
+
+    /// Writes down what a step is now, without running it.
+    pub(super) async fn record_state(&mut self, step: StepId, state: StepState) -> Result<(), Report> {
         let log = self.log_path(step);
         let (attempt, number) =
             self.journal.begin_attempt(self.run, step, &log, now()).await.map_err(|error| error.tell())?;
@@ -400,7 +406,6 @@ impl Dispatcher {
         let record = self.records.of_mut(step);
         record.state = state.clone();
         record.attempts = number;
-        record.seconds = Some(0.0);
         self.tell(Event::StepEnded { step, attempt: number, state, seconds: 0.0, findings: Vec::new() });
         Ok(())
     }

@@ -313,15 +313,6 @@ impl Dispatcher {
 
     /// Writes down that the result of a step is not true any more.
     async fn undo_result(&mut self, step: StepId, because: &str) -> Result<(), Report> {
-        let state = StepState::Interrupted { because: because.to_owned() };
-        let log = self.log_path(step);
-        let (attempt, number) =
-            self.journal.begin_attempt(self.run, step, &log, now()).await.map_err(|error| error.tell())?;
-        self.journal.end_attempt(attempt, &state, &[], 0.0, now()).await.map_err(|error| error.tell())?;
-        let record = self.records.of_mut(step);
-        record.state = state.clone();
-        record.attempts = number;
-        self.tell(Event::StepEnded { step, attempt: number, state, seconds: 0.0, findings: Vec::new() });
-        Ok(())
+        self.record_state(step, StepState::Interrupted { because: because.to_owned() }).await
     }
 }

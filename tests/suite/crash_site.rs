@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use assert_fs::TempDir;
@@ -185,19 +186,7 @@ impl CrashSite {
         }
         let mut start = Start::default();
         let mut child = command.spawn().unwrap();
-        let (lines_in, lines) = channel();
-        let out = child.stdout.take().unwrap();
-        let mut err = child.stderr.take().unwrap();
-        let reader = std::thread::spawn(move || {
-            for line in BufReader::new(out).lines().map_while(Result::ok) {
-                let _ = lines_in.send(line);
-            }
-        });
-        let complaints = std::thread::spawn(move || {
-            let mut said = Vec::new();
-            let _ = err.read_to_end(&mut said);
-            String::from_utf8_lossy(&said).into_owned()
-        });
+        let (lines, complaints) = listen(&mut child);
         let limit = Instant::now() + LIMIT;
         let mut seen: BTreeMap<(String, String), u32> = BTreeMap::new();
         let mut over = fault.is_some();
@@ -245,7 +234,6 @@ impl CrashSite {
             }
             assert!(Instant::now() < limit, "the program does not end; {:?}", start.events.last());
         }
-        reader.join().unwrap();
         start.status = child.wait().unwrap().code();
         start.said = complaints.join().unwrap();
         if let Some((fault, victim)) = fault {
@@ -381,6 +369,24 @@ impl Drop for CrashSite {
     fn drop(&mut self) {
         self.kill_all(&[Kind::Wizard, Kind::Runner, Kind::Shim, Kind::Command, Kind::Service]);
     }
+}
+
+/// Hears a program in the background: its lines, of which the last is followed by a hang-up, and what it says.
+pub fn listen(child: &mut Child) -> (Receiver<String>, JoinHandle<String>) {
+    let (lines_in, lines) = channel();
+    let out = child.stdout.take().unwrap();
+    let mut err = child.stderr.take().unwrap();
+    std::thread::spawn(move || {
+        for line in BufReader::new(out).lines().map_while(Result::ok) {
+            let _ = lines_in.send(line);
+        }
+    });
+    let complaints = std::thread::spawn(move || {
+        let mut said = Vec::new();
+        let _ = err.read_to_end(&mut said);
+        String::from_utf8_lossy(&said).into_owned()
+    });
+    (lines, complaints)
 }
 
 fn kinds(victim: Victim) -> Vec<Kind> {

@@ -3,16 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
 use std::fmt;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::crash_site::{CrashSite, Start};
+use crate::crash_site::{CrashSite, Start, listen};
 
 /// How long the program may go on behind the gate: nothing may hang, but the machine may be busy with other tests.
 const LIMIT: Duration = Duration::from_mins(4);
@@ -78,19 +77,7 @@ pub fn pass(
         Gate::Open(part, nth) => std::fs::write(&plan, format!("{part} {nth}\n")).unwrap(),
     }
     let mut child = command.spawn().unwrap();
-    let (lines_in, lines) = channel();
-    let out = child.stdout.take().unwrap();
-    let mut err = child.stderr.take().unwrap();
-    let reader = std::thread::spawn(move || {
-        for line in BufReader::new(out).lines().map_while(Result::ok) {
-            let _ = lines_in.send(line);
-        }
-    });
-    let complaints = std::thread::spawn(move || {
-        let mut said = String::new();
-        let _ = err.read_to_string(&mut said);
-        said
-    });
+    let (lines, complaints) = listen(&mut child);
     let mut passed =
         Passed { came: false, status: None, events: Vec::new(), said: String::new(), took: Duration::ZERO };
     let mut since = Instant::now();
@@ -121,7 +108,6 @@ pub fn pass(
         }
         assert!(since.elapsed() < LIMIT, "behind {gate} it does not end; {:?}", passed.events.last());
     }
-    reader.join().unwrap();
     passed.status = child.wait().unwrap().code();
     passed.took = since.elapsed();
     passed.said = complaints.join().unwrap();

@@ -138,16 +138,8 @@ impl Shop {
     }
 
     /// Does the same, and hands each event to `each` when it comes.
-    pub fn upgrade_watched(&self, mut each: impl FnMut(&Value)) -> (Option<i32>, Vec<Value>, String) {
-        let mut child = self.headless().spawn().unwrap();
-        let mut events = Vec::new();
-        for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-            let event = serde_json::from_str(&line.unwrap()).unwrap();
-            each(&event);
-            events.push(event);
-        }
-        let output = child.wait_with_output().unwrap();
-        (output.status.code(), events, String::from_utf8(output.stderr).unwrap())
+    pub fn upgrade_watched(&self, each: impl FnMut(&Value)) -> (Option<i32>, Vec<Value>, String) {
+        watched(self.headless(), each)
     }
 
     /// Replaces texts of the site's configuration.
@@ -324,6 +316,20 @@ pub fn ended(events: &[Value]) -> Vec<(String, String)> {
             (text(&event["step"]), text(&event["state"]["state"]))
         })
         .collect()
+}
+
+/// Runs a program that prints events and hands each to `each` when it comes; returns its exit status, all events, and
+/// what was said.
+pub fn watched(mut command: Command, mut each: impl FnMut(&Value)) -> (Option<i32>, Vec<Value>, String) {
+    let mut child = command.spawn().unwrap();
+    let mut events = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let event = serde_json::from_str(&line.unwrap()).unwrap();
+        each(&event);
+        events.push(event);
+    }
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), events, String::from_utf8(output.stderr).unwrap())
 }
 
 /// Returns the pairs as [`ended`] does.

@@ -12,7 +12,7 @@ use lino_upgrade::procedure::StepId;
 use serde_json::{Value, json};
 
 use crate::servers::Servers;
-use crate::shop::{Shop, ended};
+use crate::shop::{Shop, ended, watched};
 use crate::undo::{Before, events, is_up, program, ran, runs, steps, up_to, web};
 
 /// A program that is ended with the test.
@@ -34,18 +34,10 @@ fn holder(shop: &Shop) -> Other {
 }
 
 /// Undoes with a fault; returns exit status, events and what was said.
-fn undo_with(shop: &Shop, fault: Option<&str>, mut each: impl FnMut(&Value)) -> (Option<i32>, Vec<Value>, String) {
+fn undo_with(shop: &Shop, fault: Option<&str>, each: impl FnMut(&Value)) -> (Option<i32>, Vec<Value>, String) {
     let mut command = program(shop, &["undo", "--yes", "--json"]);
     command.envs(fault.map(|fault| ("LINO_UPGRADE_FAULT", fault)));
-    let mut child = command.spawn().unwrap();
-    let mut events = Vec::new();
-    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
-        let event = serde_json::from_str(&line.unwrap()).unwrap();
-        each(&event);
-        events.push(event);
-    }
-    let output = child.wait_with_output().unwrap();
-    (output.status.code(), events, String::from_utf8(output.stderr).unwrap())
+    watched(command, each)
 }
 
 /// Undoes until this step fails by a fault.
