@@ -98,7 +98,7 @@ fn run(case: &Case) -> Tried {
 }
 
 /// Runs cases, some at a time; prints how many crashes were tried and how many lost something.
-/// With CRASH_ONLY, only the cases are run that have all of its words, divided by commas, in their description.
+/// With `CRASH_ONLY`, only the cases are run that have all of its words, divided by commas, in their description.
 fn matrix(name: &str, cases: Vec<Case>) -> usize {
     let only = std::env::var("CRASH_ONLY").unwrap_or_default();
     let is_wanted = |case: &Case| {
