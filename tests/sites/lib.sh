@@ -163,11 +163,16 @@ copy_environment() {
   copy_scripts "$1" "$2"
 }
 
-# share_environment FROM TO: an environment without packages of its own, which finds those of FROM.
+# share_environment FROM TO [PACKAGE...]: an environment without packages of its own, which finds those of FROM; these
+# PACKAGEs alone it has for itself.
 share_environment() {
-  "$1/bin/python" -m venv --without-pip "$2"
-  (cd "$2/lib"/python3.*/site-packages && echo "$1/lib/"python3.*/site-packages > shared.pth)
-  copy_scripts "$1" "$2"
+  local from=$1 to=$2 package
+  "$from/bin/python" -m venv --without-pip "$to"
+  (cd "$to/lib"/python3.*/site-packages && echo "$from/lib/"python3.*/site-packages > shared.pth)
+  for package in "${@:3}"; do
+    cp -a --reflink=auto "$from/lib"/python3.*/site-packages/"$package" "$to/lib"/python3.*/site-packages/
+  done
+  copy_scripts "$from" "$to"
 }
 
 copy_scripts() {

@@ -399,10 +399,19 @@ fn matrix_a_crash_at_each_write_of_the_journal() {
     matrix("each write of the journal", alone("sqlite", crashes));
 }
 
+/// On PostgreSQL: the old tables are gone, the new ones not yet there, and what `initdb` writes into the packages is.
+const IN_INITDB: Crash = open("/migrations/0001_initial", 2, Victim::Command);
+
+#[test]
+fn a_restore_that_was_killed_in_initdb_on_postgresql_is_done_again_by_one_start() {
+    let case = Case { engine: "postgresql", crashes: vec![IN_INITDB], ending: Ending::Continued };
+    assert_eq!(matrix("a restore that is killed in initdb", vec![case]), 1);
+}
+
 /// Where the database is on a server, the steps that touch it.
 fn on_servers(engine: &'static str) -> Vec<Case> {
     let reboot = if can_reboot() { Victim::Reboot } else { Victim::Wizard };
-    let first = vec![
+    let mut first = vec![
         open("snapshot/", 9, Victim::Command),
         event("verify-snapshot", BEGUN, 1, reboot),
         event("protect", RUNS, 1, Victim::Runner),
@@ -418,6 +427,9 @@ fn on_servers(engine: &'static str) -> Vec<Case> {
         event("restore", RUNS, 2, Victim::Wizard),
         event("checkdata", RUNS, 1, reboot),
     ];
+    if engine == "postgresql" {
+        first.insert(3, IN_INITDB);
+    }
     [first, second].map(|crashes| Case { engine, crashes, ending: Ending::Continued }).to_vec()
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::Ask;
+use super::super::steps::load;
 use super::RESUME;
 use crate::procedure::{Knowledge, StepId};
 
@@ -192,7 +193,7 @@ pub fn question(lost: Option<&LostStep>, found: &Found, conclusion: &Conclusion)
     if let Some(lost) = lost {
         let how = if lost.by_reboot { "by a restart of the machine" } else { "when its runner was killed" };
         said.push(format!("{} was interrupted {how}; nobody knows how far it came.", lost.step.title()));
-        if lost.step == StepId::Restore && lost.command == "restore" {
+        if lost.step == StepId::Restore && lost.command.starts_with(load::RESTORE) {
             said.extend(found.database.as_ref().map(Held::said));
         }
     }

@@ -8,6 +8,7 @@ mod check;
 mod code;
 mod compare;
 mod finish;
+pub(super) mod load;
 mod protect;
 mod restore;
 mod services;

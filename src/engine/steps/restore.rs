@@ -8,12 +8,12 @@ mod line;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::super::context::{Command, CommandEnd, Context};
+use super::super::context::{CommandEnd, Context};
 use super::super::recovery::RESTORED;
 use super::super::{Attendance, NoticeLevel, StepEnd, checked, restored, unchanged};
-use super::{account, advice, blocking, done, failed, unfinished};
+use super::{account, advice, blocking, done, failed, load, unfinished};
 use crate::error::{Kind, Report, Tell};
-use crate::messages::{CommandKind, DatabaseState, FailureCause, Judgement, Reading};
+use crate::messages::{DatabaseState, FailureCause, Judgement, Reading};
 use crate::procedure::{Finding, Knowledge, Level};
 use crate::site;
 use crate::snapshot::MARK;
@@ -73,7 +73,7 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
     if context.attendance == Attendance::Headless {
         line.push_str(" --noinput");
     }
-    let end = context.command(Command::new("restore", CommandKind::Restore, line)).await?;
+    let end = load::load(context, line).await?;
     let reading = &end.reading;
     if reading.database == DatabaseState::Untouched {
         context.learn(|knowledge| knowledge.database_changed = known.database_changed).await?;

@@ -2,18 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::super::context::{Command, Context};
+use super::super::super::context::Context;
 use super::super::super::undo::is_verified;
 use super::super::super::{Ask, StepEnd};
 use super::super::protect::server_program;
 use super::super::services::open_sessions;
 use super::super::snapshot::beside_database;
-use super::super::{account, blocking, done, failed, interrupted, skipped, unfinished};
+use super::super::{account, blocking, done, failed, interrupted, load, skipped, unfinished};
 use super::since::Looked;
 use super::{keep, learn, prepare, since, undoing};
 use crate::dump::Script;
 use crate::error::{Kind, Report, Tell};
-use crate::messages::CommandKind;
 use crate::procedure::{Finding, Level, StepId, StepState, Verdict};
 use crate::site::{self, Connection, Engine};
 use crate::snapshot::{self, protect};
@@ -143,14 +142,14 @@ async fn server(context: &Context, connection: &Connection, copy: &Path) -> Resu
 /// Lets the old version load the snapshot again, when there is no copy of the database.
 async fn snapshot_again(context: &Context) -> Result<Option<StepEnd>, Report> {
     let known = context.known();
-    if !context.has_command("restore").await? && !is_verified(&context.site, &known) {
+    if !context.has_command(load::RESTORE).await? && !is_verified(&context.site, &known) {
         let text = "There is no copy of the database, and the snapshot is not the one that was verified any more.";
         let remedy = "Bring the database back from a copy of your own, in a shell (!); then leave this step out.";
         let finding = Finding::fail("database", text, remedy);
         return Ok(Some(failed("there is nothing to bring the database back from").with(vec![finding])));
     }
     let line = format!("{} --noinput", known.lines.restore);
-    let end = context.command(Command::new("restore", CommandKind::Restore, line)).await?;
+    let end = load::load(context, line).await?;
     Ok(unfinished(&end))
 }
 
