@@ -102,14 +102,15 @@ async fn runner_and_shim_leave_no_core_dump_and_commands_get_the_usual_limits() 
         log: log.clone(),
     };
     client.run(spec).await.unwrap();
-    let found = runners(&dir);
-    assert_eq!(found.len(), 2, "runner and shim: {found:?}");
-    // The system gives the memory of a process that must not be dumped to root.
-    assert_eq!(found.iter().map(|path| path.join("mem").metadata().unwrap().uid()).collect::<Vec<_>>(), [0, 0]);
     // Both lines, each with its end.
     while std::fs::read_to_string(&log).unwrap_or_default().matches('\n').count() < 2 {
         let _ = tokio::time::timeout(std::time::Duration::from_secs(1), events.recv()).await;
     }
+    // Now the command is another program; until then it is a copy of the shim.
+    let found = runners(&dir);
+    assert_eq!(found.len(), 2, "runner and shim: {found:?}");
+    // The system gives the memory of a process that must not be dumped to root.
+    assert_eq!(found.iter().map(|path| path.join("mem").metadata().unwrap().uid()).collect::<Vec<_>>(), [0, 0]);
     let uid = user.home.path().metadata().unwrap().uid();
     let limit = Command::new("sh").args(["-c", "ulimit -c"]).output().unwrap().stdout;
     let limit = String::from_utf8(limit).unwrap();
