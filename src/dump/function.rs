@@ -100,7 +100,8 @@ fn with_values(head: &Statement<'_>, open: usize, inner: &str, parameters: &mut 
     for raw in literal::arguments(inner.as_bytes()) {
         let text = std::str::from_utf8(raw).unwrap_or_default();
         let end = memchr::memchr2(b'=', b':', raw).unwrap_or(raw.len());
-        let name = text.get(..end).unwrap_or_default().trim();
+        // One word, also where a damaged script has more of them.
+        let name = text.get(..end).unwrap_or_default().split_ascii_whitespace().next().unwrap_or_default();
         usual &= name == text && !name.starts_with('*');
         if name.is_empty() {
             continue;

@@ -130,14 +130,18 @@ fn found(data: &[u8], rows: &[Row<'_>]) {
     });
 }
 
+/// The value where keys are.
+fn first<'a>(row: &Row<'a>) -> Option<&'a [u8]> {
+    literal::argument(row.arguments?, 0)
+}
+
 fn looked_up(index: &Index, rows: &[Row<'_>]) {
     let script = Script::read(SCRIPT);
     let own = || rows.iter().filter(|row| row.table == b"a");
-    let is_whole = own().all(|row| row.arguments.is_some());
+    let is_whole = own().all(|row| first(row).is_some_and(|raw| parse(raw).is_ok()));
     let mut keys: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for row in own() {
-        let raw = row.arguments.and_then(|arguments| literal::argument(arguments, 0)).filter(|raw| parse(raw).is_ok());
-        if let Some(key) = raw.and_then(|raw| triage::text(&script, raw)) {
+        if let Some(key) = first(row).filter(|raw| parse(raw).is_ok()).and_then(|raw| triage::text(&script, raw)) {
             keys.entry(key).or_default().push(row.line);
         }
     }
