@@ -13,7 +13,7 @@ use super::{output, stopped};
 use crate::engine::{Ask, Cancel, Deciding, Event, Handle, Keys, Outcome, Wish, decisions, faults_switched_on, steps};
 use crate::error::{Kind, Report};
 use crate::messages::prompts;
-use crate::procedure::{Level, StepId};
+use crate::procedure::Level;
 use crate::triage::{Decision, DecisionsFile};
 
 /// Drives the engine until it rests; returns the exit status.
@@ -21,7 +21,7 @@ pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
     let decisions = args.decisions.as_deref().map(decisions::read).transpose()?.unwrap_or_default();
     let mut sink = open_sink(&args.events)?;
     stopped::end_by_signal()?;
-    let mut driver = Driver { decisions, until: args.until, ..Driver::new(args.yes, handle.wishes.clone()) };
+    let mut driver = Driver { decisions, ..Driver::new(args.yes, handle.wishes.clone()) };
     let mut sent = false;
     if let Some(text) = faults_switched_on() {
         complain(&text);
@@ -41,7 +41,7 @@ pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
                 complain("An undo of this site was begun and is not finished. Go on with it: lino-upgrade undo");
                 return Ok(Outcome::Refused.exit_status());
             }
-            let until = steps.iter().find(|step| Some(step.step) == driver.until);
+            let until = steps.iter().find(|step| Some(step.step) == args.until);
             if let Some(done) = until.filter(|step| step.state.is_settled()) {
                 complain(&format!("{} is {} already; nothing was started.", done.step.title(), done.state.word()));
                 return Ok(Outcome::Interrupted.exit_status());
@@ -49,6 +49,9 @@ pub async fn drive(mut handle: Handle, args: &Run) -> Result<u8, Report> {
             let rows: Vec<Decision> = driver.decisions.decisions.iter().cloned().collect();
             if !rows.is_empty() {
                 handle.wish(Wish::Decide(Deciding::Take(rows)));
+            }
+            if let Some(step) = args.until {
+                handle.wish(Wish::Until(step));
             }
             handle.wish(Wish::Continue);
         }
@@ -77,8 +80,6 @@ fn open_sink(path: &Path) -> Result<Box<dyn Write>, Report> {
 pub(super) struct Driver {
     yes: bool,
     decisions: DecisionsFile,
-    /// The step after which nothing starts.
-    until: Option<StepId>,
     handle_wishes: tokio::sync::mpsc::UnboundedSender<Wish>,
     needed: Option<String>,
     way_back: Option<String>,
@@ -89,7 +90,7 @@ impl Driver {
     /// Begins; `yes` takes every recommended answer.
     pub(super) fn new(yes: bool, wishes: tokio::sync::mpsc::UnboundedSender<Wish>) -> Self {
         let decisions = DecisionsFile::default();
-        Self { yes, decisions, until: None, handle_wishes: wishes, needed: None, way_back: None, drives: false }
+        Self { yes, decisions, handle_wishes: wishes, needed: None, way_back: None, drives: false }
     }
 
     /// Answers a question as a person has chosen.
@@ -137,10 +138,6 @@ impl Driver {
             Event::Watching { operator, .. } => {
                 complain(&format!("{operator} is upgrading this site."));
                 Some(Outcome::Refused.exit_status())
-            }
-            Event::StepStarted { step, .. } if self.until == Some(*step) => {
-                self.wish(Wish::PauseAfterStep);
-                None
             }
             Event::StepEnded { findings, .. } => {
                 for finding in findings.iter().filter(|finding| finding.level == Level::Fail) {
@@ -190,6 +187,7 @@ pub(super) fn complain(text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::procedure::StepId;
 
     fn driver(yes: bool, answers: &[(&str, &str)]) -> (Driver, tokio::sync::mpsc::UnboundedReceiver<Wish>) {
         let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();

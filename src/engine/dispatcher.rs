@@ -67,6 +67,8 @@ pub(super) struct Dispatcher {
     pub cancelled: Arc<AtomicBool>,
     /// Whether the next step starts when this one is settled.
     pub going: bool,
+    /// The step after which none starts, if any.
+    pub until: Option<StepId>,
     pub running: Option<RunningStep>,
     /// The command number of the open shell.
     pub shell: Option<i64>,
@@ -201,6 +203,10 @@ impl Dispatcher {
                 }
                 Ok(())
             }
+            Wish::Until(step) => {
+                self.until = Some(step);
+                Ok(())
+            }
             Wish::Run(step) => self.run_now(step).await,
             Wish::Skip(step) => self.leave_out(step).await,
             Wish::Choose { question, key } => {
@@ -322,6 +328,10 @@ impl Dispatcher {
     pub(super) async fn advance(&mut self) -> Result<(), Report> {
         while self.going && self.running.is_none() {
             let Some(step) = self.records.next() else { return self.finish().await };
+            if let Some(until) = self.until.filter(|until| self.records.state(*until).is_settled()) {
+                self.stop_behind(until);
+                return Ok(());
+            }
             let because = {
                 let knowledge = lock(&self.knowledge);
                 knowledge.skip(step, &|step| self.records.state(step))
@@ -333,6 +343,12 @@ impl Dispatcher {
             }
         }
         Ok(())
+    }
+
+    fn stop_behind(&mut self, step: StepId) {
+        self.going = false;
+        let state = self.records.state(step);
+        self.rest(Outcome::Interrupted, format!("{} is {}; stopped here as wished.", step.title(), state.word()));
     }
 
     async fn finish(&mut self) -> Result<(), Report> {
@@ -468,7 +484,15 @@ impl Dispatcher {
         let cancelled = self.cancelled.swap(false, Ordering::SeqCst);
         let (mut state, findings, report) = match ended {
             Ok(Ok(end)) => (end.state, end.findings, None),
-            Ok(Err(report)) => (StepState::Failed { because: report.what.clone() }, Vec::new(), Some(report)),
+            Ok(Err(report)) => {
+                let because = report.what.clone();
+                // Nothing went wrong in the step itself: its runner is gone.
+                let state = match report.kind {
+                    Kind::Interrupted => StepState::Interrupted { because },
+                    _ => StepState::Failed { because },
+                };
+                (state, Vec::new(), Some(report))
+            }
             Err(error) => {
                 let report =
                     Report::new(Kind::Failed, format!("The step broke off by a fault of this program: {error}."))
@@ -513,7 +537,7 @@ impl Dispatcher {
                 if self.records.next().is_none() {
                     self.finish().await
                 } else {
-                    self.rest(Outcome::Interrupted, format!("{} is done; stopped here as wished.", step.title()));
+                    self.stop_behind(step);
                     Ok(())
                 }
             }

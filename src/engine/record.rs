@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use super::PlannedStep;
 use crate::journal::AttemptRow;
-use crate::procedure::{Finding, KEEP_AGAIN, Knowledge, RESTORE_AGAIN, StepId, StepState, TRIAGE_AGAIN, Undoing};
+use crate::procedure::{
+    Finding, KEEP_AGAIN, KEEP_IN_DOUBT, Knowledge, RESTORE_AGAIN, StepId, StepState, TRIAGE_AGAIN, Undoing,
+};
 
 /// What is remembered of a step.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +71,7 @@ impl Records {
     /// to triage (what comes between was done on rows that are replaced), an undo that keeps again what was entered.
     pub fn after(&mut self, step: StepId) {
         if let StepState::Interrupted { because } = self.state(step)
-            && because == KEEP_AGAIN
+            && (because == KEEP_AGAIN || because == KEEP_IN_DOUBT)
         {
             // What was brought back meanwhile stays.
             for again in [StepId::UndoStop, StepId::UndoKeep, step] {
@@ -246,15 +248,17 @@ mod tests {
     #[test]
     fn an_undo_that_keeps_again_stops_the_services_again_and_what_is_back_stays_back() {
         let done = StepState::Done { summary: "ok".into() };
-        let again = StepState::Interrupted { because: KEEP_AGAIN.into() };
         let begun = [StepId::UndoStop, StepId::UndoKeep, StepId::UndoEnvironment];
-        let mut attempts: Vec<AttemptRow> =
-            (1..).zip(begun).map(|(id, step)| attempt(id, step, 1, Some(done.clone()))).collect();
-        attempts.push(attempt(4, StepId::UndoDatabase, 1, Some(again)));
-        let records = Records::from_attempts(&StepId::UNDO, &attempts);
-        let pending = StepId::UNDO.into_iter().filter(|step| records.state(*step) == StepState::Pending);
-        let expected = StepId::UNDO.into_iter().filter(|step| *step != StepId::UndoEnvironment);
-        assert_eq!(pending.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+        for because in [KEEP_AGAIN, KEEP_IN_DOUBT] {
+            let again = StepState::Interrupted { because: because.into() };
+            let mut attempts: Vec<AttemptRow> =
+                (1..).zip(begun).map(|(id, step)| attempt(id, step, 1, Some(done.clone()))).collect();
+            attempts.push(attempt(4, StepId::UndoDatabase, 1, Some(again)));
+            let records = Records::from_attempts(&StepId::UNDO, &attempts);
+            let pending = StepId::UNDO.into_iter().filter(|step| records.state(*step) == StepState::Pending);
+            let expected = StepId::UNDO.into_iter().filter(|step| *step != StepId::UndoEnvironment);
+            assert_eq!(pending.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+        }
     }
 
     #[test]

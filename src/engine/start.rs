@@ -152,6 +152,7 @@ impl Place {
 
     /// Drives; returns the new seat when somebody else took the site over.
     async fn drive(&mut self, seat: Seat) -> Result<Option<Seat>, Report> {
+        site::facts::forget_killed(&self.site.state_dir);
         if !runs_anything(&self.runner_dir) {
             protect::forget_secrets(&self.site.state_dir);
         }
@@ -201,6 +202,7 @@ impl Place {
             ends: Ends::default(),
             cancelled: Arc::new(AtomicBool::new(false)),
             going: false,
+            until: None,
             running: None,
             shell: None,
             rehearsal: None,

@@ -14,6 +14,8 @@ pub enum Wish {
     Continue,
     /// Let the running step finish, then stop before the next.
     PauseAfterStep,
+    /// Never start a step once this one is settled, whether it runs, ran before or is left out.
+    Until(StepId),
     /// Run this step again, or now; only the first step that is not settled, or an earlier one.
     Run(StepId),
     /// Leave this step out.

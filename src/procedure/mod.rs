@@ -29,3 +29,6 @@ pub const RESTORE_AGAIN: &str = "the snapshot is restored again";
 /// kept first, once more.
 pub const KEEP_AGAIN: &str =
     "somebody has used the site since; it is stopped again, and what was entered is kept, when the undo goes on";
+
+/// The same where nobody can tell whether somebody did.
+pub const KEEP_IN_DOUBT: &str = "nobody can tell whether somebody has used the site since; what may have been entered is kept when the undo goes on";

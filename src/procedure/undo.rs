@@ -219,7 +219,7 @@ impl Knowledge {
             ];
         }
         let when = if undoing.by_hand {
-            "since somebody started the services by hand".to_owned()
+            "while the site was to be down".to_owned()
         } else {
             format!("since {since}, when the services were started with the new version")
         };
@@ -387,7 +387,7 @@ mod tests {
             [
                 "So far no row was entered, changed or deleted since 14:02, when the services were started with the new \
                  version. What still comes is listed and exported first, into /kept.",
-                "1 row was entered, changed or deleted since somebody started the services by hand. The old database \
+                "1 row was entered, changed or deleted while the site was to be down. The old database \
                  does not have that. It is listed and exported first, into /kept.",
                 "7 rows were entered, changed or deleted since 14:02, when the services were started with the new \
                  version. The old database does not have that. It is listed and exported first, into /kept.",

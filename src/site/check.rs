@@ -11,6 +11,7 @@ mod pending;
 mod programs;
 mod reading;
 mod rights;
+mod sharing;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -31,6 +32,7 @@ pub use pending::new_versions;
 pub use programs::database_programs;
 pub use reading::{memory, text_and_time, version_jump};
 pub use rights::database_rights;
+pub use sharing::other_sites;
 
 /// Runs all checks that need no facts; `Demand` says what the copies will take.
 pub async fn environment(site: &Site, around: &Surroundings, demand: Demand<'_>) -> Vec<Finding> {

@@ -3,6 +3,7 @@
 mod process;
 mod session;
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -87,6 +88,18 @@ pub fn site_processes(site: &Site, around: &Surroundings, own: &Own) -> Processe
         let inside = changes && (within(&snapshot) || here().is_some_and(|cwd| cwd.starts_with(&snapshot)));
         Some(inside.then(|| "works on the snapshot".to_owned()))
     })
+}
+
+/// Returns the working directories of the processes whose program is in the directory `bin` of an environment, or was
+/// started by a link to it.
+pub(super) fn work_dirs(bin: &Path, around: &Surroundings) -> BTreeSet<PathBuf> {
+    let dir = |process: &Process| {
+        let cwd = std::fs::read_link(process.dir.join("cwd")).ok()?;
+        let program = cwd.join(process.words()?.first()?);
+        let place = program.parent().filter(|place| place.is_absolute())?.canonicalize().ok()?;
+        (place == bin).then_some(cwd)
+    };
+    Process::all(around).iter().filter_map(dir).collect()
 }
 
 /// Programs that change or pack files.

@@ -157,7 +157,7 @@ fn points(victim: Victim) -> Vec<Crash> {
         event("stop-services", RUNS, 1, victim),
         event("snapshot", RUNS, 1, victim),
         open("snapshot/", 3, victim),
-        open("snapshot/", 20, victim),
+        open("snapshot/", 12, victim),
         event("verify-snapshot", BEGUN, 1, victim),
         event("protect", RUNS, 1, victim),
         event("pull", RUNS, 1, victim),

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test stops at the first surprise")]
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -117,6 +117,13 @@ enum Kind {
     Service,
 }
 
+struct Process {
+    pid: Pid,
+    kind: Kind,
+    /// The mark of the command that it belongs to, empty when it is no command's.
+    command: Vec<u8>,
+}
+
 impl CrashSite {
     /// Builds a site on this database, whose services run.
     pub fn build(engine: &'static str) -> Self {
@@ -226,7 +233,7 @@ impl CrashSite {
                 if reached.exists() {
                     let _ = std::fs::remove_file(&reached);
                     // What is not killed goes on, when the others are dead.
-                    self.signal(&[Kind::Command], Signal::CONT);
+                    self.signal(Signal::CONT, |process| process.kind == Kind::Command);
                 }
             }
             if waited == Err(RecvTimeoutError::Disconnected) {
@@ -273,7 +280,11 @@ impl CrashSite {
     }
 
     fn strike(&self, victim: Victim) {
-        self.kill_all(&kinds(victim));
+        if victim == Victim::Command {
+            self.kill_running();
+        } else {
+            self.kill_all(&kinds(victim));
+        }
         if matches!(victim, Victim::Reboot | Victim::RebootWithServices) {
             self.boots.set(self.boots.get() + 1);
             let path = self.home.path().join(format!("boot-{}", self.boots.get()));
@@ -287,15 +298,23 @@ impl CrashSite {
 
     /// Kills all processes of these kinds, until there is none.
     fn kill_all(&self, kinds: &[Kind]) {
-        while self.signal(kinds, Signal::KILL) > 0 {
+        while self.signal(Signal::KILL, |process| kinds.contains(&process.kind)) > 0 {
             std::thread::sleep(Duration::from_millis(5));
         }
     }
 
-    fn signal(&self, kinds: &[Kind], signal: Signal) -> usize {
+    /// Kills all processes of the commands that run now, and none of a command that follows at once.
+    fn kill_running(&self) {
+        let running: BTreeSet<Vec<u8>> = processes(&self.shop.dir).into_iter().map(|process| process.command).collect();
+        let runs = |process: &Process| process.kind == Kind::Command && running.contains(&process.command);
+        while self.signal(Signal::KILL, runs) > 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn signal(&self, signal: Signal, to: impl Fn(&Process) -> bool) -> usize {
         let found = processes(&self.shop.dir);
-        let found = found.iter().filter(|(_, kind)| kinds.contains(kind));
-        found.filter(|(pid, _)| kill_process(*pid, signal).is_ok()).count()
+        found.iter().filter(|process| to(process) && kill_process(process.pid, signal).is_ok()).count()
     }
 
     /// Tells what is not as after an upgrade in which nothing has crashed; empty when all is well.
@@ -344,7 +363,9 @@ impl CrashSite {
         if now != self.before {
             faults.push(format!("before: {:?}\nafter: {now:?}", self.before));
         }
-        if self.web("status") != Some(0) {
+        // Where nothing is undone, nothing is started: a reboot may have ended services that do not come up by themselves.
+        let may_be_down = nothing && self.boots.get() > 0;
+        if !may_be_down && self.web("status") != Some(0) {
             faults.push("the web server does not run".into());
         }
         let runs = crate::undo::runs(&self.shop);
@@ -404,10 +425,10 @@ fn kinds(victim: Victim) -> Vec<Kind> {
     }
 }
 
-fn processes(dir: &Path) -> Vec<(Pid, Kind)> {
+fn processes(dir: &Path) -> Vec<Process> {
     let name = dir.as_os_str().as_encoded_bytes();
     let within = |bytes: &[u8]| memchr::memmem::find(bytes, name).is_some();
-    let kind = |path: PathBuf| {
+    let known = |path: PathBuf| {
         let stat = std::fs::read_to_string(path.join("stat")).ok()?;
         if stat.contains(") Z ") {
             return None;
@@ -415,26 +436,27 @@ fn processes(dir: &Path) -> Vec<(Pid, Kind)> {
         let line = std::fs::read(path.join("cmdline")).ok()?;
         let has = |word: &[u8]| memchr::memmem::find(&line, word).is_some();
         if within(&line) && has(b"internal-runner") {
-            return Some(Kind::Runner);
+            return Some((Kind::Runner, Vec::new()));
         }
         if within(&line) && has(b"internal-shim") {
-            return Some(Kind::Shim);
+            return Some((Kind::Shim, Vec::new()));
         }
         if within(&line) && (has(b"run\0--headless") || has(b"undo\0--yes")) {
-            return Some(Kind::Wizard);
+            return Some((Kind::Wizard, Vec::new()));
         }
         if within(&line) && has(b"runserver") {
-            return Some(Kind::Service);
+            return Some((Kind::Service, Vec::new()));
         }
         let environ = std::fs::read(path.join("environ")).ok()?;
-        let marked = environ.split(|byte| *byte == 0).any(|v| v.starts_with(b"LINO_UPGRADE_COMMAND=") && within(v));
-        marked.then_some(Kind::Command)
+        let mark = environ.split(|byte| *byte == 0).find(|v| v.starts_with(b"LINO_UPGRADE_COMMAND=") && within(v))?;
+        Some((Kind::Command, mark.to_vec()))
     };
     let entries = std::fs::read_dir("/proc").unwrap().flatten();
     entries
         .filter_map(|entry| {
             let pid = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
-            Some((pid, kind(entry.path())?))
+            let (kind, command) = known(entry.path())?;
+            Some(Process { pid, kind, command })
         })
         .collect()
 }

@@ -110,8 +110,12 @@ fn tried(servers: &OwnServers, engine: &'static str, case: Case, then: Then) -> 
     let site = CrashSite::of(Shop::light_on_servers(engine, &servers.base()));
     let words: &[&str] = if case.undoes { &["undo", "--yes", "--json"] } else { &["run", "--headless", "--yes"] };
     if case.undoes {
-        let status = free(&site, &["run", "--headless", "--yes", "--until", "checkdata"]).status;
-        assert_eq!(status, Some(4));
+        let whole = ["run", "--headless", "--yes"];
+        // Only where users were let in there is something to keep.
+        let lets_in = matches!(case.gate, Gate::Fault("stop@undo-keep"));
+        let status =
+            free(&site, if lets_in { &whole } else { &["run", "--headless", "--yes", "--until", "checkdata"] });
+        assert_eq!(status.status, Some(if lets_in { 0 } else { 4 }));
     }
     let passed = pass(&site, site.program(words), case.gate, || servers.wish("stop"), |_| {});
     servers.wish("start");
@@ -173,6 +177,28 @@ fn matrix(engines: &[&'static str], cases: &[Case], ways: &[Then]) {
 #[ignore = "takes a minute; tests/run --full asks for it"]
 fn matrix_a_server_that_stops_in_the_middle_of_the_restore_is_named_and_the_upgrade_goes_on_when_it_runs() {
     matrix(&["postgresql"], &[at(Gate::Open("shop_product.py", 1))], &[Then::Continues]);
+}
+
+/// The counters of a server that was killed begin anew: nobody can tell then whether somebody has used the site.
+#[test]
+#[ignore = "takes a minute; tests/run --full asks for it"]
+fn matrix_an_undo_whose_server_was_killed_keeps_the_data_once_more_and_goes_on() {
+    let servers = OwnServers::start();
+    let site = CrashSite::of(Shop::light_on_servers("postgresql", &servers.base()));
+    assert_eq!(free(&site, &["run", "--headless", "--yes", "--until", "checkdata"]).status, Some(4));
+    let undo = ["undo", "--yes", "--json"];
+    let killed = pass(&site, site.program(&undo), fault("stop@undo-database"), || servers.wish("kill"), |_| {});
+    assert!(killed.came && killed.status == Some(1), "{:?}: {}", killed.status, killed.told());
+    servers.wish("start");
+    let doubts = free(&site, &undo);
+    assert_eq!(doubts.status, Some(4), "{}", doubts.told());
+    assert!(doubts.told().contains("Bring database back: nobody can tell whether somebody has used the site since;"));
+    let back = free(&site, &undo);
+    assert_eq!(back.status, Some(0), "{}", back.told());
+    assert!(back.said.contains("The old version is back: 1.0."), "{}", back.said);
+    assert_eq!(site.goods(), site.goods_before());
+    assert_eq!(site.web("status"), Some(0));
+    assert!(site.shop.dir.join(".lino-upgrade/undone/run-0001/database.sql").exists());
 }
 
 /// Each step that touches the database: before it, and in the middle of it.

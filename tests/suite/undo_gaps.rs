@@ -525,7 +525,7 @@ fn matrix_services_that_were_started_by_hand_in_the_middle_of_an_upgrade_are_no_
     let shown = plan(&shop);
     assert_eq!(shown["rows_lost"], json!(1));
     let losses = shown["losses"][0].as_str().unwrap();
-    assert!(losses.starts_with("1 row was entered, changed or deleted since somebody started the services by hand."));
+    assert!(losses.starts_with("1 row was entered, changed or deleted while the site was to be down."));
     let states = comes_back(&shop);
     assert_eq!(states[1], ("undo-keep".to_owned(), "done".to_owned()));
     assert_eq!(Before::of(&shop), before);

@@ -56,6 +56,17 @@ fn matrix_a_restore_goes_on_when_its_operator_is_killed_and_is_taken_up_again() 
 }
 
 #[test]
+fn nothing_starts_after_the_wished_step_though_it_is_left_out() {
+    let shop = Shop::light_on("sqlite", "new_blank");
+    let output = shop.headless().args(["--until", "install"]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("Install requirements is skipped; stopped here as wished.\n"), "{said}");
+    assert_eq!(output.status.code(), Some(4));
+    let attempts: Vec<String> = shop.attempts().into_iter().map(|(step, _)| step).collect();
+    assert_eq!(attempts.last().map(String::as_str), Some("install"), "{attempts:?}");
+}
+
+#[test]
 fn a_second_operator_is_refused_and_told_who_is_at_work() {
     let shop = Shop::light_on("sqlite", "new_blank");
     let mut first = shop.headless().spawn().unwrap();

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use super::super::StepEnd;
 use super::super::context::{Command, CommandEnd, Context};
 use super::super::decided::write_private;
 use super::super::rehearse;
@@ -46,7 +47,18 @@ pub fn lost(site: &Site) -> Lost {
 }
 
 /// Why there is no account.
-pub struct NoAccount(pub String);
+pub struct NoAccount {
+    /// In a sentence.
+    pub why: String,
+    /// What to do about it.
+    pub findings: Vec<Finding>,
+}
+
+impl NoAccount {
+    fn of(stopped: StepEnd) -> Self {
+        Self { why: stopped.state.text().to_owned(), findings: stopped.findings }
+    }
+}
 
 /// Accounts for the rows of the snapshot, and keeps the result in what is known.
 pub async fn account(context: &Context) -> Result<Result<Vec<Finding>, NoAccount>, Report> {
@@ -64,7 +76,7 @@ pub async fn account(context: &Context) -> Result<Result<Vec<Finding>, NoAccount
     let made = blocking(move || make(&place, &before, &after, &known, &used)).await?;
     let (found, flagged) = match made {
         Ok(made) => made,
-        Err(report) => return Ok(Err(NoAccount(report.what))),
+        Err(report) => return Ok(Err(NoAccount { why: report.what, findings: Vec::new() })),
     };
     let findings = findings(&found, &flagged);
     for finding in &findings {
@@ -80,15 +92,15 @@ pub(super) async fn dump(context: &Context, name: &str) -> Result<Result<PathBuf
     let [first, again] = DUMPS;
     let (end, after) = dump_by(context, first, name).await?;
     let Some(stopped) = unfinished(&end) else { return Ok(Ok(after)) };
-    let why = stopped.state.text().to_owned();
+    let none = NoAccount::of(stopped);
     // 137 and 143 are what a shell says of a program that was killed or terminated.
     let was_killed = matches!(end.ended, Some(Ended::Signalled { .. } | Ended::Exited { code: 137 | 143 }));
     if !was_killed || context.is_cancelled() {
-        return Ok(Err(NoAccount(why)));
+        return Ok(Err(none));
     }
-    context.note(&format!("The dump for the account was stopped: {why} It is made once more."))?;
+    context.note(&format!("The dump for the account was stopped: {} It is made once more.", none.why))?;
     let (end, after) = dump_by(context, again, name).await?;
-    Ok(unfinished(&end).map_or(Ok(after), |stopped| Err(NoAccount(stopped.state.text().to_owned()))))
+    Ok(unfinished(&end).map_or(Ok(after), |stopped| Err(NoAccount::of(stopped))))
 }
 
 async fn dump_by(context: &Context, command: &'static str, name: &str) -> Result<(CommandEnd, PathBuf), Report> {

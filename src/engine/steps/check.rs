@@ -97,7 +97,8 @@ pub async fn look(site: &Site, run: Option<i64>) -> Looked {
     findings.extend(check::local_changes(site, &around).await);
     findings.extend(site::detect(site, &around).findings);
     findings.extend(check::second_operator(site, &around));
-    findings.push(former::run(site, run).await);
+    findings.extend(check::other_sites(site, &around));
+    findings.push(former::run(&site.state_dir, run).await);
     findings.push(former::told(&copies, super::super::clock::now()));
     Looked { findings, facts, sizes }
 }

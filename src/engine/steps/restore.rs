@@ -190,10 +190,10 @@ async fn conclude(
     }
     match account::account(context).await? {
         Ok(found) => findings.extend(found),
-        Err(account::NoAccount(why)) => {
+        Err(none) => {
             findings.push(Finding::warn(
                 "account",
-                format!("There is no account of every row: {why} The rows of each table were counted instead."),
+                format!("There is no account of every row: {} The rows of each table were counted instead.", none.why),
                 "Compare by hand: make a dump of the new site, then `lino-upgrade account SNAPSHOT DUMP`.",
             ));
             if let (Some(because), 0) = (because, reading.unsaved) {

@@ -196,10 +196,26 @@ pub async fn start_all(context: &Context) -> Result<StepEnd, Report> {
         findings.push(settled(context, service, Wished::Running).await);
     }
     if findings.iter().any(|finding| finding.level == Level::Fail) {
+        findings.extend(unreachable(context).await);
         return Ok(failed("a service did not start").with(findings));
     }
     context.learn(|knowledge| knowledge.down_since = None).await?;
     Ok(done(format!("{} running", all.len())).with(findings))
+}
+
+/// Tells that the database cannot be reached, when it cannot: no service of the site starts without.
+async fn unreachable(context: &Context) -> Option<Finding> {
+    let connection = crate::site::facts::connection(&context.site).await.ok()?;
+    match Db::connect_read_only(&connection).await {
+        Ok(db) => {
+            db.close().await;
+            None
+        }
+        Err(error) => {
+            let report = error.tell();
+            Some(Finding::fail("database", report.what, report.next.join(" ")))
+        }
+    }
 }
 
 /// Starts nothing while rows of the snapshot are missing without a decision, unless the operator wants it.

@@ -56,6 +56,9 @@ impl Fingerprint {
         if self == later {
             return Changed::Nothing;
         }
+        if self.whole != later.whole && self.survived(later) {
+            return Changed::Nothing;
+        }
         if self.whole != later.whole || self.tables.is_empty() {
             return Changed::Unknown;
         }
@@ -71,6 +74,23 @@ impl Fingerprint {
             })
             .collect();
         if tables.is_empty() { Changed::Nothing } else { Changed::Tables(tables) }
+    }
+}
+
+/// What tells, in a fingerprint's `whole`, that the server of PostgreSQL counts. Before it stands when the server was
+/// started, after it when somebody has reset its counters.
+const COUNTS: &str = "/on";
+
+impl Fingerprint {
+    /// Tells whether a later one of PostgreSQL differs only by a new start of the server, which keeps its counters unless
+    /// it was killed; then all of them begin with nothing.
+    fn survived(&self, later: &Self) -> bool {
+        let reset = |print: &Self| print.whole.split_once(COUNTS).map(|(_, reset)| reset.to_owned());
+        let has_counted = |mark: &String| mark.split(' ').skip(1).any(|count| !matches!(count, "" | "0"));
+        reset(self).is_some()
+            && reset(self) == reset(later)
+            && self.tables == later.tables
+            && self.tables.values().any(has_counted)
     }
 }
 
@@ -113,7 +133,7 @@ impl Db {
         let begin = "SELECT concat_ws('/', pg_postmaster_start_time(), current_setting('track_counts'), (SELECT \
                      stats_reset FROM pg_catalog.pg_stat_database WHERE datname = current_database()))";
         let whole = self.one("asking since when changes are counted", begin.to_owned()).await?.unwrap_or_default();
-        if !whole.contains("/on") {
+        if !whole.contains(COUNTS) {
             // Never equal to another one: nothing is known.
             let whole = format!("{whole} {}", jiff::Timestamp::now());
             return Ok(Fingerprint { whole, tables: BTreeMap::new() });
@@ -212,6 +232,18 @@ mod tests {
         assert_eq!(before.compare(&after, &["three"]), Changed::Nothing);
         assert_eq!(before.compare(&before, &[]), Changed::Nothing);
         assert_eq!(before.compare(&print("b", &[("one", "1/1 5 0 0")]), &[]), Changed::Unknown);
+        // The server was started again: with its counters, or without.
+        let [first, second] = ["2026-11-22 10:00:00+00/on", "2026-11-22 11:00:00+00/on"];
+        let counted = print(first, &[("one", "1/1 5 0 0"), ("two", "2/2 0 0 0")]);
+        assert_eq!(counted.compare(&Fingerprint { whole: second.into(), ..counted.clone() }, &[]), Changed::Nothing);
+        assert_eq!(
+            counted.compare(&print(second, &[("one", "1/1 6 0 0"), ("two", "2/2 0 0 0")]), &[]),
+            Changed::Unknown
+        );
+        let reset = format!("{second}/2026-11-22 11:30:00+00");
+        assert_eq!(counted.compare(&Fingerprint { whole: reset, ..counted.clone() }, &[]), Changed::Unknown);
+        let nothing = print(first, &[("one", "1/1 0 0 0"), ("two", "2/2  ")]);
+        assert_eq!(nothing.compare(&Fingerprint { whole: second.into(), ..nothing.clone() }, &[]), Changed::Unknown);
         let gone = print("a", &[("one", "1/1 5 0 0")]);
         assert_eq!(before.compare(&gone, &["x"]), Changed::Tables(vec![named("x", "the table is gone")]));
     }

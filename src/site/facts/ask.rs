@@ -1,27 +1,24 @@
 //! Asks the site's Python: writes the script into a private directory, runs it once, reads its answer.
 
 use std::fmt;
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use secrecy::zeroize::Zeroize;
 use serde::Deserialize;
 use tokio::process::Command;
 
+use super::scratch::Scratch;
 use super::{FORMAT, Facts};
 use crate::error::{Kind, Report, Tell};
+use crate::site::check::speaks_of_full;
 use crate::site::connection::{Connection, Printed};
 use crate::site::find::Site;
 use crate::site::process::{self, Answer, NoAnswer};
 use crate::site::text::{printable, tail, without_secrets};
 
-/// The script, for every Lino from 20 to 26.
-const SCRIPT: &str = include_str!("../../../assets/python/facts.py");
 /// What its line with the connection begins with.
 const MARKER: &str = "@lino-upgrade-connection ";
 /// Starting Lino takes seconds; on a cold disk of a small machine more than a minute.
@@ -161,6 +158,11 @@ impl Tell for FactsError {
             Self::TooLong(patience) => report(format!("Lino did not answer within {} seconds.", patience.as_secs()))
                 .next("Try `python manage.py diag` in the site directory: does it hang, too?")
                 .next("A database or redis server that does not answer often is the reason."),
+            Self::Silent { printed, .. } if speaks_of_full(printed) => {
+                report("The site's Python could not write its answer: no space left on the device.".to_owned())
+                    .next("Free some space on the disk of the site and on that of temporary files, then try again.")
+                    .excerpt(printed.clone())
+            }
             Self::Silent { how, printed } => {
                 let report = report(format!("The site's Python ended with {how} and gave no answer."))
                     .next("Try `python manage.py diag` in the site directory; it must work first.");
@@ -309,40 +311,15 @@ fn place(traceback: &str, site: &Path, env: &Path) -> Option<Place> {
     own.or_else(|| places.last()).cloned()
 }
 
-/// A directory for one question, gone with it.
-struct Scratch {
-    dir: PathBuf,
-    script: PathBuf,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Scratch {
-    fn new(site: &Site) -> Result<Self, FactsError> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        // A question creates nothing in a site that never was upgraded.
-        let there = site.state_dir.exists() && site.prepare_state_dir().is_ok();
-        let base = if there { site.state_dir.clone() } else { std::env::temp_dir() };
-        let now = jiff::Timestamp::now().as_nanosecond();
-        let dir = base.join(format!("ask-{}-{number}-{now}", std::process::id()));
-        let script = dir.join("facts.py");
-        let write = || {
-            // Fails when it exists, also as a link: nobody else's file is ever used.
-            DirBuilder::new().mode(0o700).create(&dir)?;
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&script)?;
-            file.write_all(SCRIPT.as_bytes())
-        };
-        match write() {
-            Ok(()) => Ok(Self { dir, script }),
-            Err(source) => {
-                let _ = std::fs::remove_dir_all(&dir);
-                Err(FactsError::Scratch { path: script, source })
-            }
-        }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.dir);
+    #[test]
+    fn an_answer_that_did_not_fit_on_the_disk_is_not_taken_for_a_broken_site() {
+        let silent = |printed: &str| FactsError::Silent { how: "exit status 1".into(), printed: printed.into() }.tell();
+        let full = silent("  File \"facts.py\", line 904\nOSError: [Errno 28] No space left on device");
+        assert_eq!(full.what, "The site's Python could not write its answer: no space left on the device.");
+        assert_eq!(silent("KeyError: 'x'").what, "The site's Python ended with exit status 1 and gave no answer.");
     }
 }

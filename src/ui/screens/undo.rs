@@ -118,7 +118,10 @@ pub(super) fn obstacle(state: &State, width: usize) -> Content {
     };
     choices.push(choice("Esc", "Close this; nothing was changed."));
     Content {
-        title: "The old version cannot come back just now".to_owned(),
+        title: match state.undo_obstacle() {
+            Some(Obstacle::Asked) => "Bring the old version back instead of answering?".to_owned(),
+            _ => "The old version cannot come back just now".to_owned(),
+        },
         role: Role::Warning,
         body: page(state, width, |page| {
             page.say(&because, Role::Text);

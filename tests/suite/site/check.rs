@@ -1,7 +1,7 @@
 use lino_upgrade::procedure::{Finding, Level};
 use lino_upgrade::site::Engine;
 use lino_upgrade::site::check::{
-    Demand, database_programs, disk_space, environment, local_changes, logger, pull_script, python_starts,
+    Demand, database_programs, disk_space, environment, local_changes, logger, other_sites, pull_script, python_starts,
 };
 
 use super::World;
@@ -142,4 +142,57 @@ async fn uncommitted_files_of_the_site_and_of_its_checkouts_are_named_and_nothin
     );
     assert_eq!(local_changes(&world.site(), &world.around).await, [expected]);
     assert_eq!(index(), before);
+}
+
+#[test]
+fn sites_that_use_the_same_environment_are_named_wherever_they_are() {
+    let world = World::new();
+    let told = || other_sites(&world.site(), &world.around);
+    assert_eq!(told(), None);
+
+    // One beside it, by a link with a usual name, and neighbours that have nothing to do with it.
+    world.write("second/manage.py", "");
+    std::os::unix::fs::symlink(world.path("prod/env"), world.path("second/.venv")).unwrap();
+    world.write("other/manage.py", "");
+    world.write("other/env/bin/python", "");
+    world.write("no site/env/bin/python", "");
+    let base = world.base();
+    let base = base.display();
+    let one = format!(
+        "{base}/second uses {base}/prod/env, too: the new version comes for all of them, but only this site's data is \
+         converted."
+    );
+    let remedy = format!(
+        "Stop its services during this upgrade, and upgrade right afterwards, one after the other: lino-upgrade --site \
+         {base}/second. Or give this site an environment of its own first."
+    );
+    assert_eq!(told(), Some(Finding::warn("other sites", one, remedy)));
+
+    // One elsewhere, whose program runs; this site's own programs and those of other environments do not count.
+    world.write("far/away/manage.py", "");
+    std::fs::create_dir_all(world.path("far/away/log")).unwrap();
+    for (pid, cwd, program) in [
+        (7, "far/away/log", world.path("prod/env/bin/python").display().to_string()),
+        (8, "prod", "env/bin/python".to_owned()),
+        (9, "other", "env/bin/python".to_owned()),
+        (10, "bin", "python".to_owned()),
+    ] {
+        let dir = format!("system/proc/{pid}");
+        world.write(&format!("{dir}/cmdline"), &format!("{program}\0manage.py\0linod\0"));
+        std::os::unix::fs::symlink(world.path(cwd), world.path(&format!("{dir}/cwd"))).unwrap();
+    }
+    let both = told().unwrap();
+    let named = format!("{base}/far/away, {base}/second use {base}/prod/env, too: ");
+    assert!(both.text.starts_with(&named), "{}", both.text);
+    assert_eq!(both.level, Level::Warn);
+}
+
+#[test]
+fn an_environment_outside_of_the_site_is_said_to_be_used_by_nobody_else() {
+    let world = World::new();
+    std::fs::create_dir_all(world.path("shared")).unwrap();
+    std::fs::rename(world.path("prod/env"), world.path("shared/env")).unwrap();
+    std::os::unix::fs::symlink(world.path("shared/env"), world.path("prod/env")).unwrap();
+    let text = format!("No other site is seen that uses {}.", world.path("shared/env").display());
+    assert_eq!(other_sites(&world.site(), &world.around), Some(Finding::pass("other sites", text)));
 }

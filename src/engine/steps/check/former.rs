@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::procedure::Finding;
 use crate::site::check::{human_size, tree_size};
-use crate::site::{Connection, Db, Site};
+use crate::site::{Connection, Db};
 
 /// A copy for the way back of one run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,10 +60,11 @@ pub(super) fn told(copies: &[Copy], now: i64) -> Finding {
     Finding::pass(SUBJECT, text)
 }
 
-/// Tells whether a run other than `current` was never finished. The journal is only read.
-pub(super) async fn run(site: &Site, current: Option<i64>) -> Finding {
+/// Tells whether a run other than `current` was never finished. One that has begun no step has nothing to finish: the
+/// wizard was only looked at. The journal is only read.
+pub(super) async fn run(state_dir: &Path, current: Option<i64>) -> Finding {
     const SUBJECT: &str = "former run";
-    let path = site.state_dir.join("journal.sqlite");
+    let path = state_dir.join("journal.sqlite");
     let none = || Finding::pass(SUBJECT, "No upgrade was left unfinished.");
     if !path.exists() {
         return none();
@@ -71,7 +72,8 @@ pub(super) async fn run(site: &Site, current: Option<i64>) -> Finding {
     let asked = async {
         let mut db = Db::connect_read_only(&Connection::sqlite(&path)).await?;
         let mut found = None;
-        let sql = "SELECT CAST(id AS TEXT), operator, CAST(started AS TEXT) FROM runs WHERE ended IS NULL ORDER BY id";
+        let sql = "SELECT CAST(id AS TEXT), operator, CAST(started AS TEXT) FROM runs WHERE ended IS NULL \
+                   AND EXISTS (SELECT 1 FROM attempts WHERE attempts.run = runs.id) ORDER BY id";
         db.each_row("reading the journal", sql.to_owned(), 3, |cells| {
             if let [Some(id), Some(operator), Some(started)] = cells
                 && id.parse() != Ok(current.unwrap_or_default())
@@ -105,7 +107,26 @@ pub(super) async fn run(site: &Site, current: Option<i64>) -> Finding {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_run_is_unfinished_when_a_step_of_it_was_begun() {
+        let dir = assert_fs::TempDir::new().unwrap();
+        let none = Finding::pass("former run", "No upgrade was left unfinished.");
+        assert_eq!(run(dir.path(), None).await, none);
+        let journal = crate::journal::Journal::open(&dir.path().join("journal.sqlite")).await.unwrap();
+        let id = journal.begin_run("upgrade", "root", 1_795_000_000).await.unwrap();
+        assert_eq!(run(dir.path(), None).await, none);
+        let log = |number: u32| dir.path().join(format!("{number}.log"));
+        journal.begin_attempt(id, crate::procedure::StepId::Check, &log, 1_795_000_001).await.unwrap();
+        assert_eq!(run(dir.path(), Some(id)).await, none);
+        let finding = run(dir.path(), None).await;
+        assert_eq!(finding.level, crate::procedure::Level::Warn);
+        assert!(finding.text.starts_with("Run 1, begun on 2026-11-1"), "{}", finding.text);
+        assert!(finding.text.ends_with(" by root, is not finished."), "{}", finding.text);
+    }
 
     #[test]
     fn kept_copies_are_told_with_size_and_age() {

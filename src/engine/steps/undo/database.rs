@@ -183,7 +183,7 @@ pub async fn account(context: &Context) -> Result<StepEnd, Report> {
     let site = &context.site;
     let after = match account::dump(context, "undone").await? {
         Ok(after) => after,
-        Err(account::NoAccount(why)) => return Ok(failed(format!("the old version cannot dump: {why}"))),
+        Err(none) => return Ok(failed(format!("the old version cannot dump: {}", none.why)).with(none.findings)),
     };
     context.progress(0, None, "looking for every row of the snapshot in the new dump");
     let known = site::facts::ask(site).await.map(|facts| snapshot::known(&facts)).unwrap_or_default();

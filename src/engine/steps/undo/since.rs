@@ -13,7 +13,7 @@ use super::super::super::{StepEnd, unchanged};
 use super::super::interrupted;
 use super::{learn, undoing};
 use crate::error::{Report, Tell};
-use crate::procedure::{Finding, KEEP_AGAIN};
+use crate::procedure::{Finding, KEEP_AGAIN, KEEP_IN_DOUBT};
 use crate::site::services::{Service, ServiceState, ask};
 use crate::site::{Changed, Connection, Db, Engine, Fingerprint, Role, Surroundings, detect};
 
@@ -68,7 +68,8 @@ pub async fn running(context: &Context) -> Vec<Service> {
 }
 
 /// Ends a step before it changes anything when services run again, or the data is not as it was. Then they are stopped and
-/// what was entered is kept, once more.
+/// what was entered is kept, once more. Where nobody can tell how the data is, that is done once: from then on the database
+/// is only copied before it is replaced.
 pub async fn let_in(context: &Context, connection: Option<&Connection>) -> Result<Option<StepEnd>, Report> {
     let undoing = undoing(context);
     if !context.known().undoes_database(&undoing) || undoing.keeps_database {
@@ -82,16 +83,20 @@ pub async fn let_in(context: &Context, connection: Option<&Connection>) -> Resul
         let text = format!("Somebody has started these again: {}.", names.join(", "));
         findings.push(Finding::warn("services", text, remedy));
     }
+    let mut in_doubt = false;
     let connection = connection.filter(|connection| !is_ours(context, connection));
     if let (Some(connection), Some(before)) = (connection, last(context).await?) {
         let print = look(connection).await?;
-        if let Some(text) = changed(&before.print, &print) {
+        let change = before.print.compare(&print, &[]);
+        in_doubt = change == Changed::Unknown && connection.engine != Engine::Sqlite;
+        if let Some(text) = told(&change, connection.engine).filter(|_| !in_doubt || before.kept == 0) {
             findings.push(Finding::warn("changes", text, remedy));
         }
     }
     if findings.is_empty() {
         return Ok(None);
     }
+    in_doubt &= running.is_empty();
     for finding in &findings {
         context.note(&super::super::checklist_line(finding))?;
     }
@@ -100,7 +105,7 @@ pub async fn let_in(context: &Context, connection: Option<&Connection>) -> Resul
         undoing.open_since.get_or_insert_with(now);
     })
     .await?;
-    Ok(Some(interrupted(KEEP_AGAIN).with(findings)))
+    Ok(Some(interrupted(if in_doubt { KEEP_IN_DOUBT } else { KEEP_AGAIN }).with(findings)))
 }
 
 /// Tells whether the data is what this undo itself has written, and not come to an end with. The file of SQLite is replaced
@@ -135,14 +140,21 @@ fn is_same(one: &Path, other: &Path) -> std::io::Result<bool> {
     }
 }
 
-/// Says what has changed; none when nothing has.
-fn changed(before: &Fingerprint, now: &Fingerprint) -> Option<String> {
-    match before.compare(now, &[]) {
+/// Says what has changed since; none when nothing has.
+fn told(change: &Changed, engine: Engine) -> Option<String> {
+    match change {
         Changed::Nothing => None,
         Changed::Tables(tables) => {
-            Some(format!("Rows were changed since the undo has stopped the site: {}.", unchanged::listed(&tables)))
+            Some(format!("Rows were changed since the undo has stopped the site: {}.", unchanged::listed(tables)))
         }
-        Changed::Unknown => Some("The database was changed since the undo has stopped the site.".to_owned()),
+        Changed::Unknown if engine == Engine::Sqlite => {
+            Some("The database was changed since the undo has stopped the site.".to_owned())
+        }
+        Changed::Unknown => Some(
+            "The database server does not count any more from where it was when the undo has stopped the site: it was \
+             killed, or its machine was. So nobody can tell whether rows were changed since."
+                .to_owned(),
+        ),
     }
 }
 
@@ -180,14 +192,22 @@ mod tests {
             tables: BTreeMap::from([("shop_sale".to_owned(), mark.to_owned())]),
         };
         let before = print("a", "1/1 5 0 0");
-        assert_eq!(changed(&before, &before), None);
+        let told = |now: &Fingerprint, engine| told(&before.compare(now, &[]), engine);
+        assert_eq!(told(&before, Engine::Postgres), None);
         assert_eq!(
-            changed(&before, &print("a", "1/1 7 0 0")).as_deref(),
+            told(&print("a", "1/1 7 0 0"), Engine::Postgres).as_deref(),
             Some("Rows were changed since the undo has stopped the site: shop_sale (2 inserted).")
         );
         assert_eq!(
-            changed(&before, &print("b", "1/1 7 0 0")).as_deref(),
+            told(&print("b", "1/1 7 0 0"), Engine::Sqlite).as_deref(),
             Some("The database was changed since the undo has stopped the site.")
+        );
+        assert_eq!(
+            told(&print("b", "1/1 7 0 0"), Engine::Postgres).as_deref(),
+            Some(
+                "The database server does not count any more from where it was when the undo has stopped the site: it \
+                 was killed, or its machine was. So nobody can tell whether rows were changed since."
+            )
         );
     }
 }
