@@ -160,6 +160,7 @@ impl Small {
         let waits = |event: &Value| {
             let what = event["report"]["what"].as_str().unwrap_or_default();
             event["event"] == "troubled" && what.contains("cannot be written down")
+                || event["ask"]["question"] == "account.room"
         };
         let passed = pass(
             &self.site,

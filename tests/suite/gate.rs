@@ -53,7 +53,8 @@ impl Passed {
 
     /// All that a person could read: on standard error, and of the events.
     pub fn told(&self) -> String {
-        let events = self.events.iter().filter(|event| event["event"] == "step_ended" || event["event"] == "troubled");
+        let told = ["step_ended", "troubled", "asked"];
+        let events = self.events.iter().filter(|event| told.iter().any(|told| event["event"] == *told));
         events.fold(self.said.clone(), |told, event| format!("{told}{event}\n"))
     }
 }

@@ -1,6 +1,8 @@
 //! The account after the restore: the new version dumps the database again, and every row of the snapshot is looked for
 //! in that dump. What is missing is held against the decisions.
 
+mod room;
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -11,23 +13,25 @@ use super::super::rehearse;
 use super::{blocking, unfinished};
 use crate::dump::Script;
 use crate::error::{Kind, Report, Tell};
-use crate::messages::{CommandKind, Ended};
-use crate::procedure::Finding;
+use crate::messages::{CommandKind, Ended, FailureCause, Judgement};
+use crate::procedure::{Finding, StepId};
+use crate::site::check::speaks_of_full;
 use crate::site::{self, Site, quote};
 use crate::snapshot;
 use crate::triage::{Accounted, AccountedTable, Decisions, DecisionsFile, Lost, accounted};
 
-/// The names of the command that dumps, and of the one that does it once more.
-const DUMPS: [&str; 2] = ["account", "account-again"];
+/// The name of the command that dumps; those that do it once more are numbered.
+const DUMP: &str = "account";
 /// Tables that findings name.
 const NAMED: usize = 40;
 
-fn dir(site: &Site) -> PathBuf {
+/// Where the account is made.
+pub(super) fn dir(site: &Site) -> PathBuf {
     site.state_dir.join("account")
 }
 
-fn unwritable(site: &Site, error: &dyn std::fmt::Display) -> Report {
-    Report::new(Kind::Environment, format!("{} cannot be written: {error}.", dir(site).display()))
+fn unwritable(dir: &Path, error: &dyn std::fmt::Display) -> Report {
+    Report::new(Kind::Environment, format!("{} cannot be written: {error}.", dir.display()))
         .next("Free some disk space, then retry.")
 }
 
@@ -37,7 +41,7 @@ pub fn keep_decisions(site: &Site, file: &DecisionsFile) -> Result<(), Report> {
         .and_then(|()| {
             write_private(&dir(site).join("decisions.toml"), &crate::triage::write(&BTreeMap::new(), &file.decisions))
         })
-        .map_err(|error| unwritable(site, &error))
+        .map_err(|error| unwritable(&dir(site), &error))
 }
 
 /// Returns the rows that were missing without a decision when the account was made.
@@ -52,31 +56,69 @@ pub struct NoAccount {
     pub why: String,
     /// What to do about it.
     pub findings: Vec<Finding>,
+    lack: Lack,
+}
+
+/// What an account that could not be made lacked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lack {
+    /// Room on a disk.
+    Room,
+    /// Its dump was killed by somebody else.
+    Life,
+    /// The version in place cannot dump, or what it dumped cannot be read.
+    Ability,
 }
 
 impl NoAccount {
-    fn of(stopped: StepEnd) -> Self {
-        Self { why: stopped.state.text().to_owned(), findings: stopped.findings }
+    /// Tells whether there would be one with more room.
+    pub(super) fn lacks_room(&self) -> bool {
+        self.lack == Lack::Room
+    }
+
+    fn of(report: Report) -> Self {
+        let lack = if speaks_of_full(&report.what) { Lack::Room } else { Lack::Ability };
+        Self { why: report.what, findings: Vec::new(), lack }
+    }
+
+    fn after(end: &CommandEnd, stopped: StepEnd) -> Self {
+        let lack = match (&end.reading.judgement, end.ended) {
+            (Judgement::Failed { cause: FailureCause::DiskFull, .. }, _) => Lack::Room,
+            // 137 and 143 are what a shell says of a program that was killed or terminated.
+            (_, Some(Ended::Signalled { .. } | Ended::Exited { code: 137 | 143 })) => Lack::Life,
+            _ => Lack::Ability,
+        };
+        Self { why: stopped.state.text().to_owned(), findings: stopped.findings, lack }
     }
 }
 
 /// Accounts for the rows of the snapshot, and keeps the result in what is known.
 pub async fn account(context: &Context) -> Result<Result<Vec<Finding>, NoAccount>, Report> {
     let site = &context.site;
-    let after = match dump(context, "after").await? {
+    let after = match dump(context, dir(site).join("after")).await? {
         Ok(after) => after,
         Err(none) => return Ok(Err(none)),
     };
     context.progress(0, None, "looking for every row of the snapshot in the new dump");
     let known = site::facts::ask(site).await.map(|facts| snapshot::known(&facts)).unwrap_or_default();
-    let before = site.dir.join(&site.config.snapshot.directory);
     let used = std::fs::read_to_string(dir(site).join("decisions.toml")).unwrap_or_default();
     let used = DecisionsFile::read(&used).map(|file| file.decisions).unwrap_or_default();
-    let place = std::sync::Arc::clone(site);
-    let made = blocking(move || make(&place, &before, &after, &known, &used)).await?;
-    let (found, flagged) = match made {
-        Ok(made) => made,
-        Err(report) => return Ok(Err(NoAccount { why: report.what, findings: Vec::new() })),
+    let makes = std::sync::Arc::new((std::sync::Arc::clone(site), after, known, used));
+    let mut lacks = 0;
+    let (found, flagged) = loop {
+        let makes = std::sync::Arc::clone(&makes);
+        let made = blocking(move || {
+            let (site, after, known, used) = &*makes;
+            make(site, &site.dir.join(&site.config.snapshot.directory), after, known, used)
+        });
+        let none = match made.await? {
+            Ok(made) => break made,
+            Err(report) => NoAccount::of(report),
+        };
+        lacks += 1;
+        if !none.lacks_room() || !room::made(context, &dir(site), &none.why, lacks).await {
+            return Ok(Err(none));
+        }
     };
     let findings = findings(&found, &flagged);
     for finding in &findings {
@@ -86,33 +128,63 @@ pub async fn account(context: &Context) -> Result<Result<Vec<Finding>, NoAccount
     Ok(Ok(findings))
 }
 
-/// Lets the code in place dump the database into a directory of this name, in the place of an older one. A dump that
-/// somebody else has killed is made once more: the rows are there, and only nobody has counted them.
-pub(super) async fn dump(context: &Context, name: &str) -> Result<Result<PathBuf, NoAccount>, Report> {
-    let [first, again] = DUMPS;
-    let (end, after) = dump_by(context, first, name).await?;
-    let Some(stopped) = unfinished(&end) else { return Ok(Ok(after)) };
-    let none = NoAccount::of(stopped);
-    // 137 and 143 are what a shell says of a program that was killed or terminated.
-    let was_killed = matches!(end.ended, Some(Ended::Signalled { .. } | Ended::Exited { code: 137 | 143 }));
-    if !was_killed || context.is_cancelled() {
-        return Ok(Err(none));
-    }
-    context.note(&format!("The dump for the account was stopped: {} It is made once more.", none.why))?;
-    let (end, after) = dump_by(context, again, name).await?;
-    Ok(unfinished(&end).map_or(Ok(after), |stopped| Err(NoAccount::of(stopped))))
-}
-
-async fn dump_by(context: &Context, command: &'static str, name: &str) -> Result<(CommandEnd, PathBuf), Report> {
-    let site = &context.site;
-    let after = dir(site).join(name);
-    if !context.has_command(command).await? {
-        site::prepare_private(&dir(site)).map_err(|error| unwritable(site, &error))?;
-        if after.exists() {
-            std::fs::remove_dir_all(&after).map_err(|error| unwritable(site, &error))?;
+/// Lets the code in place dump the database into this directory, in the place of an older one. A dump that
+/// somebody else has killed is made once more: the rows are there, and only nobody has counted them. After a restore, one
+/// that finds no room waits for some: a failed step would be a restore that is done again.
+pub(super) async fn dump(context: &Context, after: PathBuf) -> Result<Result<PathBuf, NoAccount>, Report> {
+    let (mut begun, mut kills, mut lacks) = (0, 0, 0);
+    loop {
+        if let Err(error) = prepare(context, &command(begun), &after).await? {
+            let none = NoAccount::of(unwritable(&after, &error));
+            lacks += 1;
+            if !waited(context, &none, kills, lacks).await {
+                return Ok(Err(none));
+            }
+            continue;
+        }
+        let end = dump_by(context, command(begun), &after).await?;
+        begun += 1;
+        let Some(stopped) = unfinished(&end) else { return Ok(Ok(after)) };
+        let none = NoAccount::after(&end, stopped);
+        kills += u64::from(none.lack == Lack::Life);
+        lacks += u64::from(none.lacks_room());
+        // What comes next was begun before the wizard left.
+        if !context.has_command(&command(begun)).await? {
+            if context.is_cancelled() || !waited(context, &none, kills, lacks).await {
+                return Ok(Err(none));
+            }
+            context.note(&format!("The dump for the account was stopped: {} It is made once more.", none.why))?;
         }
     }
-    let line = format!("python manage.py dump2py -o {}", quote(&after.to_string_lossy()));
+}
+
+/// The name of the command that dumps after so many others.
+fn command(begun: u32) -> String {
+    if begun == 0 { DUMP.to_owned() } else { format!("{DUMP}-{}", begun + 1) }
+}
+
+/// Tells whether a dump is to be made once more after this, and waits until it can.
+async fn waited(context: &Context, none: &NoAccount, kills: u64, lacks: u64) -> bool {
+    match none.lack {
+        Lack::Life => kills == 1,
+        Lack::Room if context.step == StepId::Restore => {
+            room::made(context, &dir(&context.site), &none.why, lacks).await
+        }
+        Lack::Room | Lack::Ability => false,
+    }
+}
+
+/// Makes place for a dump, unless the command that makes it has begun.
+async fn prepare(context: &Context, command: &str, after: &Path) -> Result<std::io::Result<()>, Report> {
+    if context.has_command(command).await? {
+        return Ok(Ok(()));
+    }
+    let made = after.parent().map_or(Ok(()), site::prepare_private);
+    Ok(made.and_then(|()| if after.exists() { std::fs::remove_dir_all(after) } else { Ok(()) }))
+}
+
+async fn dump_by(context: &Context, command: String, after: &Path) -> Result<CommandEnd, Report> {
+    let line = format!("umask 077; python manage.py dump2py -o {}", quote(&after.to_string_lossy()));
     let mut command = Command::new(command, CommandKind::Dump, line);
     if context.known().engine == "postgresql" {
         let (name, value) = site::dump::postgres_options();
@@ -121,10 +193,10 @@ async fn dump_by(context: &Context, command: &'static str, name: &str) -> Result
     let end = context.command(command).await?;
     if end.ended.is_none() {
         // Not that the version cannot dump: nobody knows. Without an account nothing may go on as if there were one.
-        return Err(Report::new(Kind::Interrupted, "The account of every row was interrupted: its runner is gone.")
+        return Err(Report::new(Kind::Interrupted, "A dump of the database was interrupted: its runner is gone.")
             .next("Start lino-upgrade again."));
     }
-    Ok((end, after))
+    Ok(end)
 }
 
 /// By table, the first keys of lost rows that the rehearsal did not refuse.
@@ -138,10 +210,10 @@ fn make(
     decisions: &Decisions,
 ) -> Result<(Accounted, Flagged), Report> {
     let found = snapshot::account_knowing(before, after, known).map_err(|error| error.tell())?;
-    let text = std::fs::read(before.join("restore.py")).map_err(|error| unwritable(site, &error))?;
+    let text = std::fs::read(before.join("restore.py")).map_err(|error| unwritable(&dir(site), &error))?;
     let (found, lost) = accounted(&found, decisions, &Script::read(&String::from_utf8_lossy(&text)));
-    let json = serde_json::to_string(&lost).map_err(|error| unwritable(site, &error))?;
-    write_private(&dir(site).join("lost.json"), &json).map_err(|error| unwritable(site, &error))?;
+    let json = serde_json::to_string(&lost).map_err(|error| unwritable(&dir(site), &error))?;
+    write_private(&dir(site).join("lost.json"), &json).map_err(|error| unwritable(&dir(site), &error))?;
     Ok((found, flagged(site, &lost)))
 }
 

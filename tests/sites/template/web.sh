@@ -21,11 +21,14 @@ start() {
     echo "The web server is already running."
     return 0
   fi
-  # In a session of its own and with no open pipe, so that it outlives its caller.
-  setsid "$PROJECT_DIR/env/bin/python" "$PROJECT_DIR/manage.py" \
-    runserver --noreload --insecure "127.0.0.1:$PORT" \
-    </dev/null >>"$PROJECT_DIR/log/web.log" 2>&1 &
-  echo $! > "$PIDFILE"
+  # In a session of its own and with no open pipe, so that it outlives its caller. It writes its number itself: whoever
+  # kills this script leaves no server that nobody knows of.
+  {
+    echo "$BASHPID" > "$PIDFILE"
+    exec setsid "$PROJECT_DIR/env/bin/python" "$PROJECT_DIR/manage.py" \
+      runserver --noreload --insecure "127.0.0.1:$PORT"
+  } </dev/null >>"$PROJECT_DIR/log/web.log" 2>&1 &
+  until [ "$(cat "$PIDFILE" 2>/dev/null)" = "$!" ] || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
   for _ in $(seq 300); do
     if answers; then
       echo "The web server is running on port $PORT."

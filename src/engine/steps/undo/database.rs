@@ -181,7 +181,7 @@ pub async fn account(context: &Context) -> Result<StepEnd, Report> {
         return Ok(done("not proved: the snapshot has changed").with(vec![Finding::warn("account", text, remedy)]));
     }
     let site = &context.site;
-    let after = match account::dump(context, "undone").await? {
+    let after = match account::dump(context, account::dir(site).join("undone")).await? {
         Ok(after) => after,
         Err(none) => return Ok(failed(format!("the old version cannot dump: {}", none.why)).with(none.findings)),
     };

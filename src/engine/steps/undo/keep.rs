@@ -4,17 +4,16 @@
 use std::path::{Path, PathBuf};
 
 use super::super::super::clock::now;
-use super::super::super::context::{Command, Context};
+use super::super::super::context::Context;
 use super::super::super::{StepEnd, checked, unchanged};
 use super::super::protect::server_program;
-use super::super::{blocking, done, failed, unfinished};
+use super::super::{account, blocking, done, failed};
 use super::since::Looked;
 use super::{environment, prepare, since, undoing};
 use crate::error::{Kind, Report, Tell};
-use crate::messages::CommandKind;
 use crate::messages::line::plain;
 use crate::procedure::{Finding, Level};
-use crate::site::{self, Connection, Engine, quote};
+use crate::site::{self, Connection, Engine};
 use crate::snapshot::protect::ServerDump;
 use crate::snapshot::{self, Entered, protect};
 
@@ -63,10 +62,13 @@ pub async fn keep(context: &Context) -> Result<StepEnd, Report> {
         },
         Err(error) => findings.push(later(&error.tell())),
     }
-    let dump = match dumped(context, &dir.join(numbered("dump", kept))).await? {
+    let dump = match account::dump(context, dir.join(numbered("dump", kept))).await? {
         Ok(dump) => dump,
-        Err(why) => {
-            let text = format!("The new version cannot write out its data: {why} So no row is listed.");
+        Err(none) if none.lacks_room() => {
+            return Ok(failed("there is no room to list what was entered").with(findings).with(none.findings));
+        }
+        Err(none) => {
+            let text = format!("The new version cannot write out its data: {} So no row is listed.", none.why);
             let remedy = "What was entered is in the copy of the database that is kept; ask the application developer.";
             findings.push(Finding::warn("rows", text, remedy));
             remember(context, None).await?;
@@ -190,25 +192,6 @@ async fn before(context: &Context) -> Result<(PathBuf, Beside), Report> {
 /// Returns the name of what is kept for the so manieth time.
 fn numbered(name: &str, number: u32) -> String {
     if number < 2 { name.to_owned() } else { format!("{name}-{number}") }
-}
-
-/// Lets the code in place write out its data; or says why it cannot.
-async fn dumped(context: &Context, dump: &Path) -> Result<Result<PathBuf, String>, Report> {
-    const NAME: &str = "dump";
-    if !context.has_command(NAME).await? && dump.exists() {
-        std::fs::remove_dir_all(dump).map_err(|error| {
-            Report::new(Kind::Environment, format!("{} cannot be removed: {error}.", dump.display()))
-        })?;
-    }
-    let line = format!("umask 077; python manage.py dump2py -o {}", quote(&dump.to_string_lossy()));
-    let mut command = Command::new(NAME, CommandKind::Dump, line);
-    let (name, value) = site::dump::postgres_options();
-    command = command.env(name, &value);
-    let end = context.command(command).await?;
-    Ok(match unfinished(&end) {
-        Some(end) => Err(end.state.text().to_owned()),
-        None => Ok(dump.to_owned()),
-    })
 }
 
 fn later(report: &Report) -> Finding {
