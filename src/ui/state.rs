@@ -242,6 +242,8 @@ pub struct State {
     pub popup_scroll: usize,
     /// What went wrong last.
     pub trouble: Option<Report>,
+    /// What to do about what the running step waits for, since it was told.
+    pub remedy: Option<String>,
     /// The line at the bottom.
     pub notice: Option<Notice>,
     /// Since when the site is down, seconds since 1970.
@@ -294,6 +296,7 @@ impl State {
             popup: None,
             popup_scroll: 0,
             trouble: None,
+            remedy: None,
             notice: None,
             down_since: None,
             watched: None,

@@ -124,6 +124,12 @@ struct Process {
     command: Vec<u8>,
 }
 
+/// Tells whether an undo was refused because nothing had been changed yet.
+pub fn nothing_to_undo(status: Option<i32>, events: &[Value]) -> bool {
+    let mut impossible = events.iter().filter_map(|event| event["plan"]["impossible"].as_str());
+    status == Some(2) && impossible.any(|why| why.ends_with("there is nothing to undo."))
+}
+
 impl CrashSite {
     /// Builds a site on this database, whose services run.
     pub fn build(engine: &'static str) -> Self {
@@ -353,10 +359,9 @@ impl CrashSite {
     /// Tells what is not as before the upgrade; empty when all is well.
     pub fn faults_undone(&self, last: &Start) -> Vec<String> {
         let mut faults = Vec::new();
-        let impossible = last.events.iter().find_map(|event| event["plan"]["impossible"].as_str());
-        let nothing = impossible.is_some_and(|why| why.ends_with("there is nothing to undo."));
+        let nothing = nothing_to_undo(last.status, &last.events);
         let back = last.status == Some(0) && last.said.ends_with("The old version is back: 1.0.\n");
-        if !(back || nothing && last.status == Some(2)) {
+        if !(back || nothing) {
             faults.push(format!("the undo ended with {:?}: {}; {:?}", last.status, last.said, last.events.last()));
         }
         let now = Before::of(&self.shop);

@@ -21,7 +21,7 @@ use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use rustix::io::Errno;
 use serde_json::Value;
 
-use crate::crash_site::{CrashSite, Doing};
+use crate::crash_site::{CrashSite, Doing, nothing_to_undo};
 use crate::gate::{Gate, Passed, pass};
 use crate::shop::Shop;
 
@@ -203,10 +203,7 @@ fn complaints(passed: &Passed, disk: &Disk) -> Vec<String> {
 fn not_back(site: &CrashSite, passed: &Passed) -> Vec<String> {
     let mut wrong = Vec::new();
     // Where the disk was full before anything was changed.
-    let is_none = |event: &Value| {
-        event["plan"]["impossible"].as_str().is_some_and(|why| why.ends_with("there is nothing to undo."))
-    };
-    let nothing = passed.status == Some(2) && passed.events.iter().any(is_none);
+    let nothing = nothing_to_undo(passed.status, &passed.events);
     if !nothing && (passed.status != Some(0) || !passed.said.contains("The old version is back: 1.0.")) {
         wrong.push(format!("the undo ended with {:?}: {}", passed.status, passed.told()));
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use assert_fs::TempDir;
 
-use crate::crash_site::{CrashSite, Doing};
+use crate::crash_site::{CrashSite, Doing, nothing_to_undo};
 use crate::gate::{Gate, Passed, pass};
 use crate::shop::{Shop, sites};
 
@@ -129,7 +129,9 @@ fn tried(servers: &OwnServers, engine: &'static str, case: Case, then: Then) -> 
     if case.undoes || then == Then::Undoes {
         let over = case.undoes && passed.status == Some(0);
         let back = if over { passed } else { free(&site, &["undo", "--yes", "--json"]) };
-        if back.status != Some(0) || !back.said.contains("The old version is back: 1.0.") {
+        let is_back = back.status == Some(0) && back.said.contains("The old version is back: 1.0.");
+        // Where the server was stopped before anything was changed.
+        if !is_back && !nothing_to_undo(back.status, &back.events) {
             wrong.push(format!("the undo ended with {:?}: {}", back.status, back.told()));
         }
         if site.goods() != site.goods_before() {

@@ -49,11 +49,19 @@ pub fn now(state: &State) -> String {
     if let Some(step) = state.running().and_then(|at| state.steps.get(at)) {
         let (number, title) = (step.plan.step.number(), text::clean(&step.plan.title));
         let stops = format!("The {} stops after it.", what(state));
-        let after = if state.pausing { stops.as_str() } else { "There is nothing for you to do." };
+        let after = match &state.remedy {
+            Some(remedy) => &text::clean(remedy),
+            None if state.pausing => stops.as_str(),
+            None => "There is nothing for you to do.",
+        };
         return if state.is_undo() {
             format!("Undo, step {number} of {}: {title}. {after}", state.steps.len())
         } else {
-            format!("Step {number} is running: {title}. {after}")
+            match state.remedy {
+                // On a narrow screen the end is cut.
+                Some(_) => format!("Step {number} waits. {after}"),
+                None => format!("Step {number} is running: {title}. {after}"),
+            }
         };
     }
     match &state.engine {

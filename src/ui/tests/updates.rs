@@ -3,7 +3,7 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 
 use super::{LOG, NOW, Wizard, question};
-use crate::engine::{Cancel, Event, Keys, Outcome, Wish};
+use crate::engine::{Cancel, Event, Keys, NoticeLevel, Outcome, Wish};
 use crate::error::{Kind, Report};
 use crate::procedure::{StepId, StepState};
 use crate::ui::keymap::{Command, Context};
@@ -255,6 +255,18 @@ fn a_click_selects_a_step() {
 fn a_lost_terminal_ends_the_wizard() {
     let mut wizard = Wizard::restoring(80, 24, LOG);
     assert_eq!(wizard.send(Msg::Terminated), vec![Action::Send(Wish::Leave), Action::Quit]);
+}
+
+#[test]
+fn the_last_line_says_what_to_do_as_long_as_the_step_waits_for_it() {
+    let mut wizard = Wizard::restoring(80, 24, LOG);
+    let report = Report::new(Kind::Environment, "The disk is full.").next("Free some space below /srv/site.");
+    wizard.tell(Event::Troubled { report });
+    wizard.key(KeyCode::Esc);
+    assert_eq!(crate::ui::screens::words::now(&wizard.state), "Step 9 waits. Free some space below /srv/site.");
+    wizard.tell(Event::Noticed { level: NoticeLevel::Info, text: "It goes on.".into() });
+    let told = crate::ui::screens::words::now(&wizard.state);
+    assert_eq!(told, "Step 9 is running: Restore the snapshot. There is nothing for you to do.");
 }
 
 #[test]

@@ -53,12 +53,14 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         }
         Event::CommandStarted { step, line, .. } => {
             state.commanding = true;
+            state.remedy = None;
             if let Some(step) = state.step_mut(step) {
                 step.command = Some(line);
             }
         }
         Event::CommandEnded { step, .. } => {
             state.commanding = false;
+            state.remedy = None;
             state.waiting = None;
             end_typing(state);
             close_cancel(state);
@@ -76,6 +78,7 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
         }
         Event::InputTaken => taken(state),
         Event::StepEnded { step, attempt, state: ended, seconds, findings } => {
+            state.remedy = None;
             step_ended(state, step, (attempt, ended, seconds, findings), actions);
         }
         Event::RehearsalStarted { retry, log, from, at } => {
@@ -137,8 +140,14 @@ pub fn on_event(state: &mut State, event: Event, actions: &mut Vec<Action>) {
                 awaited(state, waiting, actions);
             }
         }
-        Event::Noticed { level, text } => notice(state, level, text),
+        Event::Noticed { level, text } => {
+            if level == NoticeLevel::Info {
+                state.remedy = None;
+            }
+            notice(state, level, text);
+        }
         Event::Troubled { report } => {
+            state.remedy = state.running().and_then(|_| report.next.first().cloned());
             state.trouble = Some(report.clone());
             state.popup = Some(Popup::Trouble(report));
             state.popup_scroll = 0;
