@@ -64,6 +64,18 @@ pub enum DbError {
     },
 }
 
+impl DbError {
+    /// Tells whether nobody can be asked at the moment: the server does not run, or has ended.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        match self {
+            Self::Connect { .. } => true,
+            Self::Query { source, .. } => open::is_gone(source, &said(source)),
+            Self::MissingFile(_) | Self::Unsupported(_) | Self::Answer { .. } => false,
+        }
+    }
+}
+
 impl Tell for DbError {
     fn tell(&self) -> Report {
         let report = |what: String| {

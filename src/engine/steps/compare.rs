@@ -15,7 +15,8 @@ pub use look::{DESCRIBED, describe};
 /// What to do when the last rehearsal no longer answers.
 const REHEARSE_AGAIN: &str = "Wait, and rehearse again to know; the decisions are kept.";
 
-/// Compares. A source that cannot be looked at is no obstacle: the restore is needed then.
+/// Compares. A source that cannot be looked at is no obstacle, since the restore is needed then; a database server that
+/// does not run is one.
 pub async fn compare(context: &Context) -> Result<StepEnd, Report> {
     let simulated = match simulate(context).await? {
         Ok(simulated) => simulated,

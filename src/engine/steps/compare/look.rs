@@ -30,7 +30,7 @@ pub async fn gather(context: &Context, simulated: Result<DumpScripts, String>) -
     let before: Option<Described> = context.journal.fact(context.run, DESCRIBED).await.map_err(|error| error.tell())?;
     let after = site::facts::ask(site).await;
     context.progress(0, None, "reading the catalogue of the database");
-    let mut db = connect(context).await;
+    let mut db = connect(context).await?;
     let snapshot = site.dir.join(&site.config.snapshot.directory);
     let mut left_out = Vec::new();
     if known.snapshot_rows.is_empty() {
@@ -49,7 +49,7 @@ pub async fn gather(context: &Context, simulated: Result<DumpScripts, String>) -
         new: simulated
             .map_err(|why| format!("There is no simulated dump to compare: {}.", why.trim_end_matches('.')))
             .and_then(|scripts| read(Path::new(&scripts.simulated))),
-        catalogue: catalogue(&mut db).await,
+        catalogue: catalogue(&mut db).await?,
         engine: known.engine,
         rows: known.snapshot_rows,
         left_out,
@@ -69,17 +69,28 @@ fn read(path: &Path) -> Result<Script, String> {
     Ok(Script::read(&String::from_utf8_lossy(&bytes)))
 }
 
-async fn connect(context: &Context) -> Result<Db, Report> {
-    let connection = site::facts::connection(&context.site).await.map_err(|error| error.tell())?;
-    Db::connect_read_only(&connection).await.map_err(|error| error.tell())
+/// Connects; or says why the database cannot be looked at. That nobody answers is no reason to judge without it: the next
+/// steps need it, too.
+async fn connect(context: &Context) -> Result<Result<Db, Report>, Report> {
+    let connection = match site::facts::connection(&context.site).await {
+        Ok(connection) => connection,
+        Err(error) => return Ok(Err(error.tell())),
+    };
+    match Db::connect_read_only(&connection).await {
+        Err(error) if error.is_unreachable() => Err(error.tell()),
+        connected => Ok(connected.map_err(|error| error.tell())),
+    }
 }
 
-async fn catalogue(db: &mut Result<Db, Report>) -> Result<Catalogue, String> {
+async fn catalogue(db: &mut Result<Db, Report>) -> Result<Result<Catalogue, String>, Report> {
     let why = |report: &Report| format!("The catalogue of the database was not read: {}", report.what);
-    match db {
-        Ok(db) => db.catalogue().await.map_err(|error| why(&error.tell())),
+    Ok(match db {
+        Ok(db) => match db.catalogue().await {
+            Err(error) if error.is_unreachable() => return Err(error.tell()),
+            read => read.map_err(|error| why(&error.tell())),
+        },
         Err(report) => Err(why(report)),
-    }
+    })
 }
 
 /// Counts the rows of tables that are in no snapshot. Those that cannot be counted stay unknown.
