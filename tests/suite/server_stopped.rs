@@ -112,7 +112,7 @@ fn tried(servers: &OwnServers, engine: &'static str, case: Case, then: Then) -> 
     if case.undoes {
         let whole = ["run", "--headless", "--yes"];
         // Only where users were let in there is something to keep.
-        let lets_in = matches!(case.gate, Gate::Fault("stop@undo-keep"));
+        let lets_in = matches!(case.gate, Gate::Fault("stop@undo-keep") | Gate::Open("/dump/", _));
         let status =
             free(&site, if lets_in { &whole } else { &["run", "--headless", "--yes", "--until", "checkdata"] });
         assert_eq!(status.status, Some(if lets_in { 0 } else { 4 }));
@@ -222,10 +222,14 @@ const STEPS: [Case; 15] = [
     at(fault("stop@start-services")),
 ];
 
+/// While what users have entered is listed.
+const LISTING: Gate = Gate::Open("/dump/", 2);
+
 /// Each step of an undo that does.
-const UNDOING: [Case; 6] = [
+const UNDOING: [Case; 7] = [
     Case { gate: fault("stop@undo-stop"), undoes: true },
     Case { gate: fault("stop@undo-keep"), undoes: true },
+    Case { gate: LISTING, undoes: true },
     Case { gate: fault("stop@undo-database"), undoes: true },
     Case { gate: Gate::Open("undone/", 2), undoes: true },
     Case { gate: fault("stop@undo-account"), undoes: true },

@@ -64,6 +64,8 @@ pub struct NoAccount {
 enum Lack {
     /// Room on a disk.
     Room,
+    /// A database that answers.
+    Server,
     /// Its dump was killed by somebody else.
     Life,
     /// The version in place cannot dump, or what it dumped cannot be read.
@@ -72,8 +74,13 @@ enum Lack {
 
 impl NoAccount {
     /// Tells whether there would be one with more room.
-    pub(super) fn lacks_room(&self) -> bool {
+    fn lacks_room(&self) -> bool {
         self.lack == Lack::Room
+    }
+
+    /// Tells whether the operator can mend what keeps the version in place from dumping.
+    pub(super) fn can_be_mended(&self) -> bool {
+        matches!(self.lack, Lack::Room | Lack::Server)
     }
 
     fn of(report: Report) -> Self {
@@ -84,6 +91,7 @@ impl NoAccount {
     fn after(end: &CommandEnd, stopped: StepEnd) -> Self {
         let lack = match (&end.reading.judgement, end.ended) {
             (Judgement::Failed { cause: FailureCause::DiskFull, .. }, _) => Lack::Room,
+            (Judgement::Failed { cause: FailureCause::DatabaseUnreachable, .. }, _) => Lack::Server,
             // 137 and 143 are what a shell says of a program that was killed or terminated.
             (_, Some(Ended::Signalled { .. } | Ended::Exited { code: 137 | 143 })) => Lack::Life,
             _ => Lack::Ability,
@@ -170,7 +178,7 @@ async fn waited(context: &Context, none: &NoAccount, kills: u64, lacks: u64) -> 
         Lack::Room if context.step == StepId::Restore => {
             room::made(context, &dir(&context.site), &none.why, lacks).await
         }
-        Lack::Room | Lack::Ability => false,
+        Lack::Room | Lack::Server | Lack::Ability => false,
     }
 }
 

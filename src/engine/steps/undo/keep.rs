@@ -64,8 +64,9 @@ pub async fn keep(context: &Context) -> Result<StepEnd, Report> {
     }
     let dump = match account::dump(context, dir.join(numbered("dump", kept))).await? {
         Ok(dump) => dump,
-        Err(none) if none.lacks_room() => {
-            return Ok(failed("there is no room to list what was entered").with(findings).with(none.findings));
+        Err(none) if none.can_be_mended() => {
+            let because = format!("what was entered cannot be listed: {}", none.why);
+            return Ok(failed(because).with(findings).with(none.findings));
         }
         Err(none) => {
             let text = format!("The new version cannot write out its data: {} So no row is listed.", none.why);
