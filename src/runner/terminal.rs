@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc::Sender;
@@ -23,7 +23,7 @@ const LAST_LINE: usize = 500;
 /// Where the output goes, and what is known of its end.
 pub(super) struct Sink {
     file: Option<File>,
-    /// Bytes in the log.
+    /// Where in the log the output ends, in bytes from its beginning.
     pub length: u64,
     /// When the last output came, or was written.
     pub last: Instant,
@@ -53,8 +53,8 @@ impl Sink {
     pub fn close(&mut self) -> u64 {
         let held = std::mem::take(&mut self.held);
         if let Some(file) = &mut self.file {
-            if file.write_all(&held).is_ok() {
-                self.length += held.len() as u64;
+            if !held.is_empty() && file.write_all(&held).is_ok() {
+                self.length = end_of(file).unwrap_or(self.length + held.len() as u64);
             }
             let _ = file.sync_all();
         }
@@ -175,6 +175,11 @@ fn read(mut pty: &Pty, sink: &Mutex<Sink>, wake: &Sender<Wake>) {
     let _ = wake.send(Wake::Hangup);
 }
 
+/// Returns where in the log the last write ended. The wizard writes notes into it, too, so bytes are not counted.
+fn end_of(log: &mut File) -> Option<u64> {
+    log.stream_position().ok()
+}
+
 /// Writes bytes to the log, waiting as long as it cannot be written; tells whether the mark came.
 fn store(bytes: &[u8], sink: &Mutex<Sink>, wake: &Sender<Wake>) -> bool {
     let mut guard = sink.lock().unwrap_or_else(PoisonError::into_inner);
@@ -186,7 +191,8 @@ fn store(bytes: &[u8], sink: &Mutex<Sink>, wake: &Sender<Wake>) -> bool {
         let Some(file) = &mut guard.file else { break };
         match file.write(rest) {
             Ok(count) if count > 0 => {
-                guard.length += count as u64;
+                let end = end_of(file);
+                guard.length = end.unwrap_or(guard.length + count as u64);
                 rest = rest.get(count..).unwrap_or_default();
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -243,6 +249,28 @@ mod tests {
                 "{cut}"
             );
         }
+    }
+
+    fn note(log: &Path, text: &str) {
+        OpenOptions::new().append(true).open(log).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn output_ends_behind_the_notes_that_the_wizard_writes_meanwhile() {
+        let dir = assert_fs::TempDir::new().unwrap();
+        let log = dir.path().join("step.log");
+        std::fs::write(&log, "$ make\n").unwrap();
+        let mut sink = sink("");
+        assert_eq!(sink.open(&log, "<<mark>>").unwrap(), 7);
+        let (wake, _heard) = std::sync::mpsc::channel();
+        let sink = Mutex::new(sink);
+        store(b"one\n", &sink, &wake);
+        note(&log, "! somebody writes\n");
+        assert!(store(b"made\n<<mark>>", &sink, &wake));
+        note(&log, "later\n");
+        let end = sink.into_inner().unwrap().close();
+        let text = std::fs::read_to_string(&log).unwrap();
+        assert_eq!(&text[..usize::try_from(end).unwrap()], "$ make\none\n! somebody writes\nmade\n");
     }
 
     #[test]
