@@ -25,7 +25,7 @@ use super::text::printable;
 use crate::procedure::Finding;
 
 pub use disk::{Demand, Sizes, disk_space, human_size, tree_size};
-pub use full::{SUBJECT as DISK_SPACE, full_disks, shortage, speaks_of_full};
+pub use full::{SUBJECT as DISK_SPACE, free_space, full_disks, shortage, speaks_of_full};
 pub use local::local_changes;
 pub use others::second_operator;
 pub use pending::new_versions;

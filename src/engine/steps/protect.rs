@@ -9,7 +9,7 @@ use super::{blocking, done, failed, interrupted, unfinished};
 use crate::error::{Kind, Report, Tell};
 use crate::messages::CommandKind;
 use crate::procedure::{Finding, StepId};
-use crate::site::check::{human_size, tree_size};
+use crate::site::check::{free_space, human_size, tree_size};
 use crate::site::{self, Connection, Db, Engine, quote};
 use crate::snapshot::protect::{self, ServerDump};
 
@@ -184,8 +184,7 @@ async fn room(
         [Some(env), root.filter(|root| !root.starts_with(env))].into_iter().flatten().map(Path::to_owned).collect();
     let files = blocking(move || trees.iter().map(|tree| tree_size(tree)).sum::<u64>()).await?;
     loop {
-        let Ok(disk) = rustix::fs::statvfs(dir) else { return Ok(Ok(all)) };
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        let Some(free) = free_space(dir) else { return Ok(Ok(all)) };
         if free >= database.saturating_add(files).saturating_add(MARGIN) {
             return Ok(Ok(all));
         }

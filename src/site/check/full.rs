@@ -30,6 +30,12 @@ pub fn shortage(dir: &Path) -> Option<String> {
     room.is_nothing().then(|| room.said(&dir))
 }
 
+/// Returns the bytes that may still be written below a directory, there or not; none when the system does not say.
+#[must_use]
+pub fn free_space(dir: &Path) -> Option<u64> {
+    Room::at(&super::disk::existing(dir)).map(|room| room.free)
+}
+
 /// Names the disks that an upgrade writes to and that are full. Where a disk is known to have been full (`was_full`) and
 /// none is any more, the one with the least room is named: what had filled it may be gone again.
 #[must_use]

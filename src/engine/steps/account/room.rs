@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::super::context::Context;
 use super::super::super::{Ask, Event};
 use crate::error::{Kind, Report};
-use crate::site::check::{human_size, tree_size};
+use crate::site::check::{free_space, human_size, tree_size};
 
 /// How often it is looked whether there is room.
 const LOOK: Duration = Duration::from_secs(1);
@@ -49,10 +49,9 @@ fn wanted(snapshot: u64, lacks: u64) -> u64 {
     (snapshot / 4).saturating_mul(4 + lacks).max(1_000_000)
 }
 
-/// Returns the bytes that may be written into a directory, or into the nearest one that exists.
+/// Where the system does not say how much is free, it is just tried again.
 fn free(dir: &Path) -> u64 {
-    let place = dir.ancestors().find(|path| path.exists()).unwrap_or(dir);
-    rustix::fs::statvfs(place).map_or(u64::MAX, |disk| disk.f_bavail.saturating_mul(disk.f_frsize))
+    free_space(dir).unwrap_or(u64::MAX)
 }
 
 fn question(context: &Context, dir: &Path, why: &str, wanted: u64) -> Ask {
