@@ -14,6 +14,9 @@ modules of the site.
 
 It does not judge anything: a value that cannot be determined is null, and
 what went wrong is said in `error`.  Works on Lino 20 to 26 (Python 3.7 and up).
+
+With the answer comes what it rests on (`sources`): as long as all of that is as
+it was, the same question has the same answer and need not be asked again.
 """
 
 import io
@@ -41,6 +44,116 @@ class Stage(Exception):
         super().__init__(name)
         self.name = name
         self.cause = cause
+
+
+# What the answer rests on
+
+# What these run cannot be seen from here.
+STRANGERS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
+# Their times change by being looked at, or mean nothing.
+NO_SOURCES = ("/proc/", "/sys/", "/dev/")
+
+
+class Sources:
+    """Notes which files the site's code reads, which directories it searches, and what it only looks for.
+
+    Not seen: what a library in C reads, and the environment, which is the asker's own.
+    """
+
+    def __init__(self):
+        self.files = set()
+        self.directories = set()
+        self.looked_for = {}
+        self.strange = not hasattr(sys, "addaudithook")  # Python 3.7
+        self.open = True
+        self.settings_loaded = False
+
+    def listen(self):
+        if not self.strange:
+            sys.addaudithook(self.hear)
+            self.watch_stat()
+
+    def hear(self, event, arguments):
+        if not self.open:
+            return
+        if event == "open":
+            name, mode, flags = arguments
+            writes = set("wax+") & set(mode) if isinstance(mode, str) else flags & os.O_ACCMODE != os.O_RDONLY
+            if not writes:
+                self.note(self.files.add, name)
+        elif event in ("os.listdir", "os.scandir"):
+            self.note(self.directories.add, "." if arguments[0] is None else arguments[0])
+        elif event in STRANGERS or event == "socket.connect" and not self.settings_loaded:
+            self.strange = True
+
+    def note(self, add, name):
+        # Whatever happens here must not stop the site's code.
+        try:
+            if not isinstance(name, int):
+                add(os.path.join(os.getcwd(), os.fsdecode(name)))
+        except Exception:
+            self.strange = True
+
+    def look(self, name, found):
+        if self.open:
+            self.note(lambda path: self.looked_for.__setitem__(path, found), name)
+
+    def watch_stat(self):
+        """Hears of files that are only looked for: there is no audit event of that."""
+        look = os.stat
+
+        def stat(path, *args, **kwargs):
+            try:
+                found = look(path, *args, **kwargs)
+            except OSError:
+                self.look(path, False)
+                raise
+            self.look(path, True)
+            return found
+
+        for able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+            if look in able:
+                able.add(stat)
+        os.stat = stat
+
+    def facts(self):
+        """Returns the paths, sorted; None when the answer rests on more than can be named."""
+        self.open = False
+        if self.strange:
+            return None
+        # What was loaded before anybody listened.
+        for module in list(sys.modules.values()):
+            name = getattr(module, "__file__", None)
+            if isinstance(name, str):
+                self.note(self.files.add, name)
+        for name in list(sys.path) + list(sys.path_importer_cache):
+            if isinstance(name, str):
+                self.note(self.directories.add, name or ".")
+        for directory in list(self.directories):
+            if os.path.isfile(directory):  # An archive with modules.
+                self.files.add(directory)
+                self.directories.discard(directory)
+            elif directory.endswith("-packages"):
+                names = os.listdir(directory) if os.path.isdir(directory) else ()
+                self.files.update(os.path.join(directory, n) for n in names if n.endswith(".pth"))
+        here = os.path.dirname(os.path.abspath(__file__))
+
+        def counts(name):
+            own = name == here or name.startswith(here + os.sep)
+            # Byte code is as its source is.
+            return not (own or name.startswith(NO_SOURCES) or "/__pycache__/" in name)
+
+        for name in self.files | self.directories:
+            self.looked_for.pop(name, None)
+        return {
+            "files": sorted(filter(counts, self.files)),
+            "directories": sorted(filter(counts, self.directories)),
+            "present": sorted(name for name, found in self.looked_for.items() if found and counts(name)),
+            "absent": sorted(name for name, found in self.looked_for.items() if not found and counts(name)),
+        }
+
+
+SOURCES = Sources()
 
 
 # Loading the site
@@ -111,6 +224,7 @@ def load_settings():
     from django.conf import settings
 
     settings.INSTALLED_APPS  # Django imports the module at the first access.
+    SOURCES.settings_loaded = True
     return settings
 
 
@@ -893,6 +1007,7 @@ def write_facts(path):
     status = 0
     try:
         at_stage("facts", collect, facts)
+        facts["sources"] = SOURCES.facts()
     except Stage as stage:
         facts["error"] = error_facts(stage)
         status = 1
@@ -951,6 +1066,7 @@ def print_connection():
         open_no_log()
         at_stage("manage.py", find_settings)
         answer = at_stage("database", connection_facts, at_stage("settings", load_settings))
+        answer["sources"] = SOURCES.facts()
     except Stage as stage:
         answer = {"format": FORMAT, "error": error_facts(stage)}
         status = 1
@@ -964,6 +1080,7 @@ START = os.getcwd()
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: facts.py OUT | facts.py --connection")
+    SOURCES.listen()
     if sys.argv[1] == "--connection":
         sys.exit(print_connection())
     sys.exit(write_facts(sys.argv[1]))

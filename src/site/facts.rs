@@ -1,6 +1,7 @@
 //! The facts of a site, as its own Python tells them. The script is `assets/python/facts.py`.
 
 mod ask;
+mod kept;
 mod scratch;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use crate::compare::Models;
 use crate::compare::migrator::{Migrator, Step};
 pub use crate::compare::{Field as FieldFacts, Model as ModelFacts};
 pub use ask::{FactsError, Place, Refusal, ask, connection};
+pub use kept::Answers;
 pub use scratch::forget_killed;
 
 /// The version of the script's answer that this program understands.

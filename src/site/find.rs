@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::command::{CommandLine, quote};
 use super::config::{Config, ConfigError, FILE_NAME};
+use super::facts::Answers;
 use super::state_dir;
 use super::surroundings::{Surroundings, is_executable};
 use crate::error::{Kind, Report, Tell};
@@ -36,6 +37,8 @@ pub struct Site {
     pub state_dir: PathBuf,
     /// The environment in which the site's commands run.
     pub environment: BTreeMap<String, Option<String>>,
+    /// What its Python has said already.
+    pub answers: Answers,
 }
 
 /// Why there is no site to work with.
@@ -235,6 +238,7 @@ pub fn find_unproved(start: Option<&Path>, cwd: &Path, around: &Surroundings) ->
         config,
         config_file,
         state_dir,
+        answers: Answers::default(),
     })
 }
 

@@ -6,6 +6,7 @@ mod check;
 mod config;
 mod facts;
 mod find;
+mod kept_answers;
 mod services;
 mod writers;
 

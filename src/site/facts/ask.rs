@@ -4,12 +4,13 @@ use std::fmt;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use secrecy::zeroize::Zeroize;
 use serde::Deserialize;
 use tokio::process::Command;
 
+use super::kept::{self, Sources};
 use super::scratch::Scratch;
 use super::{FORMAT, Facts};
 use crate::error::{Kind, Report, Tell};
@@ -182,24 +183,50 @@ impl Tell for FactsError {
     }
 }
 
-/// Asks the site for its facts. Takes some seconds: Lino starts. Dropping the future ends Python.
+/// Asks the site for its facts. Takes some seconds, because Lino starts; none while all that the last answer rests on is
+/// as it was. Dropping the future ends Python.
 pub async fn ask(site: &Site) -> Result<Facts, FactsError> {
+    let mut last = site.answers.facts().await;
+    if let Some(facts) = kept::still(&mut last, site).await {
+        return Ok(facts);
+    }
     let scratch = Scratch::new(site)?;
     let out = scratch.dir.join("facts.json");
+    let began = SystemTime::now();
     let answer = run(site, &scratch, &out.to_string_lossy()).await?;
-    match std::fs::read(&out) {
-        Ok(bytes) => understand(&bytes, site),
-        Err(_) => Err(silent(&answer)),
+    let bytes = std::fs::read(&out).map_err(|_| silent(&answer))?;
+    let facts = understand(&bytes, site)?;
+    // A database that cannot be reached may be there at the next question.
+    if facts.database.reachable == Some(true) {
+        kept::keep(&mut last, &facts, sources(&bytes), site, began).await;
     }
+    Ok(facts)
 }
 
-/// Asks the site how to reach its database. The answer stays in memory.
+/// Asks the site how to reach its database; nobody is asked while all that the last answer rests on is as it was. The
+/// answer stays in memory.
 pub async fn connection(site: &Site) -> Result<Connection, FactsError> {
+    let mut last = site.answers.connection().await;
+    if let Some(connection) = kept::still(&mut last, site).await {
+        return Ok(connection);
+    }
     let scratch = Scratch::new(site)?;
+    let began = SystemTime::now();
     let mut answer = run(site, &scratch, "--connection").await?;
     let found = understand_connection(&answer.stdout, site);
     answer.stdout.zeroize();
-    found.unwrap_or_else(|| Err(silent(&answer)))
+    let (connection, sources) = found.unwrap_or_else(|| Err(silent(&answer)))?;
+    kept::keep(&mut last, &connection, sources, site, began).await;
+    Ok(connection)
+}
+
+/// Reads what an answer rests on; none when its script cannot name it.
+fn sources(json: &[u8]) -> Option<Sources> {
+    #[derive(Deserialize)]
+    struct Said {
+        sources: Option<Sources>,
+    }
+    serde_json::from_slice::<Said>(json).ok()?.sources
 }
 
 async fn run(site: &Site, scratch: &Scratch, argument: &str) -> Result<Answer, FactsError> {
@@ -251,7 +278,7 @@ fn understand(bytes: &[u8], site: &Site) -> Result<Facts, FactsError> {
 }
 
 /// Finds the connection in what was printed; none when it is not there.
-fn understand_connection(stdout: &[u8], site: &Site) -> Option<Result<Connection, FactsError>> {
+fn understand_connection(stdout: &[u8], site: &Site) -> Option<Result<(Connection, Option<Sources>), FactsError>> {
     #[derive(Deserialize)]
     struct Failed {
         error: Option<Stopped>,
@@ -265,7 +292,8 @@ fn understand_connection(stdout: &[u8], site: &Site) -> Option<Result<Connection
     // Not the reader's own message: it could quote the password.
     let unreadable = |_| FactsError::Unreadable("the database connection has an unknown form".to_owned());
     let printed: Result<Printed, FactsError> = serde_json::from_str(line).map_err(unreadable);
-    Some(printed.and_then(|printed| printed.into_connection(&site.dir).map_err(FactsError::Unreadable)))
+    let connection = printed.and_then(|printed| printed.into_connection(&site.dir).map_err(FactsError::Unreadable));
+    Some(connection.map(|connection| (connection, sources(line.as_bytes()))))
 }
 
 /// What stopped the script.

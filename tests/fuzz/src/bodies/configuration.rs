@@ -13,6 +13,7 @@ use assert_fs::TempDir;
 use lino_upgrade::compare::{Evidence, Models};
 use lino_upgrade::procedure::{Knowledge, LastRehearsal, StepId};
 use lino_upgrade::runner::{CommandSpec, CommandState, RunnerEvent, state_on_disk};
+use lino_upgrade::site::facts::Answers;
 use lino_upgrade::site::{Config, ConfigError, Facts, Site, Surroundings, config, detect, editable, local_path, quote};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -74,6 +75,7 @@ fn site(config: Config) -> Site {
         config_file: None,
         state_dir: "/srv/site/.lino-upgrade".into(),
         environment: BTreeMap::new(),
+        answers: Answers::default(),
     }
 }
 
