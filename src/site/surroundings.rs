@@ -17,8 +17,6 @@ pub struct Surroundings {
     pub user_state: Option<PathBuf>,
     /// Whether the program runs as root.
     pub root: bool,
-    /// Whether it does so by `sudo`.
-    pub by_sudo: bool,
     /// The root of the file system; another one in tests. `/etc`, `/run`, `/var`, `/proc` and `/dev` are below it.
     pub system: PathBuf,
 }
@@ -34,7 +32,6 @@ impl Surroundings {
             path: std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect(),
             user_state,
             root: rustix::process::geteuid().is_root(),
-            by_sudo: std::env::var_os("SUDO_UID").is_some(),
             system: PathBuf::from("/"),
         }
     }

@@ -35,7 +35,6 @@ impl World {
             path: vec![base.join("bin")],
             user_state: Some(base.join("home/.local/state")),
             root: true,
-            by_sudo: false,
             system: base.join("system"),
         };
         let world = Self { root, around };

@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{ended, is_root, ran};
+use crate::crash_site::can_reboot;
 use crate::shop::{PROGRAM, Shop, without_pip_settings};
 use crate::wizard::User;
 
@@ -134,6 +135,51 @@ fn as_user(user: &User, shop: &Shop, env: &[(&str, &str)], arguments: &[&str]) -
     command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
     without_pip_settings(&mut command);
     ended(command.output().unwrap())
+}
+
+/// The same by the real `sudo`, which asks this user for no password; it and `sudoers` are as the machine has them.
+fn by_sudo(user: &User, shop: &Shop, options: &[&str], arguments: &[&str]) -> (Option<i32>, String, String) {
+    let sudoers = user.home.path().join("sudoers");
+    if !sudoers.exists() {
+        let text = format!("{} ALL=(ALL:ALL) NOPASSWD:SETENV: ALL\n", user.name);
+        std::fs::write(&sudoers, text).unwrap();
+        std::fs::set_permissions(&sudoers, PermissionsExt::from_mode(0o440)).unwrap();
+    }
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", "mount --bind \"$0\" /etc/sudoers && exec \"$@\""]).arg(sudoers);
+    command.args(["runuser", "-u", &user.name, "--", "sudo", "-n"]).args(options);
+    command.arg(user.program()).arg("--site").arg(&shop.dir).args(arguments).current_dir("/");
+    command.env("LC_ALL", "C.UTF-8").env("HOME", user.home.path()).stdin(Stdio::null());
+    without_pip_settings(&mut command);
+    ended(command.output().unwrap())
+}
+
+#[test]
+fn whoever_comes_by_sudo_is_named_and_finds_the_run_of_the_site() {
+    if !can_reboot() {
+        return println!("not tested: a list of those who may use sudo cannot be mounted here");
+    }
+    let Some(user) = User::create("home") else { return };
+    let shop = Shop::owned_by(&user.name);
+    let until = |step| ["run", "--headless", "--yes", "--until", step];
+    let (status, _, said) = by_sudo(&user, &shop, &[], &until("check"));
+    assert_eq!(status, Some(4), "{said}");
+    // It belongs to root, and is the site's: neither `/root` nor the user's home has any of it.
+    let state = shop.dir.join(".lino-upgrade").metadata().unwrap();
+    assert_eq!((state.uid(), state.mode() & 0o777), (0, 0o700));
+    assert!(!user.home.path().join(".local").exists());
+    let expected = vec![(1, user.name.clone())];
+    for options in
+        [&[][..], &["-H"], &["-E"], &["--preserve-env=HOME"], &["HOME=/nonexistent", "XDG_STATE_HOME=/nonexistent"]]
+    {
+        let (status, printed, said) = by_sudo(&user, &shop, options, &["history", "--json"]);
+        assert_eq!((status, runs(&printed)), (Some(0), expected.clone()), "{options:?}: {said}");
+    }
+    refused(&user, &shop);
+    let (status, _, said) = by_sudo(&user, &shop, &["-E"], &until("stop-services"));
+    assert_eq!(status, Some(4), "{said}");
+    let (status, _, said) = by_sudo(&user, &shop, &[], &["undo", "--yes"]);
+    assert_eq!(status, Some(0), "{said}");
 }
 
 fn runs(printed: &str) -> Vec<(i64, String)> {

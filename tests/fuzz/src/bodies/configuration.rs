@@ -86,7 +86,6 @@ fn around(system: &Path) -> Surroundings {
         path: Vec::new(),
         user_state: none,
         root: true,
-        by_sudo: false,
         system: system.to_owned(),
     }
 }
