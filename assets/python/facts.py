@@ -50,8 +50,20 @@ class Stage(Exception):
 
 # What these run cannot be seen from here.
 STRANGERS = {"os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.system", "subprocess.Popen"}
+# The system's list of libraries, which changes when one is installed.
+LIBRARIES = "/etc/ld.so.cache"
 # Their times change by being looked at, or mean nothing.
 NO_SOURCES = ("/proc/", "/sys/", "/dev/")
+
+
+def seeks_library():
+    """Tells whether Python looks for a library in C, for which it starts linkers and compilers."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "ctypes.util":
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Sources:
@@ -83,6 +95,8 @@ class Sources:
                 self.note(self.files.add, name)
         elif event in ("os.listdir", "os.scandir"):
             self.note(self.directories.add, "." if arguments[0] is None else arguments[0])
+        elif event in STRANGERS and seeks_library():
+            self.files.add(LIBRARIES)
         elif event in STRANGERS or event == "socket.connect" and not self.settings_loaded:
             self.strange = True
 

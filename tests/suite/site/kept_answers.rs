@@ -194,6 +194,20 @@ async fn a_real_site_is_asked_again_when_its_code_settings_or_packages_change() 
     std::fs::write(&settings, &text).unwrap();
     assert_eq!(ask(&site).await.unwrap(), facts);
 
+    // Looking for a library of the system runs linkers; what another program says cannot be known.
+    for (code, again) in [
+        ("import ctypes.util; ctypes.util.find_library('no-such-library')", 0),
+        ("import subprocess; subprocess.run(['true'])", 1),
+    ] {
+        std::fs::write(&settings, format!("{text}{code}\n")).unwrap();
+        connection(&site).await.unwrap();
+        connection(&site).await.unwrap();
+        let before = times();
+        connection(&site).await.unwrap();
+        assert_eq!(times() - before, again, "{code}");
+    }
+    std::fs::write(&settings, &text).unwrap();
+
     let packages =
         std::fs::read_dir(shop.dir.join("env/lib")).unwrap().next().unwrap().unwrap().path().join("site-packages");
     let metadata = packages.join("corner-7.dist-info/METADATA");
