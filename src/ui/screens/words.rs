@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::engine::Outcome;
 use crate::messages::prompts;
 use crate::procedure::{StepId, StepState};
-use crate::ui::state::{Engine, State, Step};
+use crate::ui::state::{Engine, Popup, State, Step};
 use crate::ui::text;
 
 /// Returns one sentence that says what the operator is to do now.
@@ -20,6 +20,15 @@ pub fn now(state: &State) -> String {
             text::clean(&watched.operator),
             clock(state, watched.since)
         );
+    }
+    match state.popup {
+        Some(Popup::Undo) if state.may_begin_undo() => {
+            return "Read what the undo would do and lose. y begins it, n changes nothing.".to_owned();
+        }
+        Some(Popup::Undo) if state.undo.is_none() => return "Looking what an undo would do.".to_owned(),
+        Some(Popup::Undo) => return "The undo cannot begin; read above why, and what to do.".to_owned(),
+        Some(Popup::UndoSure) => return "Rows would be lost. b brings the old version back all the same.".to_owned(),
+        _ => {}
     }
     if let Some(ask) = state.asks.first() {
         let title = text::clean(&ask.title);
