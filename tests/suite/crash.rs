@@ -391,7 +391,7 @@ fn matrix_crashes_at_the_writes_of_journal_and_runner_one_after_another() {
 #[test]
 #[ignore = "takes an hour; CRASH_WRITES says from which write to which"]
 fn matrix_a_crash_at_each_write_of_the_journal() {
-    let range = std::env::var("CRASH_WRITES").unwrap_or_else(|_| "1-130".into());
+    let range = std::env::var("CRASH_WRITES").unwrap_or_else(|_| "1-90".into());
     let (from, to) = range.split_once('-').unwrap();
     let writes = from.parse::<u32>().unwrap()..=to.parse().unwrap();
     let crash = |(at, kind)| Crash { at: At::Fault(format!("{kind}@journal:{at}")), victim: Victim::Wizard };
