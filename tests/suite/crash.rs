@@ -359,16 +359,21 @@ fn matrix_an_upgrade_that_is_killed_on_a_server_is_undone() {
     matrix("on servers, then undone", undone(cases));
 }
 
-/// An undo for each of its writes: the number is that of the write, counted from the beginning.
+/// Crashes before and after each write there; `CRASH_WRITES` says from which write to which, counted from the beginning.
+fn each_write(before: &str, place: &str, last: u32, victim: Victim) -> Vec<Crash> {
+    let range = std::env::var("CRASH_WRITES").unwrap_or_else(|_| format!("1-{last}"));
+    let (from, to) = range.split_once('-').unwrap();
+    let writes = from.parse::<u32>().unwrap()..=to.parse().unwrap();
+    let kinds = writes.flat_map(|at| [(at, "kill"), (at, "kill-after")]);
+    kinds.map(|(at, kind)| Crash { at: At::Fault(format!("{before}{kind}@{place}:{at}")), victim }).collect()
+}
+
+/// An undo for each of its writes.
 #[test]
 #[ignore = "takes long; tests/run --crash asks for it"]
 fn matrix_an_undo_that_is_killed_at_each_write_of_the_journal() {
-    let range = std::env::var("CRASH_WRITES").unwrap_or_else(|_| "1-40".into());
-    let (from, to) = range.split_once('-').unwrap();
-    let writes = from.parse::<u32>().unwrap()..=to.parse().unwrap();
-    let crash = |(at, kind)| Crash { at: At::Fault(format!("{kind}@journal:{at}")), victim: Victim::Wizard };
-    let crashes = writes.flat_map(|at| [(at, "kill"), (at, "kill-after")]).map(crash);
-    matrix("each write of an undo", crashes.map(|crash| undone_with(vec![crash])).collect());
+    let crashes = each_write("", "journal", 40, Victim::Wizard);
+    matrix("each write of an undo", crashes.into_iter().map(|crash| undone_with(vec![crash])).collect());
 }
 
 #[test]
@@ -387,16 +392,36 @@ fn matrix_crashes_at_the_writes_of_journal_and_runner_one_after_another() {
     matrix("writes one after another", cases.to_vec());
 }
 
-/// An upgrade on its own for each write: the number is that of the write, counted from the beginning.
+/// An upgrade on its own for each write.
 #[test]
 #[ignore = "takes an hour; CRASH_WRITES says from which write to which"]
 fn matrix_a_crash_at_each_write_of_the_journal() {
-    let range = std::env::var("CRASH_WRITES").unwrap_or_else(|_| "1-90".into());
-    let (from, to) = range.split_once('-').unwrap();
-    let writes = from.parse::<u32>().unwrap()..=to.parse().unwrap();
-    let crash = |(at, kind)| Crash { at: At::Fault(format!("{kind}@journal:{at}")), victim: Victim::Wizard };
-    let crashes = writes.flat_map(|at| [(at, "kill"), (at, "kill-after")]).map(crash);
+    let crashes = each_write("", "journal", 90, Victim::Wizard);
     matrix("each write of the journal", alone("sqlite", crashes));
+}
+
+#[test]
+#[ignore = "takes an hour; CRASH_WRITES says from which write to which"]
+fn matrix_an_upgrade_that_is_killed_at_each_write_of_the_journal_is_undone() {
+    let crashes = each_write("", "journal", 90, Victim::Wizard);
+    matrix("each write of the journal, then undone", undone(alone("sqlite", crashes)));
+}
+
+#[test]
+#[ignore = "takes an hour; CRASH_WRITES says from which write to which"]
+fn matrix_a_crash_at_each_write_of_the_runner() {
+    let cases = alone("sqlite", each_write("runner.", "runner", 100, Victim::Runner));
+    matrix("each write of the runner", cases.clone());
+    matrix("each write of the runner, then undone", undone(cases));
+}
+
+/// The copies, the old archive and what else is written beside the snapshot.
+#[test]
+#[ignore = "takes long; tests/run --crash asks for it"]
+fn matrix_a_crash_at_each_write_beside_the_snapshot() {
+    let cases = alone("sqlite", each_write("", "snapshot", 12, Victim::Wizard));
+    matrix("each write beside the snapshot", cases.clone());
+    matrix("each write beside the snapshot, then undone", undone(cases));
 }
 
 /// On PostgreSQL: the old tables are gone, the new ones not yet there, and what `initdb` writes into the packages is.
