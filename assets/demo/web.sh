@@ -49,17 +49,23 @@ start() {
     fi
     mkdir -p log
     # In a session of its own and with no open file of ours, the server lives
-    # on when the terminal that started it goes away.
-    "$python" -c '
+    # on when the terminal that started it goes away. It notes itself before it
+    # becomes the server: whoever kills this script leaves no unknown server.
+    {
+        { echo "$BASHPID"; identity "$BASHPID"; } > web.pid.new && mv web.pid.new web.pid || exit 1
+        exec "$python" -c '
 import os, sys
 os.setsid()
 os.closerange(3, 1024)
 os.environ["PYTHONUNBUFFERED"] = "1"
 os.execv(sys.argv[1], sys.argv[1:])
-' "$PWD/$python" manage.py runserver --noreload --insecure "127.0.0.1:$port" \
-        < /dev/null >> log/web.log 2>&1 &
+' "$PWD/$python" manage.py runserver --noreload --insecure "127.0.0.1:$port"
+    } < /dev/null >> log/web.log 2>&1 &
     local server=$!
-    { echo "$server"; identity "$server"; } > web.pid.new && mv web.pid.new web.pid
+    # Until it has noted itself.
+    until { [ "$(head -n 1 web.pid 2> /dev/null)" = "$server" ] || ! kill -0 "$server" 2> /dev/null; }; do
+        sleep 0.05
+    done
     local deadline=$((SECONDS + seconds_to_start))
     until answers; do
         if ! running || [ "$SECONDS" -ge "$deadline" ]; then
