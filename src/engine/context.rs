@@ -291,7 +291,15 @@ impl Context {
             cwd: self.site.dir.clone(),
             env,
             log: self.log.clone(),
+            on_disk: self.disks(),
         }
+    }
+
+    /// Returns directories of all file systems that the commands of a step write to.
+    fn disks(&self) -> Vec<PathBuf> {
+        let elsewhere = self.known().protection.static_root.map(PathBuf::from);
+        let here = [&self.site.dir, &self.site.env_dir, &self.site.state_dir].map(Clone::clone);
+        here.into_iter().chain(elsewhere).collect()
     }
 
     async fn follow(

@@ -568,6 +568,7 @@ impl Dispatcher {
             cwd: self.site.dir.clone(),
             env: command_environment(&self.site),
             log: log.clone(),
+            on_disk: Vec::new(),
         };
         match self.runner.run(spec).await.map_err(|error| error.tell())? {
             CommandState::Running { log_start, .. } => {

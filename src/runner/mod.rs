@@ -8,6 +8,7 @@
 //! It decides nothing: it runs what it is told, keeps every byte, and reports how commands end.
 
 mod client;
+mod disks;
 mod protocol;
 mod records;
 mod serve;

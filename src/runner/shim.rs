@@ -1,7 +1,8 @@
 //! The shim: leads the terminal's session and runs one command after another in it, as its foreground group.
 //!
 //! It lives on when a command gets Ctrl-C or the terminal hangs up, by handlers and not by ignoring the signals, so
-//! that commands get the default dispositions back. It opens no file and decides nothing.
+//! that commands get the default dispositions back. It opens no file but the directories of the disks that a command
+//! writes to, and decides nothing.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -16,9 +17,13 @@ use rustix::process::{Signal, getpgrp, kill_process_group};
 use rustix::termios::{Action, OptionalActions, tcflow, tcgetattr, tcgetpgrp, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::disks::Disks;
 use super::protocol::{ShimLine, ShimRun};
 use super::records::SocketPath;
 use super::{CommandSpec, Ended};
+
+/// The exit status of a command that ended well, but a disk failed to take what it wrote (`EX_IOERR` of sysexits.h).
+const NOT_ON_DISK: i32 = 74;
 
 /// Runs the shim until its runner is gone; returns the exit status of the process.
 #[must_use]
@@ -85,10 +90,15 @@ fn execute(dir: &Path, spec: &CommandSpec, out: &mut UnixStream) -> io::Result<E
         };
     }
     command.env(super::MARKER, super::marker(dir, spec.id));
+    let disks = Disks::of(&spec.on_disk);
     match command.spawn() {
         Ok(mut child) => {
             say(out, &ShimLine::Started { pid: i32::try_from(child.id()).unwrap_or_default() })?;
-            Ok(how(child.wait()?))
+            let ended = how(child.wait()?);
+            let Err(error) = disks.flush() else { return Ok(ended) };
+            let mut terminal = io::stderr().lock();
+            writeln!(terminal, "lino-upgrade: not all that was written is on the disk: {}", io::Error::from(error))?;
+            Ok(if ended == (Ended::Exited { code: 0 }) { Ended::Exited { code: NOT_ON_DISK } } else { ended })
         }
         Err(error) => {
             let mut terminal = io::stderr().lock();

@@ -23,6 +23,9 @@ pub struct CommandSpec {
     pub env: BTreeMap<String, Option<String>>,
     /// The file to which every byte of the terminal is appended while the command runs.
     pub log: PathBuf,
+    /// Directories on whose file systems all that was written must be when the command counts as ended.
+    #[serde(default)]
+    pub on_disk: Vec<PathBuf>,
 }
 
 /// What is known of a command.

@@ -16,19 +16,26 @@ use crate::crash_site::{At, Crash, CrashSite, Doing, Start, Victim, can_reboot};
 
 /// The crashes of one upgrade, one after another, and how it comes to its end.
 #[derive(Clone, Debug)]
-struct Case {
-    engine: &'static str,
-    crashes: Vec<Crash>,
-    ending: Ending,
+pub struct Case {
+    pub engine: &'static str,
+    pub crashes: Vec<Crash>,
+    pub ending: Ending,
 }
 
 /// What is done after the last crash of an upgrade.
 #[derive(Clone, Debug)]
-enum Ending {
+pub enum Ending {
     /// The upgrade is started again and goes to its end.
     Continued,
     /// It is undone, with these crashes, one after another.
     Undone(Vec<Crash>),
+}
+
+impl Case {
+    fn cuts_power(&self) -> bool {
+        let in_undo = if let Ending::Undone(crashes) = &self.ending { crashes.as_slice() } else { &[] };
+        self.crashes.iter().chain(in_undo).any(|crash| crash.victim == Victim::PowerCut)
+    }
 }
 
 /// How a case ended: how many crashes came, and what was lost.
@@ -70,7 +77,7 @@ impl Tried {
 fn run(case: &Case) -> Tried {
     let mut tried = Tried { crashes: 0, missed: Vec::new(), lost: Vec::new() };
     let all = catch_unwind(AssertUnwindSafe(|| {
-        let site = CrashSite::build(case.engine);
+        let site = if case.cuts_power() { CrashSite::build_on_a_disk() } else { CrashSite::build(case.engine) };
         let ended = tried.crash(&site, Doing::Upgrade, &case.crashes);
         let lost = match (&case.ending, ended) {
             (Ending::Continued, ended) => {
@@ -99,7 +106,7 @@ fn run(case: &Case) -> Tried {
 
 /// Runs cases, some at a time; prints how many crashes were tried and how many lost something.
 /// With `CRASH_ONLY`, only the cases are run that have all of its words, divided by commas, in their description.
-fn matrix(name: &str, cases: Vec<Case>) -> usize {
+pub fn matrix(name: &str, cases: Vec<Case>) -> usize {
     let only = std::env::var("CRASH_ONLY").unwrap_or_default();
     let is_wanted = |case: &Case| {
         let crashes: Vec<String> = case.crashes.iter().map(ToString::to_string).collect();
@@ -138,20 +145,20 @@ fn matrix(name: &str, cases: Vec<Case>) -> usize {
     tried
 }
 
-const fn event(step: &'static str, event: &'static str, nth: u32, victim: Victim) -> Crash {
+pub const fn event(step: &'static str, event: &'static str, nth: u32, victim: Victim) -> Crash {
     Crash { at: At::Event(step, event, nth), victim }
 }
 
-const fn open(part: &'static str, nth: u32, victim: Victim) -> Crash {
+pub const fn open(part: &'static str, nth: u32, victim: Victim) -> Crash {
     Crash { at: At::Open(part, nth), victim }
 }
 
-const BEGUN: &str = "step_started";
-const RUNS: &str = "command_started";
+pub const BEGUN: &str = "step_started";
+pub const RUNS: &str = "command_started";
 
 /// Where each step can be killed, in the order of the procedure: at its beginning, in its commands, in the files that
 /// they read and write.
-fn points(victim: Victim) -> Vec<Crash> {
+pub fn points(victim: Victim) -> Vec<Crash> {
     let all = [
         event("check", BEGUN, 1, victim),
         event("stop-services", RUNS, 1, victim),
@@ -226,12 +233,12 @@ fn an_upgrade_that_is_killed_in_each_step_comes_to_its_end() {
     assert!(tried >= if reboots { 20 } else { 13 }, "only {tried} crashes came");
 }
 
-fn alone(engine: &'static str, crashes: impl IntoIterator<Item = Crash>) -> Vec<Case> {
+pub fn alone(engine: &'static str, crashes: impl IntoIterator<Item = Crash>) -> Vec<Case> {
     crashes.into_iter().map(|crash| Case { engine, crashes: vec![crash], ending: Ending::Continued }).collect()
 }
 
 /// The same crashes, after which the upgrade is undone.
-fn undone(cases: Vec<Case>) -> Vec<Case> {
+pub fn undone(cases: Vec<Case>) -> Vec<Case> {
     cases.into_iter().map(|case| Case { ending: Ending::Undone(Vec::new()), ..case }).collect()
 }
 
@@ -281,12 +288,12 @@ fn faults() -> Vec<Crash> {
     at_writes(14, |at| faults[at as usize].to_owned(), |_| Victim::Wizard)
 }
 
-fn sqlite(crashes: Vec<Crash>) -> Case {
+pub fn sqlite(crashes: Vec<Crash>) -> Case {
     Case { engine: "sqlite", crashes, ending: Ending::Continued }
 }
 
 /// Where an undo can be killed, in its order: at the beginning of each step, and in its commands.
-fn undo_points(victim: Victim) -> Vec<Crash> {
+pub fn undo_points(victim: Victim) -> Vec<Crash> {
     let mut points = Vec::new();
     for (step, has_commands) in [
         ("undo-stop", false),
@@ -311,7 +318,7 @@ fn undo_points(victim: Victim) -> Vec<Crash> {
 }
 
 /// An upgrade of which everything was done that can be undone but letting users in.
-fn undone_with(crashes: Vec<Crash>) -> Case {
+pub fn undone_with(crashes: Vec<Crash>) -> Case {
     let whole = vec![event("checkdata", RUNS, 1, Victim::Wizard)];
     Case { engine: "sqlite", crashes: whole, ending: Ending::Undone(crashes) }
 }

@@ -16,6 +16,7 @@ use assert_fs::TempDir;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use crate::power::Disk;
 use crate::shop::{PROGRAM, Shop, without_pip_settings};
 use crate::undo::Before;
 
@@ -35,6 +36,8 @@ pub enum Victim {
     Reboot,
     /// The same, and the machine starts the site's services by itself, as most do.
     RebootWithServices,
+    /// The same without services, and what was not on the disk yet is gone.
+    PowerCut,
 }
 
 /// Where.
@@ -105,6 +108,8 @@ pub struct CrashSite {
     boot: RefCell<Option<PathBuf>>,
     boots: Cell<u32>,
     home: TempDir,
+    /// The disk that all of it is on, when it can lose power. It is the last to go.
+    disk: Option<Disk>,
 }
 
 /// Processes that belong to a site.
@@ -136,6 +141,15 @@ impl CrashSite {
         Self::of(Shop::light_on(engine, "new_blank"))
     }
 
+    /// Builds a site on SQLite, on a disk that can lose power.
+    pub fn build_on_a_disk() -> Self {
+        let disk = Disk::mount();
+        let mut site = Self::of(Shop::light_in(disk.place()));
+        disk.sync();
+        site.disk = Some(disk);
+        site
+    }
+
     /// Starts the services of a light site, which can be stopped where it opens a file from now on.
     pub fn of(shop: Shop) -> Self {
         let packages = std::fs::read_dir(shop.dir.join("env/lib")).unwrap().next().unwrap().unwrap().path();
@@ -148,6 +162,7 @@ impl CrashSite {
             boot: RefCell::default(),
             boots: Cell::new(0),
             home: TempDir::new().unwrap(),
+            disk: None,
             shop,
         };
         site.web("start");
@@ -286,12 +301,19 @@ impl CrashSite {
     }
 
     fn strike(&self, victim: Victim) {
+        let disk = self.disk.as_ref().filter(|_| victim == Victim::PowerCut);
+        if let Some(disk) = disk {
+            disk.cut();
+        }
         if victim == Victim::Command {
             self.kill_running();
         } else {
             self.kill_all(&kinds(victim));
         }
-        if matches!(victim, Victim::Reboot | Victim::RebootWithServices) {
+        if let Some(disk) = disk {
+            disk.come_back();
+        }
+        if matches!(victim, Victim::Reboot | Victim::RebootWithServices | Victim::PowerCut) {
             self.boots.set(self.boots.get() + 1);
             let path = self.home.path().join(format!("boot-{}", self.boots.get()));
             std::fs::write(&path, format!("00000000-0000-4000-8000-{:012}\n", self.boots.get())).unwrap();
@@ -424,7 +446,7 @@ fn kinds(victim: Victim) -> Vec<Kind> {
         Victim::Wizard => vec![Kind::Wizard],
         Victim::Runner => vec![Kind::Runner],
         Victim::Command => vec![Kind::Command],
-        Victim::Reboot | Victim::RebootWithServices => {
+        Victim::Reboot | Victim::RebootWithServices | Victim::PowerCut => {
             vec![Kind::Wizard, Kind::Runner, Kind::Shim, Kind::Command, Kind::Service]
         }
     }

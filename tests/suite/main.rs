@@ -22,6 +22,7 @@ mod noi;
 mod noi_jump;
 mod noi_site;
 mod noi_wizard;
+mod power;
 mod pty;
 mod rehearsal_by_wish;
 mod rehearse;

@@ -16,6 +16,8 @@ use lino_upgrade::runner::{
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+use crate::power;
+
 const OK: Ended = Ended::Exited { code: 0 };
 
 /// A runner's directory, with the logs beside it. Ends what is left of the runner when the test fails.
@@ -84,6 +86,7 @@ impl Wizard {
             cwd: "/".into(),
             env: BTreeMap::new(),
             log: self.logs.join("log"),
+            on_disk: Vec::new(),
         }
     }
 
@@ -185,6 +188,43 @@ async fn the_end_of_a_command_is_reported_as_it_was() {
     assert_eq!(wizard.sh(2, "echo bad >&2; exit 7").await, text(Ended::Exited { code: 7 }, "bad\r\n"));
     assert_eq!(wizard.sh(3, "kill -KILL $$").await, text(Ended::Signalled { signal: 9 }, ""));
     assert_eq!(wizard.sh(4, "exit 255").await, text(Ended::Exited { code: 255 }, ""));
+    wizard.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_a_command_wrote_is_on_the_disk_when_it_counts_as_ended() {
+    if !power::can_lose_power() {
+        return;
+    }
+    let place = Place::new();
+    let disk = power::Disk::mount();
+    let mut wizard = place.drive().await;
+    let file = disk.place().join("file");
+    let writing =
+        format!("mkdir {0}/new && echo kept > {0}/new/file && mv {0}/new/file {0}/file", disk.place().display());
+    let spec = CommandSpec { on_disk: vec![disk.place().into()], ..wizard.spec(1, &["/bin/sh", "-c", &writing]) };
+    soon(wizard.client.run(spec)).await.unwrap();
+    assert_eq!(wizard.ended(1).await, OK);
+    disk.cut();
+    disk.come_back();
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "kept\n");
+    wizard.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_command_whose_disk_fails_in_the_end_did_not_end_well() {
+    if !power::can_lose_power() {
+        return;
+    }
+    let place = Place::new();
+    let disk = power::Disk::mount();
+    let mut wizard = place.drive().await;
+    let failing = format!("echo lost > {0}/file && {1} {0}", disk.place().display(), power::CUT);
+    let spec = CommandSpec { on_disk: vec![disk.place().into()], ..wizard.spec(1, &["/bin/sh", "-c", &failing]) };
+    soon(wizard.client.run(spec)).await.unwrap();
+    assert_eq!(wizard.ended(1).await, Ended::Exited { code: 74 });
+    let said = String::from_utf8(wizard.output(1).await).unwrap();
+    assert_eq!(said, "lino-upgrade: not all that was written is on the disk: Input/output error (os error 5)\r\n");
     wizard.shutdown().await;
 }
 

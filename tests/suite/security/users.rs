@@ -101,6 +101,7 @@ async fn runner_and_shim_leave_no_core_dump_and_commands_get_the_usual_limits() 
         cwd: "/".into(),
         env: BTreeMap::new(),
         log: log.clone(),
+        on_disk: Vec::new(),
     };
     client.run(spec).await.unwrap();
     // Both lines, each with its end.
