@@ -357,8 +357,11 @@ fn named(text: &[u8]) -> Option<String> {
 #[must_use]
 pub fn bring_back_line(connection: &Connection, empty: &Path, target: &Path) -> String {
     match connection.engine {
+        // A journal that a killed process has left would be rolled back into the copy.
         Engine::Sqlite => {
-            format!("cp {} {}", quote(&target.to_string_lossy()), quote(&connection.name))
+            let journals = ["-journal", "-wal", "-shm"].map(|suffix| quote(&format!("{}{suffix}", connection.name)));
+            let [copy, database] = [&*target.to_string_lossy(), &connection.name].map(quote);
+            format!("rm -f {} && cp {copy} {database}", journals.join(" "))
         }
         // All or nothing, in one transaction.
         Engine::Postgres => format!(
@@ -462,6 +465,52 @@ mod tests {
         assert_eq!(option_value("a\"b\\c\nd\re\tf#;='"), r#""a\"b\\c\nd\re\tf#;='""#);
     }
 
+    /// Asks a database of SQLite for a text.
+    async fn said(database: &Path, sql: &'static str) -> String {
+        let mut db = SqliteConnectOptions::new().filename(database).connect().await.unwrap();
+        sqlx::query(sql).fetch_one(&mut db).await.unwrap().try_get(0).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_journal_that_a_killed_process_has_left_does_no_harm_to_the_copy_that_comes_back() {
+        for by_hand in [true, false] {
+            let dir = assert_fs::TempDir::new().unwrap();
+            let [live, site] = ["live", "site"].map(|name| dir.path().join(name));
+            fs::create_dir(&live).unwrap();
+            fs::create_dir(&site).unwrap();
+            let (database, copy) = (live.join("prod"), dir.path().join("copy"));
+            let mut db =
+                SqliteConnectOptions::new().filename(&database).create_if_missing(true).connect().await.unwrap();
+            let rows = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000)";
+            for sql in [
+                "pragma cache_size = 2".to_owned(),
+                "create table t (id integer primary key, name text)".to_owned(),
+                format!("insert into t {rows} select i, printf('%0200d', i) from n"),
+                "delete from t where id % 3 = 0".to_owned(),
+            ] {
+                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
+            }
+            sqlite_copy(&database, &copy).await.unwrap();
+            // The process dies in the middle of a transaction: these are the files as it leaves them.
+            sqlx::raw_sql("begin; update t set name = 'x' || name").execute(&mut db).await.unwrap();
+            for name in ["prod", "prod-journal"] {
+                fs::copy(live.join(name), site.join(name)).unwrap();
+            }
+            let target = site.join("prod");
+            if by_hand {
+                let mut connection = connection(Engine::Sqlite);
+                connection.name = target.to_string_lossy().into_owned();
+                let line = bring_back_line(&connection, Path::new("empty.sql"), &copy);
+                assert!(std::process::Command::new("sh").args(["-c", &line]).status().unwrap().success());
+            } else {
+                sqlite_back(&copy, &target).await.unwrap();
+            }
+            assert_eq!(said(&target, "pragma integrity_check").await, "ok", "by hand: {by_hand}");
+            let all = "select count(*) || ' ' || min(name) || ' ' || max(name) from t";
+            assert_eq!(said(&target, all).await, said(&copy, all).await, "by hand: {by_hand}");
+        }
+    }
+
     #[test]
     fn the_tables_of_a_dump_are_read_back() {
         let dir = assert_fs::TempDir::new().unwrap();
@@ -484,7 +533,7 @@ mod tests {
         assert_eq!(
             lines,
             [
-                "cp /copy/database.sql prod",
+                "rm -f prod-journal prod-wal prod-shm && cp /copy/database.sql prod",
                 r"psql --no-psqlrc --quiet --output=/dev/null --set=ON_ERROR_STOP=1 --single-transaction --file=/copy/empty.sql --file=/copy/database.sql --dbname='host=127.0.0.1 port=5433 user='\''li no'\'' dbname=prod'",
                 "$(command -v mariadb || echo mysql) --host=127.0.0.1 --port=5433 --user='li no' --password --default-character-set=utf8mb4 --execute='source /copy/empty.sql; source /copy/database.sql;'",
             ]
