@@ -14,7 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::clock::now;
 use super::deciding::Worked;
+use super::packages::Origins;
 use super::rehearse::Former;
+use super::steps::ORIGINS_BEFORE;
 use super::tail::Tail;
 use super::{Ask, Event, NoticeLevel, faulty};
 use crate::error::{Kind, Report, Tell};
@@ -250,7 +252,7 @@ impl Context {
         let state = if earlier.is_some() {
             state_on_disk(&self.runner_dir, id)
         } else {
-            self.runner.run(self.spec(id, &command)).await.map_err(|error| error.tell())?
+            self.runner.run(self.spec(id, &command, self.disks().await?)).await.map_err(|error| error.tell())?
         };
         let _ = self.events.send(Event::CommandStarted {
             step: self.step,
@@ -279,7 +281,7 @@ impl Context {
         Ok(CommandEnd { reading, ended: end.ended, range: end.range })
     }
 
-    fn spec(&self, id: i64, command: &Command) -> CommandSpec {
+    fn spec(&self, id: i64, command: &Command, on_disk: Vec<PathBuf>) -> CommandSpec {
         let mut env = command_environment(&self.site);
         env.extend(command.env.clone());
         // By this name PostgreSQL tells the sessions of our commands from others.
@@ -291,15 +293,20 @@ impl Context {
             cwd: self.site.dir.clone(),
             env,
             log: self.log.clone(),
-            on_disk: self.disks(),
+            on_disk,
         }
     }
 
     /// Returns directories of all file systems that the commands of a step write to.
-    fn disks(&self) -> Vec<PathBuf> {
-        let elsewhere = self.known().protection.static_root.map(PathBuf::from);
+    async fn disks(&self) -> Result<Vec<PathBuf>, Report> {
+        let (run, elsewhere) = {
+            let known = self.known();
+            (known.undoing.map_or(self.run, |undoing| undoing.run), known.protection.static_root.map(PathBuf::from))
+        };
+        let origins: Option<Origins> = self.journal.fact(run, ORIGINS_BEFORE).await.map_err(|error| error.tell())?;
         let here = [&self.site.dir, &self.site.env_dir, &self.site.state_dir].map(Clone::clone);
-        here.into_iter().chain(elsewhere).collect()
+        let checkouts = origins.unwrap_or_default().checkouts.into_keys().map(PathBuf::from);
+        Ok(here.into_iter().chain(elsewhere).chain(checkouts).collect())
     }
 
     async fn follow(

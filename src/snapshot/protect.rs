@@ -475,10 +475,10 @@ mod tests {
     async fn a_journal_that_a_killed_process_has_left_does_no_harm_to_the_copy_that_comes_back() {
         for by_hand in [true, false] {
             let dir = assert_fs::TempDir::new().unwrap();
-            let [live, site] = ["live", "site"].map(|name| dir.path().join(name));
-            fs::create_dir(&live).unwrap();
+            let [alive, site] = ["alive", "site"].map(|name| dir.path().join(name));
+            fs::create_dir(&alive).unwrap();
             fs::create_dir(&site).unwrap();
-            let (database, copy) = (live.join("prod"), dir.path().join("copy"));
+            let (database, copy) = (alive.join("prod"), dir.path().join("copy"));
             let mut db =
                 SqliteConnectOptions::new().filename(&database).create_if_missing(true).connect().await.unwrap();
             let rows = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000)";
@@ -494,7 +494,7 @@ mod tests {
             // The process dies in the middle of a transaction: these are the files as it leaves them.
             sqlx::raw_sql("begin; update t set name = 'x' || name").execute(&mut db).await.unwrap();
             for name in ["prod", "prod-journal"] {
-                fs::copy(live.join(name), site.join(name)).unwrap();
+                fs::copy(alive.join(name), site.join(name)).unwrap();
             }
             let target = site.join("prod");
             if by_hand {

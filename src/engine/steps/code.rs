@@ -14,7 +14,7 @@ use crate::site::quote;
 pub(in crate::engine) const PACKAGES_BEFORE: &str = "packages-before";
 
 /// Name of the journal's fact that holds where packages came from before `pull`.
-pub(super) const ORIGINS_BEFORE: &str = "origins-before";
+pub(in crate::engine) const ORIGINS_BEFORE: &str = "origins-before";
 
 /// Runs `pull.sh` and finds out what it changed.
 pub async fn pull(context: &Context) -> Result<StepEnd, Report> {

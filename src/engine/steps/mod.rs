@@ -17,7 +17,7 @@ mod triage;
 mod undo;
 
 pub use check::{line as checklist_line, look};
-pub(super) use code::PACKAGES_BEFORE;
+pub(super) use code::{ORIGINS_BEFORE, PACKAGES_BEFORE};
 pub(super) use snapshot::stamp;
 pub(super) use undo::ENTERED;
 
