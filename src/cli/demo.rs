@@ -281,10 +281,18 @@ fn secret() -> Result<String, Report> {
     }))
 }
 
+/// Finds a port that nobody listens on. The system takes none of these for connections: whoever asks again and again
+/// whether a server answers there would, sooner or later, be connected with itself.
 fn free_port() -> Result<u16, Report> {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map(|address| address.port()).map_err(
-        |error| Report::new(Kind::Environment, format!("No free port for the web server of the demo site: {error}.")),
-    )
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    let from = std::process::id() % COUNT;
+    let ports = (0..COUNT).filter_map(|next| u16::try_from(FIRST + (from + next) % COUNT).ok());
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.into_iter().find(free).ok_or_else(|| {
+        Report::new(Kind::Environment, "No port is free for the web server of the demo site.")
+            .next("Look who listens on this machine: ss -ltnp")
+    })
 }
 
 /// Finds a Python that can make environments.

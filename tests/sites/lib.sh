@@ -53,11 +53,30 @@ once() {
   ) 9>"$target.lock"
 }
 
-# free_port: a port of the loopback interface that nobody listens on now.
+# free_port: a port of the loopback interface that nobody listens on now, and that no other site was given lately. The
+# kernel takes none of these for connections: whoever asks again and again whether a server answers there would, sooner or
+# later, be connected with itself.
 free_port() {
-  "$python" -c 'import socket
-with socket.socket() as s:
-    s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+  (
+    flock 9
+    "$python" - "$cache/port" <<'PYTHON'
+import pathlib, socket, sys
+last, first, count = pathlib.Path(sys.argv[1]), 20_000, 12_000
+port = int(last.read_text()) if last.exists() else first
+for _ in range(count):
+    port = first + (port + 1 - first) % count
+    with socket.socket() as tried:
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+    last.write_text(str(port))
+    print(port)
+    break
+else:
+    sys.exit("free_port: no port is free")
+PYTHON
+  ) 9>"$cache/port.lock"
 }
 
 python=$(find_python)
