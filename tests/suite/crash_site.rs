@@ -181,6 +181,13 @@ impl CrashSite {
         command.env("LC_ALL", "C.UTF-8").status().unwrap().code()
     }
 
+    /// The last that the web server has said.
+    fn web_log(&self) -> String {
+        let log = std::fs::read_to_string(self.shop.dir.join("log/web.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(12)..].join("\n")
+    }
+
     /// A digest of all rows of the application; the column that only the new version has does not count, and the
     /// amounts that `checkdata` repairs are as they were.
     pub fn goods(&self) -> String {
@@ -374,7 +381,7 @@ impl CrashSite {
         }
         faults.extend(attempts.iter().filter(|(_, state)| state == "open").map(|(step, _)| format!("{step} is open")));
         if self.web("status") != Some(0) {
-            faults.push("the web server does not run".into());
+            faults.push(format!("the web server does not run: {}", self.web_log()));
         }
         let journal = self.journal();
         if journal != "done 0" {
@@ -400,7 +407,7 @@ impl CrashSite {
         // Where nothing is undone, nothing is started: a reboot may have ended services that do not come up by themselves.
         let may_be_down = nothing && self.boots.get() > 0;
         if !may_be_down && self.web("status") != Some(0) {
-            faults.push("the web server does not run".into());
+            faults.push(format!("the web server does not run: {}", self.web_log()));
         }
         let runs = crate::undo::runs(&self.shop);
         let outcomes: Vec<&str> = runs.iter().map(|(_, outcome, _)| outcome.as_str()).collect();
