@@ -172,7 +172,11 @@ pub async fn build(site: &Site, anew: bool, mut printed: impl FnMut(&str)) -> Re
         printed(&format!("$ {install}"));
         run(site, &words, &["/bin/sh", "-c", &install].map(ToOwned::to_owned), &places, &mut printed).await?;
     }
-    write(&mark, &print).map_err(io_error(format!("{} cannot be written", mark.display())))?;
+    // The mark must not survive what it stands for when the power fails.
+    let disk = std::fs::File::open(&places.dir);
+    let on_disk = move || disk.and_then(|disk| Ok(rustix::fs::syncfs(disk)?));
+    let written = tokio::task::spawn_blocking(on_disk).await.map_err(io::Error::other).flatten();
+    written.and_then(|()| write(&mark, &print)).map_err(io_error(format!("{} cannot be written", mark.display())))?;
     Ok(beside)
 }
 

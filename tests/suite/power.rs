@@ -13,7 +13,8 @@ use assert_fs::TempDir;
 
 use crate::crash::{Case, Ending, alone, event, matrix, open, points, sqlite, undo_points, undone, undone_with};
 use crate::crash_site::{Crash, Victim, can_reboot};
-use crate::shop::WHOLE;
+use crate::rehearse::{dump, rehearse};
+use crate::shop::{Shop, WHOLE};
 
 /// A disk that can lose power.
 pub struct Disk {
@@ -127,6 +128,31 @@ fn an_upgrade_whose_machine_loses_power_comes_to_its_end() {
     ];
     let half = Case { ending: Ending::Undone(vec![after("undo-environment")]), ..sqlite(vec![after("pull")]) };
     assert_eq!(matrix("power cuts", vec![sqlite(crashes), half]), 7);
+}
+
+/// A digest of all files below a directory.
+fn digest(dir: &Path) -> String {
+    let script = "find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum";
+    let output = Command::new("sh").args(["-c", script]).current_dir(dir).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn an_environment_that_was_built_for_rehearsals_is_whole_after_a_power_cut() {
+    if !can_lose_power() {
+        return;
+    }
+    let disk = Disk::mount();
+    let shop = Shop::light_in(disk.place());
+    disk.sync();
+    dump(&shop);
+    let rehearsed = rehearse(&shop, None, &[]);
+    assert_eq!(rehearsed.status.code(), Some(0), "{}", String::from_utf8_lossy(&rehearsed.stderr));
+    let built = shop.dir.join(".lino-upgrade/rehearsal/env");
+    let before = digest(&built);
+    disk.cut();
+    disk.come_back();
+    assert_eq!(digest(&built), before);
 }
 
 #[test]

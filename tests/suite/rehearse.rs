@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use crate::shop::{PROGRAM, Shop, without_pip_settings};
 
-fn dump(shop: &Shop) {
+pub fn dump(shop: &Shop) {
     let mut command = Command::new(shop.dir.join("env/bin/python"));
     command.args(["manage.py", "dump2py", "snapshot"]).current_dir(&shop.dir).env("LC_ALL", "C.UTF-8");
     assert!(command.output().unwrap().status.success());
 }
 
-fn rehearse(shop: &Shop, schema: Option<&str>, options: &[&str]) -> Output {
+pub fn rehearse(shop: &Shop, schema: Option<&str>, options: &[&str]) -> Output {
     let mut command = Command::new(PROGRAM);
     command.arg("--site").arg(&shop.dir).arg("rehearse").args(options).env("LC_ALL", "C.UTF-8").stdin(Stdio::null());
     if let Some(schema) = schema {
