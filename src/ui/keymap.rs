@@ -102,6 +102,14 @@ pub fn command(state: &State, key: KeyEvent) -> Option<Command> {
         .map(|binding| binding.command)
 }
 
+/// Returns the name of a key that has a meaning on this screen, but none now.
+#[must_use]
+pub fn idle(state: &State, key: KeyEvent) -> Option<&'static str> {
+    let pressed = (key.code, key.modifiers.difference(KeyModifiers::SHIFT));
+    let mut bindings = tables(Context::of(state)).into_iter().flatten();
+    bindings.find(|binding| binding.keys.contains(&pressed)).map(|binding| binding.shown)
+}
+
 /// A key in the key bar.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hint {

@@ -169,15 +169,8 @@ fn matrix_the_power_fails_at_each_point_of_each_step() {
 #[ignore = "takes long; tests/run --crash asks for it"]
 fn matrix_the_power_fails_at_each_point_of_an_undo() {
     if can_lose_power() {
-        let ends = [
-            "undo-stop",
-            "undo-keep",
-            "undo-environment",
-            "undo-database",
-            "undo-static",
-            "undo-account",
-            "undo-start",
-        ];
+        // After `undo-start` it ends so soon that the power would fail when nothing is left to be done.
+        let ends = ["undo-stop", "undo-keep", "undo-environment", "undo-database", "undo-static", "undo-account"];
         let points = undo_points(Victim::PowerCut).into_iter().chain(ends.map(after));
         matrix("power cuts in an undo", points.map(|crash| undone_with(vec![crash])).collect());
     }

@@ -16,7 +16,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 use secrecy::zeroize::Zeroize;
 
 use super::encode::{self, Arrows, Bracketed};
-use super::keymap::{Command, Context, command};
+use super::keymap::{Command, Context, command, idle};
 use super::layout::{areas, fit_shell, terminal_size};
 use super::log_view::{Found, Rows};
 use super::reader::Request;
@@ -96,7 +96,17 @@ fn on_key(state: &mut State, key: KeyEvent, actions: &mut Vec<Action>) {
             Context::CompareSearch => compare::search_key(state, key),
             Context::TriageFilter => triage::filter_key(state, key),
             Context::TriageType => triage::type_key(state, key),
-            Context::Main | Context::Compare | Context::Triage | Context::TriageEdit => state.notice = None,
+            Context::Main | Context::Compare | Context::Triage | Context::TriageEdit => match idle(state, key) {
+                // Enter and arrows are tried everywhere, and Escape is pressed to be rid of something.
+                Some(shown) if matches!(key.code, KeyCode::Char(_)) => {
+                    notice(
+                        state,
+                        NoticeLevel::Info,
+                        format!("{shown} has nothing to do just now; ? explains the keys."),
+                    );
+                }
+                _ => state.notice = None,
+            },
             _ => {}
         },
     }

@@ -40,6 +40,18 @@ fn the_key_is_offered_only_when_rows_were_refused() {
 }
 
 #[test]
+fn a_key_that_has_nothing_to_do_says_so() {
+    let notice = |wizard: &Wizard| wizard.state.notice.as_ref().map(|notice| notice.text.clone());
+    let mut wizard = opened(120, 36, &later());
+    assert!(shown(&wizard).triage.decisions.is_empty());
+    assert_eq!(wizard.keys("R"), vec![]);
+    assert_eq!(notice(&wizard).as_deref(), Some("R has nothing to do just now; ? explains the keys."));
+    // One that this screen does not know takes the notice away.
+    assert_eq!(wizard.keys("§"), vec![]);
+    assert_eq!(notice(&wizard), None);
+}
+
+#[test]
 fn escape_q_and_t_go_back_to_the_steps_and_never_leave_the_wizard() {
     for key in [KeyCode::Esc, KeyCode::Char('q'), KeyCode::Char('t')] {
         let mut wizard = opened(120, 36, &later());
