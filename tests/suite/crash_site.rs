@@ -79,6 +79,15 @@ pub struct Start {
     pub status: Option<i32>,
     pub events: Vec<Value>,
     pub said: String,
+    /// Whether the machine went down, and its services with it.
+    pub went_down: bool,
+}
+
+impl Start {
+    /// Tells whether all was done when the machine went down: whether the services come up with it is its own business.
+    const fn was_over(&self) -> bool {
+        self.went_down && matches!(self.status, Some(0))
+    }
 }
 
 /// What is started, and started again.
@@ -261,6 +270,7 @@ impl CrashSite {
                 let crash = crashes.pop_front().unwrap();
                 start.struck.push(crash.to_string());
                 over = crash.victim != Victim::Command;
+                start.went_down = matches!(crash.victim, Victim::Reboot | Victim::PowerCut);
                 let _ = std::fs::remove_file(&plan);
                 self.strike(crash.victim);
                 if reached.exists() {
@@ -380,7 +390,7 @@ impl CrashSite {
             }
         }
         faults.extend(attempts.iter().filter(|(_, state)| state == "open").map(|(step, _)| format!("{step} is open")));
-        if self.web("status") != Some(0) {
+        if !last.was_over() && self.web("status") != Some(0) {
             faults.push(format!("the web server does not run: {}", self.web_log()));
         }
         let journal = self.journal();
@@ -405,7 +415,7 @@ impl CrashSite {
             faults.push(format!("before: {:?}\nafter: {now:?}", self.before));
         }
         // Where nothing is undone, nothing is started: a reboot may have ended services that do not come up by themselves.
-        let may_be_down = nothing && self.boots.get() > 0;
+        let may_be_down = nothing && self.boots.get() > 0 || last.was_over();
         if !may_be_down && self.web("status") != Some(0) {
             faults.push(format!("the web server does not run: {}", self.web_log()));
         }
