@@ -106,7 +106,9 @@ impl Journal {
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Delete)
-            .synchronous(SqliteSynchronous::Full)
+            // Full would not sync the directory after a commit: what was committed last would be rolled back when the
+            // power fails.
+            .synchronous(SqliteSynchronous::Extra)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(20));
         let mut connection = options.connect().await.map_err(unusable)?;
