@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::shop::{PROGRAM, Shop, all, ended};
 
-/// How many notes the table has: three slices of dump2py, and more than a quarter of the server's memory for tables.
-const NOTES: u64 = 130_000;
+/// How many notes the table has: two slices of dump2py, and more than a quarter of the server's memory for tables.
+const NOTES: u64 = 75_000;
 
 fn verify(shop: &Shop, snapshot: &Path, options: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(PROGRAM);
