@@ -287,9 +287,9 @@ fn free_port() -> Result<u16, Report> {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 12_000;
     let from = std::process::id() % COUNT;
-    let ports = (0..COUNT).filter_map(|next| u16::try_from(FIRST + (from + next) % COUNT).ok());
+    let mut ports = (0..COUNT).filter_map(|next| u16::try_from(FIRST + (from + next) % COUNT).ok());
     let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    ports.into_iter().find(free).ok_or_else(|| {
+    ports.find(free).ok_or_else(|| {
         Report::new(Kind::Environment, "No port is free for the web server of the demo site.")
             .next("Look who listens on this machine: ss -ltnp")
     })

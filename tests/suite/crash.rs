@@ -447,7 +447,8 @@ fn matrix_an_upgrade_that_is_killed_at_each_write_beside_the_snapshot_is_undone(
 const IN_INITDB: Crash = open("/migrations/0001_initial", 2, Victim::Command);
 
 #[test]
-fn a_restore_that_was_killed_in_initdb_on_postgresql_is_done_again_by_one_start() {
+#[ignore = "takes long; tests/run --crash asks for it"]
+fn matrix_a_restore_that_was_killed_in_initdb_on_postgresql_is_done_again_by_one_start() {
     let case = Case { engine: "postgresql", crashes: vec![IN_INITDB], ending: Ending::Continued };
     assert_eq!(matrix("a restore that is killed in initdb", vec![case]), 1);
 }

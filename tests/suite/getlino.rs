@@ -201,7 +201,8 @@ fn a_site_made_by_getlino_is_upgraded_and_keeps_all_its_rows() {
     assert_eq!(site.program(), ("STOPPED".to_owned(), None));
     // nginx is up and finds nobody; getlino then has it look for a page about maintenance that does not exist.
     assert_eq!((site.status(), nginx()), (404, proxy.clone()));
-    upgrade.until(|event| event["event"] == "step_started" && event["step"] == "start-services");
+    // The last command before the services are started; it takes seconds, so they are down while this looks at them.
+    upgrade.until(|event| event["event"] == "command_started" && event["step"] == "checkdata");
     assert_eq!((site.program(), site.status(), nginx()), (("STOPPED".to_owned(), None), 404, proxy.clone()));
     let (status, events, said) = upgrade.end();
 
