@@ -250,7 +250,7 @@ fn everything(dir: &Path) -> BTreeMap<PathBuf, (u64, i64, u64)> {
 fn the_checklist_is_complete_and_changes_nothing() {
     let shop = Shop::build();
     // What the first start of Lino writes anew belongs to no question of ours.
-    shop.query("");
+    shop.start_lino();
     let run = || {
         let mut command = Command::new(PROGRAM);
         command.arg("--site").arg(&shop.dir).args(["check", "--json"]).env("LC_ALL", "C.UTF-8");
