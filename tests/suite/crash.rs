@@ -417,14 +417,14 @@ fn matrix_an_upgrade_that_is_killed_at_each_write_of_the_journal_is_undone() {
 #[test]
 #[ignore = "takes an hour; CRASH_WRITES says from which write to which"]
 fn matrix_a_crash_at_each_write_of_the_runner() {
-    let crashes = each_write("runner.", "runner", 100, Victim::Runner);
+    let crashes = each_write("runner.", "runner", 70, Victim::Runner);
     matrix("each write of the runner", alone("sqlite", crashes));
 }
 
 #[test]
 #[ignore = "takes an hour; CRASH_WRITES says from which write to which"]
 fn matrix_an_upgrade_that_is_killed_at_each_write_of_the_runner_is_undone() {
-    let crashes = each_write("runner.", "runner", 100, Victim::Runner);
+    let crashes = each_write("runner.", "runner", 70, Victim::Runner);
     matrix("each write of the runner, then undone", undone(alone("sqlite", crashes)));
 }
 
