@@ -253,7 +253,7 @@ pub(super) fn sentence(cause: &FailureCause, fatal: Option<&Fatal>) -> String {
         FailureCause::DiskFull => String::from("There is no space left on the disk."),
         FailureCause::OutOfMemory => String::from("There was not enough memory."),
         FailureCause::NoSyslog => {
-            String::from("The script writes to the system log, and this machine has none, so it ended before its work.")
+            String::from("The script writes to the system log, and none listens here, so it ended before its work.")
         }
         FailureCause::SudoNeedsTerminal => {
             String::from("The command uses sudo, and sudo could not ask for a password.")

@@ -13,9 +13,12 @@ mod reading;
 mod rights;
 mod sharing;
 
+use std::io::{self, ErrorKind};
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::process::Command;
 
 use super::find::Site;
@@ -140,15 +143,34 @@ pub fn logger(site: &Site, around: &Surroundings) -> Option<Finding> {
             "pull.sh calls logger, which is not installed.".to_owned(),
             "Install it (Debian: bsdutils), or remove its lines from pull.sh.".to_owned(),
         )
-    } else if around.system("dev/log").exists() || around.system("run/systemd/journal/dev-log").exists() {
-        Finding::pass(SUBJECT, "pull.sh writes to the system's log, which takes it.")
     } else {
-        level(
-            SUBJECT.to_owned(),
-            "pull.sh calls logger, but no system log listens (/dev/log is missing): it would end at once.".to_owned(),
-            "Start the system's log (rsyslog or another), or remove the lines with logger from pull.sh.".to_owned(),
-        )
+        let socket = around.system("dev/log");
+        match listens(&socket) {
+            Ok(()) => Finding::pass(SUBJECT, "pull.sh writes to the system's log, which takes it."),
+            Err(error) => {
+                let why = match error.kind() {
+                    ErrorKind::NotFound => "/dev/log is missing".to_owned(),
+                    ErrorKind::ConnectionRefused => "nobody reads /dev/log, whatever made it has ended".to_owned(),
+                    _ => format!("/dev/log: {error}"),
+                };
+                level(
+                    SUBJECT.to_owned(),
+                    format!("pull.sh calls logger, but no system log listens ({why}): it would end at once."),
+                    "Start the system's log (rsyslog or another), or remove the lines with logger from pull.sh."
+                        .to_owned(),
+                )
+            }
+        }
     })
+}
+
+/// Asks whether somebody reads a socket, as `logger` does it: for messages first, then as a stream. Nothing is sent.
+fn listens(socket: &Path) -> io::Result<()> {
+    match UnixDatagram::unbound()?.connect(socket) {
+        // It is a stream.
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::PROTOTYPE) => UnixStream::connect(socket).map(|_| ()),
+        answer => answer,
+    }
 }
 
 /// Looks into the operator's own cron table, which only `crontab` may read.

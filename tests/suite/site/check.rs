@@ -1,3 +1,5 @@
+use std::os::unix::net::{UnixDatagram, UnixListener};
+
 use lino_upgrade::procedure::{Finding, Level};
 use lino_upgrade::site::Engine;
 use lino_upgrade::site::check::{
@@ -59,8 +61,19 @@ fn pull_script_that_writes_to_a_system_log_needs_one() {
     world.script("bin/logger", "");
     assert_eq!(level().level, Level::Fail);
     assert!(level().text.contains("/dev/log is missing"));
-    world.write("system/dev/log", "");
-    assert_eq!(level().level, Level::Pass);
+    std::fs::create_dir(world.path("system/dev")).unwrap();
+    let socket = world.path("system/dev/log");
+    let taken = Finding::pass("logger", "pull.sh writes to the system's log, which takes it.");
+    let messages = UnixDatagram::bind(&socket).unwrap();
+    assert_eq!(level(), taken);
+    // Whoever is killed leaves its socket behind.
+    drop(messages);
+    let told = "pull.sh calls logger, but no system log listens (nobody reads /dev/log, whatever made it has ended): it \
+                would end at once.";
+    assert_eq!((level().level, level().text.as_str()), (Level::Fail, told));
+    std::fs::remove_file(&socket).unwrap();
+    let _stream = UnixListener::bind(&socket).unwrap();
+    assert_eq!(level(), taken);
 }
 
 #[tokio::test]
