@@ -172,7 +172,7 @@ impl Index {
 impl State {
     /// Finds the first rows of a table with this value.
     fn find(&mut self, (table, place): (&str, usize), value: &str, limit: usize) -> Result<Vec<Hit>, SnapshotError> {
-        self.files.read(self.known.wants(table, &[place]))?;
+        self.files.read(&self.known.script, self.known.wants(table, &[place]))?;
         self.hits((table, place), value, limit).map(|(_, hits)| hits)
     }
 
@@ -214,7 +214,7 @@ impl State {
         let known = Arc::clone(&self.known);
         let table = known.table_of(name).unwrap_or_default();
         let places = Vec::from_iter(known.keys.get(table).copied());
-        self.files.read([Want { file: name, table, places }])?;
+        self.files.read(&known.script, [Want { file: name, table, places }])?;
         let Some(begin) = self.files.begin_of(name, line)? else { return Ok(None) };
         let file = self.files.open(name)?;
         let there = file.metadata().is_ok_and(|data| begin < data.len());

@@ -11,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use super::known::Want;
 use super::row::{self, Written};
 use super::scan::{self, Entry, Place, Scanned, Stamp};
+use crate::dump::Script;
 use crate::messages::line::plain;
 use crate::snapshot::verify::{SnapshotError, unreadable};
 
@@ -58,8 +59,13 @@ impl Files {
         entries.get(..entries.partition_point(|entry| entry.mark == mark)).unwrap_or_default()
     }
 
-    /// Reads the files that were not read yet for what is wanted, or were changed since, on all cores.
-    pub fn read<'a>(&mut self, wants: impl IntoIterator<Item = Want<'a>>) -> Result<(), SnapshotError> {
+    /// Reads the files that were not read yet for what is wanted, or were changed since, on all cores. The script knows
+    /// the models that are named in them.
+    pub fn read<'a>(
+        &mut self,
+        script: &Script,
+        wants: impl IntoIterator<Item = Want<'a>>,
+    ) -> Result<(), SnapshotError> {
         let mut work = Vec::new();
         for mut want in wants {
             let path = self.path_of(want.file)?;
@@ -92,7 +98,7 @@ impl Files {
             work.push((data.len(), path, want));
         }
         work.sort_by_key(|(size, ..)| std::cmp::Reverse(*size));
-        for (at, found) in scan_all(&work) {
+        for (at, found) in scan_all(script, &work) {
             let Some((_, path, want)) = work.get(at) else { continue };
             let (Scanned { columns, lines }, stamp) = found.map_err(|error| unreadable(path, error))?;
             let file = self.known.entry(want.file.to_owned()).or_insert_with(|| Indexed {
@@ -266,14 +272,14 @@ impl Window {
 type Found = (usize, std::io::Result<(Scanned, Stamp)>);
 
 /// Reads files on all cores, in their order.
-fn scan_all(work: &[(u64, PathBuf, Want<'_>)]) -> Vec<Found> {
+fn scan_all(script: &Script, work: &[(u64, PathBuf, Want<'_>)]) -> Vec<Found> {
     let next = AtomicUsize::new(0);
     let done = Mutex::new(Vec::with_capacity(work.len()));
     let run = || {
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some((_, path, want)) = work.get(at) else { break };
-            let found = scan::scan(path, want.table.as_bytes(), &want.places);
+            let found = scan::scan(path, script, want.table.as_bytes(), &want.places);
             done.lock().unwrap_or_else(PoisonError::into_inner).push((at, found));
         }
     };

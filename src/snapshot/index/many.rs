@@ -46,7 +46,7 @@ impl State {
             Some(key) if !known.keyless.contains(table) => vec![*key],
             _ => (0..function.parameters.len()).collect(),
         };
-        self.files.read(known.wants(table, &places))?;
+        self.files.read(&known.script, known.wants(table, &places))?;
         // In the order of the marks, so that they are found near each other.
         let mut marks: Vec<(u64, &str)> = keys.iter().map(|key| (mark_of(key), key.as_str())).collect();
         marks.sort_unstable();

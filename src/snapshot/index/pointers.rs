@@ -25,7 +25,7 @@ impl State {
         for (table, places) in &mut places {
             places.extend(known.keys.get(*table));
         }
-        self.files.read(places.into_iter().flat_map(|(table, places)| known.wants(table, &places)))?;
+        self.files.read(&known.script, places.into_iter().flat_map(|(table, places)| known.wants(table, &places)))?;
         let mut found = Vec::new();
         for link in links {
             let value = match own {

@@ -55,12 +55,12 @@ pub(super) struct Scanned {
 }
 
 /// Makes a mark of a value as a row file writes it, so that equal values have equal marks; none for `None`.
-pub(super) fn mark(raw: &[u8]) -> Option<u64> {
+pub(super) fn mark(script: &Script, raw: &[u8]) -> Option<u64> {
     let inner = match raw {
         [quote @ (b'\'' | b'"'), inner @ .., end] if quote == end && memchr2(*quote, b'\\', inner).is_none() => inner,
         b"None" | b"" => return None,
         _ if is_number(raw) => raw,
-        _ => return Some(mark_of(&triage::text(&Script::default(), raw)?)),
+        _ => return Some(mark_of(&triage::text(script, raw)?)),
     };
     Some(mark_of_bytes(inner))
 }
@@ -92,11 +92,11 @@ fn mark_of_bytes(text: &[u8]) -> u64 {
 }
 
 /// Reads a file to its end. `places` says which values of the rows of `table` are wanted, in ascending order.
-pub(super) fn scan(path: &Path, table: &[u8], places: &[usize]) -> io::Result<(Scanned, Stamp)> {
+pub(super) fn scan(path: &Path, script: &Script, table: &[u8], places: &[usize]) -> io::Result<(Scanned, Stamp)> {
     let file = File::open(path)?;
     let stamp = Stamp::of(&file.metadata()?);
     let mut found = Scanned { columns: vec![Vec::new(); places.len()], lines: Vec::new() };
-    let mut reader = Reader { file: &file, table, places, found: &mut found, line: 1, begin: true };
+    let mut reader = Reader { file: &file, script, table, places, found: &mut found, line: 1, begin: true };
     reader.read()?;
     for column in &mut found.columns {
         column.shrink_to_fit();
@@ -110,6 +110,7 @@ pub(super) fn scan(path: &Path, table: &[u8], places: &[usize]) -> io::Result<(S
 
 struct Reader<'a> {
     file: &'a File,
+    script: &'a Script,
     table: &'a [u8],
     /// Which values are wanted.
     places: &'a [usize],
@@ -195,7 +196,7 @@ impl Reader<'_> {
         let mut wanted = self.places.iter().zip(&mut self.found.columns).peekable();
         for (place, raw) in literal::arguments(arguments).enumerate() {
             let Some((_, column)) = wanted.next_if(|(wanted, _)| **wanted == place) else { continue };
-            column.extend(mark(raw).map(|mark| Entry { mark, at }));
+            column.extend(mark(self.script, raw).map(|mark| Entry { mark, at }));
             if wanted.peek().is_none() {
                 break;
             }
@@ -218,7 +219,7 @@ impl Reader<'_> {
             if let Ok(column) = self.places.binary_search(&place)
                 && let Some(column) = self.found.columns.get_mut(column)
             {
-                column.extend(mark(&raw).map(|mark| Entry { mark, at }));
+                column.extend(mark(self.script, &raw).map(|mark| Entry { mark, at }));
             }
         }
         Ok(())
@@ -289,6 +290,7 @@ mod tests {
 
     #[test]
     fn equal_values_have_equal_marks() {
+        let script = Script::read("shop_Sale = resolve_model(\"shop.Sale\")\n");
         for (raw, text) in [
             ("7", "7"),
             ("'7'", "7"),
@@ -302,6 +304,8 @@ mod tests {
             ("'Nõue 0, osa «0»'", "Nõue 0, osa «0»"),
             ("date(2024,1,2)", "2024-01-02"),
             ("''", ""),
+            ("shop_Sale", "shop.Sale"),
+            ("settings", "settings"),
             // A hand may have written these.
             ("1_000", "1000"),
             ("0x10", "16"),
@@ -309,9 +313,9 @@ mod tests {
             ("'a' 'b'", "ab"),
             ("\"\"\"a\"\"\"", "a"),
         ] {
-            assert_eq!(mark(raw.as_bytes()), Some(mark_of(text)), "{raw}");
+            assert_eq!(mark(&script, raw.as_bytes()), Some(mark_of(text)), "{raw}");
         }
-        assert_eq!(mark(b"None"), None);
+        assert_eq!(mark(&script, b"None"), None);
         let different = ["7", "-7", "07", "", "70", "a"].map(mark_of);
         let all: std::collections::BTreeSet<u64> = different.into_iter().collect();
         assert_eq!(all.len(), different.len());
@@ -323,7 +327,7 @@ mod tests {
         let dir = assert_fs::TempDir::new().unwrap();
         let path = dir.path().join("a.py");
         std::fs::write(&path, text).unwrap();
-        let (found, _) = scan(&path, b"a", places).unwrap();
+        let (found, _) = scan(&path, &Script::default(), b"a", places).unwrap();
         let columns = found.columns.iter().map(|column| column.iter().map(|it| (it.mark, it.at)).collect()).collect();
         (columns, found.lines.iter().map(|place| (place.at, place.line)).collect())
     }
