@@ -12,6 +12,7 @@
 
 mod account;
 mod compare;
+mod disk;
 mod first_frame;
 mod lines;
 mod lookup;
@@ -27,7 +28,7 @@ mod verify;
 /// A measurement: its name on the command line, and what runs it.
 type Bench = (&'static str, fn());
 
-const ALL: [Bench; 9] = [
+const ALL: [Bench; 10] = [
     ("first-frame", first_frame::run),
     ("lines", lines::run),
     ("memory", memory::run),
@@ -37,6 +38,7 @@ const ALL: [Bench; 9] = [
     ("account", account::run),
     ("lookup", lookup::run),
     ("restore", restore::run),
+    ("disk", disk::run),
 ];
 
 /// How many rounds are measured: what `--rounds=N` says, else as many as usual.
