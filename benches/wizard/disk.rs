@@ -4,16 +4,15 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use serde_json::Value;
 
 use super::first_frame::lino;
-use super::place::{PROGRAM, Place, scratch};
+use super::place::{Place, headless, scratch};
 use super::table::{self, Series, below};
-use super::terminal::environment;
 
 const ROUNDS: usize = 5;
 /// Bytes that somebody else writes over and over.
@@ -34,16 +33,7 @@ fn shell(from: &Path, behind: &str) -> f64 {
 fn step(from: &Path) -> f64 {
     let place = Place::new(&format!("cp -a {} copy", from.display()));
     rustix::fs::sync();
-    let mut child = Command::new(PROGRAM)
-        .args(["run", "--headless", "--yes"])
-        .current_dir(place.dir())
-        .env_clear()
-        .envs(environment())
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = headless(place.dir());
     let (mut begun, mut took) = (None, None);
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let event: Value = serde_json::from_str(&line.unwrap()).unwrap();

@@ -4,12 +4,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use assert_fs::TempDir;
 
 use super::processes;
-use super::terminal::Terminal;
+use super::terminal::{Terminal, environment};
 
 /// The program, as it is released.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_lino-upgrade");
@@ -27,6 +28,20 @@ case "$*" in
   *) echo '{}' ;;
 esac
 "#;
+
+/// Upgrades a site without a screen; its events are read from the child.
+pub fn headless(dir: &Path) -> Child {
+    Command::new(PROGRAM)
+        .args(["run", "--headless", "--yes"])
+        .current_dir(dir)
+        .env_clear()
+        .envs(environment())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
 
 /// A directory on the disk where the program was built; gone when dropped.
 pub fn scratch() -> TempDir {

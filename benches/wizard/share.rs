@@ -14,7 +14,7 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::Value;
 
 use super::first_frame::lino;
-use super::place::{PROGRAM, Place, scratch, until};
+use super::place::{Place, headless, scratch, until};
 use super::processes::{self, Cpu};
 use super::table::{self, Series, below};
 use super::terminal::environment;
@@ -91,16 +91,7 @@ struct Upgrade {
 impl Upgrade {
     fn run(shop: &Shop) -> Self {
         let begun = Instant::now();
-        let mut child = Command::new(PROGRAM)
-            .args(["run", "--headless", "--yes"])
-            .current_dir(shop.dir())
-            .env_clear()
-            .envs(environment())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = headless(&shop.dir());
         let (mut commands, mut steps, mut open) = (Vec::new(), Vec::new(), BTreeMap::new());
         for line in BufReader::new(child.stdout.take().unwrap()).lines() {
             let event: Value = serde_json::from_str(&line.unwrap()).unwrap();
