@@ -18,11 +18,16 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use crate::fault::{self, Place};
 use crate::site::{Connection, Db, DbError, Engine, quote};
 
-/// Copies a SQLite database consistently: `VACUUM INTO` a temporary name, integrity check, sync, rename.
+/// Copies a SQLite database consistently: `VACUUM INTO` a temporary name, integrity check, sync, rename. The copy keeps
+/// its journal as the database does: `VACUUM INTO` forgets a write-ahead log, and so does Lino, whose restore makes a new
+/// file.
 pub async fn sqlite_copy(source: &Path, target: &Path) -> Result<(), String> {
     let temporary = target.with_extension("part");
     fault::before_write(Place::Snapshot).map_err(|error| error.to_string())?;
-    let _ = fs::remove_file(&temporary);
+    // A log that was left behind would be taken into the copy.
+    for left in ["part", "part-wal", "part-shm"] {
+        let _ = fs::remove_file(target.with_extension(left));
+    }
     let text = |error: sqlx::Error| error.to_string();
     let mut connection = SqliteConnectOptions::new()
         .filename(source)
@@ -33,17 +38,26 @@ pub async fn sqlite_copy(source: &Path, target: &Path) -> Result<(), String> {
         .map_err(text)?;
     let name = temporary.to_string_lossy().replace('\'', "''");
     sqlx::raw_sql(AssertSqlSafe(format!("vacuum into '{name}'"))).execute(&mut connection).await.map_err(text)?;
+    let journal: String = sqlx::query("pragma journal_mode")
+        .fetch_one(&mut connection)
+        .await
+        .and_then(|row| row.try_get(0))
+        .map_err(text)?;
     drop(connection);
-    let mut copy = SqliteConnectOptions::new().filename(&temporary).read_only(true).connect().await.map_err(text)?;
+    let mut copy = SqliteConnectOptions::new().filename(&temporary).connect().await.map_err(text)?;
     let answer: String = sqlx::query("pragma integrity_check")
         .fetch_one(&mut copy)
         .await
         .and_then(|row| row.try_get(0))
         .map_err(text)?;
-    drop(copy);
     if answer != "ok" {
         return Err(format!("the copy is damaged: {answer}"));
     }
+    if journal == "wal" {
+        sqlx::raw_sql("pragma journal_mode = wal").execute(&mut copy).await.map_err(text)?;
+    }
+    // Whoever closes a database as the last one takes its log into it.
+    sqlx::Connection::close(copy).await.map_err(text)?;
     fs::set_permissions(&temporary, fs::Permissions::from_mode(0o600))
         .and_then(|()| File::open(&temporary)?.sync_all())
         .and_then(|()| fault::before_write(Place::Snapshot))
@@ -68,9 +82,11 @@ pub async fn sqlite_back(copy: &Path, database: &Path) -> Result<(), String> {
     let part = beside(".lino-upgrade-back");
     let _ = fs::remove_file(&part);
     fs::copy(copy, &part).map_err(text)?;
+    // Nobody else knows this file, and nothing is to be written beside it.
     let mut connection = SqliteConnectOptions::new()
         .filename(&part)
         .read_only(true)
+        .immutable(true)
         .connect()
         .await
         .map_err(|error| error.to_string())?;
@@ -509,6 +525,32 @@ mod tests {
             let all = "select count(*) || ' ' || min(name) || ' ' || max(name) from t";
             assert_eq!(said(&target, all).await, said(&copy, all).await, "by hand: {by_hand}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_database_with_a_write_ahead_log_comes_back_with_one() {
+        let dir = assert_fs::TempDir::new().unwrap();
+        let [database, copy] = ["prod", "copy"].map(|name| dir.path().join(name));
+        let open = async || SqliteConnectOptions::new().filename(&database).create_if_missing(true).connect().await;
+        let mut db = open().await.unwrap();
+        sqlx::raw_sql("pragma journal_mode = wal; create table t (name text); insert into t values ('in the log')")
+            .execute(&mut db)
+            .await
+            .unwrap();
+        sqlite_copy(&database, &copy).await.unwrap();
+        sqlx::Connection::close(db).await.unwrap();
+        // What a restore of Lino leaves: a new file, which has no log.
+        fs::remove_file(&database).unwrap();
+        let mut db = open().await.unwrap();
+        sqlx::raw_sql("create table t (name text)").execute(&mut db).await.unwrap();
+        sqlx::Connection::close(db).await.unwrap();
+        sqlite_back(&copy, &database).await.unwrap();
+        let mut left: Vec<_> =
+            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        left.sort();
+        assert_eq!(left, ["copy", "prod"]);
+        assert_eq!(said(&database, "pragma journal_mode").await, "wal");
+        assert_eq!(said(&database, "select name from t").await, "in the log");
     }
 
     #[test]
