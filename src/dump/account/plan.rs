@@ -86,7 +86,10 @@ impl Plan {
         let saved = known.saved.get(table).unwrap_or(&none);
         for (at, parameter) in sides[0].iter().enumerate() {
             let name = parameter.name.as_str();
-            let Some(there) = sides[1].iter().position(|other| other.name == parameter.name) else {
+            // The same place first: in a damaged function a name may come twice.
+            let same = |other: &Parameter| other.name == parameter.name;
+            let there = sides[1].get(at).is_some_and(same).then_some(at);
+            let Some(there) = there.or_else(|| sides[1].iter().position(same)) else {
                 plan.own[0].push(Own { name: name.to_owned(), at, language: None });
                 continue;
             };
