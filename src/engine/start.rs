@@ -221,7 +221,7 @@ impl Place {
 /// Asks the site for its facts while the wizard is already on screen.
 fn ask_in_background(site: Arc<Site>, facts: mpsc::UnboundedSender<Result<Facts, Report>>) {
     tokio::spawn(async move {
-        let answer = site::facts::ask(&site).await.map_err(|error| error.tell());
+        let answer = site::facts::ask_in_peace(&site).await.map_err(|error| error.tell());
         let _ = facts.send(answer);
     });
 }
