@@ -16,6 +16,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 
+use super::asking::Asking;
 use super::clock::now;
 use super::context::{Asks, Attendance, Context, Ends, append_line, command_environment, lock};
 use super::deciding::{Triaging, Worked};
@@ -58,6 +59,7 @@ pub(super) struct Dispatcher {
     pub runner_events: mpsc::UnboundedReceiver<RunnerEvent>,
     pub events: mpsc::UnboundedSender<Event>,
     pub facts: mpsc::UnboundedReceiver<Result<Facts, Report>>,
+    pub asking: Asking,
     pub knowledge: Arc<Mutex<Knowledge>>,
     pub records: Records,
     pub run: i64,
@@ -101,13 +103,12 @@ impl Dispatcher {
     /// Runs until the operator leaves, nobody listens any more, or somebody else takes the site over: then the seat
     /// from which this wizard watches is returned.
     pub async fn run(mut self, wishes: &mut mpsc::UnboundedReceiver<Wish>) -> Option<Seat> {
-        let mut facts_open = true;
         let mut runner_open = true;
         let taken_over = loop {
             let wake = tokio::select! {
                 wish = wishes.recv() => Wake::Wish(wish),
                 event = self.runner_events.recv(), if runner_open => Wake::Runner(event),
-                facts = self.facts.recv(), if facts_open => Wake::Facts(facts.map(Box::new)),
+                facts = self.facts.recv() => Wake::Facts(facts.map(Box::new)),
                 ended = ended(&mut self.running) => Wake::Ended(ended),
                 worked = self.worked.recv() => Wake::Worked(worked),
             };
@@ -127,15 +128,11 @@ impl Dispatcher {
                     }
                 }
                 Wake::Runner(Some(event)) => self.runner_event(event).await,
-                Wake::Facts(None) => {
-                    facts_open = false;
-                    Ok(())
-                }
                 Wake::Facts(Some(facts)) => self.learn(*facts).await,
                 Wake::Ended(ended) => self.settle(ended).await,
                 Wake::Worked(Some(worked)) => self.worked(worked).await,
-                // It holds a sender itself.
-                Wake::Worked(None) => Ok(()),
+                // It holds a sender of each itself.
+                Wake::Worked(None) | Wake::Facts(None) => Ok(()),
             };
             if let Err(report) = result {
                 self.tell(Event::Troubled { report });
@@ -285,6 +282,9 @@ impl Dispatcher {
     }
 
     async fn learn(&mut self, facts: Result<Facts, Report>) -> Result<(), Report> {
+        if facts.is_err() && !self.asking.counts(self.running.as_ref().map(|running| running.step)) {
+            return Ok(());
+        }
         let starts = facts.as_ref().map(drop).map_err(|report| report.what.clone());
         match facts {
             // What is known is that of the run which is undone.
@@ -474,6 +474,7 @@ impl Dispatcher {
             program: self.program.clone(),
             work: self.work.clone(),
         };
+        self.asking.begins(step);
         self.tell(Event::StepStarted { step, attempt: number, log, at: now() });
         let task = tokio::spawn(async move { faulty::execute(&context).await });
         self.running = Some(RunningStep { step, attempt, number, started: Instant::now(), task });
@@ -481,6 +482,7 @@ impl Dispatcher {
 
     async fn settle(&mut self, ended: Result<Result<StepEnd, Report>, JoinError>) -> Result<(), Report> {
         let Some(running) = self.running.take() else { return Ok(()) };
+        self.asking.ended();
         let cancelled = self.cancelled.swap(false, Ordering::SeqCst);
         let (mut state, findings, report) = match ended {
             Ok(Ok(end)) => (end.state, end.findings, None),

@@ -3,6 +3,7 @@
 //! The engine is the only one that changes a site. Each change is written to the journal as intent before and
 //! outcome after. `ui` and `cli` send [`Wish`]es and fold [`Event`]s; they never touch the site themselves.
 
+mod asking;
 mod checked;
 mod clock;
 mod context;

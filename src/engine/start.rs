@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::mpsc;
 
+use super::asking::Asking;
 use super::clock::now;
 use super::context::{Asks, Attendance, Ends, lock};
 use super::deciding::Triaging;
@@ -158,7 +159,8 @@ impl Place {
         }
         let opened = Opened::read(&self.journal, self.attendance, &self.me).await?;
         let (facts_out, facts) = mpsc::unbounded_channel();
-        let mut dispatcher = self.dispatcher(&opened, seat, facts);
+        let asking = Asking::new(Arc::clone(&self.site), facts_out);
+        let mut dispatcher = self.dispatcher(&opened, seat, (asking, facts));
         let _ = self.events.send(Event::RunOpened {
             run: opened.run.id,
             resumed: opened.resumed,
@@ -175,7 +177,7 @@ impl Place {
             dispatcher.open_triage().await?;
         }
         dispatcher.plan();
-        ask_in_background(Arc::clone(&self.site), facts_out);
+        dispatcher.asking.ask();
         Ok(dispatcher.run(&mut self.wishes).await)
     }
 
@@ -183,7 +185,7 @@ impl Place {
         &self,
         opened: &Opened,
         seat: Seat,
-        facts: mpsc::UnboundedReceiver<Result<Facts, Report>>,
+        (asking, facts): (Asking, mpsc::UnboundedReceiver<Result<Facts, Report>>),
     ) -> Dispatcher {
         let (work, worked) = mpsc::unbounded_channel();
         Dispatcher {
@@ -196,6 +198,7 @@ impl Place {
             runner_events: seat.runner_events,
             events: self.events.clone(),
             facts,
+            asking,
             run: opened.run.id,
             attendance: self.attendance,
             asks: Asks::default(),
@@ -216,14 +219,6 @@ impl Place {
             me: self.me.user.clone(),
         }
     }
-}
-
-/// Asks the site for its facts while the wizard is already on screen.
-fn ask_in_background(site: Arc<Site>, facts: mpsc::UnboundedSender<Result<Facts, Report>>) {
-    tokio::spawn(async move {
-        let answer = site::facts::ask_in_peace(&site).await.map_err(|error| error.tell());
-        let _ = facts.send(answer);
-    });
 }
 
 /// The run of the journal that is opened.

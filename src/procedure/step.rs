@@ -79,6 +79,12 @@ impl StepId {
         self as u8 >= Self::UndoStop as u8
     }
 
+    /// Tells whether it brings other packages into the site's environment.
+    #[must_use]
+    pub const fn changes_packages(self) -> bool {
+        matches!(self, Self::Pull | Self::Install | Self::UndoEnvironment)
+    }
+
     /// Returns the number that people see, from 1, among the steps of an upgrade or of an undo.
     #[must_use]
     pub const fn number(self) -> u8 {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::compare::Models;
 use crate::compare::migrator::{Migrator, Step};
 pub use crate::compare::{Field as FieldFacts, Model as ModelFacts};
-pub use ask::{FactsError, Place, Refusal, ask, ask_in_peace, connection};
+pub use ask::{FactsError, Place, Refusal, ask, connection};
 pub use kept::Answers;
 pub use scratch::forget_killed;
 

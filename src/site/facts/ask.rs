@@ -203,20 +203,6 @@ pub async fn ask(site: &Site) -> Result<Facts, FactsError> {
     Ok(facts)
 }
 
-/// Asks as [`ask`] does, and once more when packages came or went meanwhile, for example by an undo: what was said then is
-/// half of one version and half of another.
-pub async fn ask_in_peace(site: &Site) -> Result<Facts, FactsError> {
-    let mut before = kept::packages(&site.env_dir);
-    loop {
-        let answer = ask(site).await;
-        let after = kept::packages(&site.env_dir);
-        if after == before {
-            return answer;
-        }
-        before = after;
-    }
-}
-
 /// Asks the site how to reach its database; nobody is asked while all that the last answer rests on is as it was. The
 /// answer stays in memory.
 pub async fn connection(site: &Site) -> Result<Connection, FactsError> {

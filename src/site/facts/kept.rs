@@ -18,7 +18,6 @@ use tokio::sync::{Mutex, MutexGuard};
 
 use super::Facts;
 use crate::site::connection::Connection;
-use crate::site::editable::site_packages;
 use crate::site::find::Site;
 
 /// A change this short before the question may bear the time of one within it: clocks of file systems tick slowly.
@@ -157,18 +156,6 @@ impl Sources {
             directories: self.directories.iter().map(directory).collect::<Option<_>>()?,
         })
     }
-}
-
-/// What tells one state of an environment from another: the directories of its packages, their numbers on disk, and what is
-/// in them.
-pub(super) type Packages = Vec<(PathBuf, Option<u64>, Option<Vec<OsString>>)>;
-
-/// Looks which packages an environment has. Their versions are in the names.
-pub(super) fn packages(env: &Path) -> Packages {
-    let mut directories = site_packages(env).unwrap_or_default();
-    directories.sort();
-    let number = |path: &Path| path.metadata().ok().map(|found| found.ino());
-    directories.into_iter().map(|path| (path.clone(), number(&path), names(&path))).collect()
 }
 
 /// Lists the names in a directory that may be those of code, sorted; none when it cannot be listed.

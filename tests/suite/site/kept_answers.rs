@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use lino_upgrade::site::Site;
-use lino_upgrade::site::facts::{ask, ask_in_peace, connection};
+use lino_upgrade::site::facts::{ask, connection};
 
 use super::World;
 use crate::shop::Shop;
@@ -216,25 +216,4 @@ async fn a_real_site_is_asked_again_when_its_code_settings_or_packages_change() 
     assert_eq!(ask(&site).await.unwrap().installed.get("corner").map(String::as_str), Some("7"));
     std::fs::write(&metadata, "Metadata-Version: 2.1\nName: corner\nVersion: 8\n").unwrap();
     assert_eq!(ask(&site).await.unwrap().installed.get("corner").map(String::as_str), Some("8"));
-}
-
-/// An undo brings the old packages back while the wizard still asks what the new ones say.
-#[tokio::test]
-async fn what_is_said_while_packages_are_exchanged_is_asked_again() {
-    let world = World::with_tools();
-    world.write("prod/env/lib/python3.11/site-packages/shop-2.0.dist-info/RECORD", "");
-    let exchange = format!(
-        "cd {}/prod/env/lib/python3.11\nif [ -e site-packages/shop-2.0.dist-info ]; then\n  mv site-packages aside\n  \
-         mkdir -p site-packages/shop-1.0.dist-info\n  exit 1\nfi",
-        world.base().display()
-    );
-    let asked = Asked::saying(world, r#"{"format": 1, "lino": "25.1"}"#, &exchange);
-    assert_eq!(ask_in_peace(&asked.site).await.unwrap().lino, "25.1");
-    assert_eq!(asked.times(), 2);
-    // In peace once is enough, also when Lino does not start.
-    assert_eq!(ask_in_peace(&asked.site).await.unwrap().lino, "25.1");
-    assert_eq!(asked.times(), 3);
-    std::fs::remove_file(asked.world.path("answer")).unwrap();
-    assert!(ask_in_peace(&asked.site).await.is_err());
-    assert_eq!(asked.times(), 4);
 }
