@@ -15,7 +15,13 @@ is `python manage.py run snapshot/restore.py --noinput`, in this process, but
   something may have removed rows or changed keys.  SQLite itself still checks
   each row that it stores.
 
-Other databases are left alone.  No setting of the site is changed, and none of
+Other databases are left alone.
+
+With LINO_UPGRADE_CIRCLES=close in the environment, an old Lino also loads rows
+that point to each other, which it would give up (`close_circles`): an undo
+wants the very rows of the snapshot back.
+
+No setting of the site is changed, and none of
 its files but the database.  Works on Lino 20 to 26 (Python 3.7 and up).
 """
 
@@ -101,6 +107,49 @@ def remember_targets():
     ForeignKey.validate = validate
 
 
+def save_first(row, quick):
+    """Saves a row without the references that may be empty; tells whether there are such, and it could be saved."""
+    links = [f for f in row._meta.fields if f.remote_field and f.remote_field.model and f.null]
+    values = {f.attname: getattr(row, f.attname) for f in links if getattr(row, f.attname) is not None}
+    for name in values:
+        setattr(row, name, None)
+    try:
+        if values:
+            if not quick:
+                row.full_clean()
+            row.save()
+        return bool(values)
+    except Exception:
+        # Lino tries the whole row once more, and says what is wrong with it.
+        return False
+    finally:
+        for name, value in values.items():
+            setattr(row, name, value)
+
+
+def close_circles():
+    """Has Lino before 25.8 load rows that point to each other.
+
+    What is still deferred in the end is saved without its references that may
+    be empty, and then once more with them, as later versions do.
+    """
+    from lino.utils import dpy
+
+    original = dpy.LoaderBase.finalize
+    if hasattr(dpy.FakeDeserializedObject, "on_restore_failure"):
+        return
+
+    def finalize(loader):
+        loader.flush_deferred_objects()
+        waiting = [one for messages in loader.save_later.values() for rows in messages.values() for one in rows]
+        loader.saved = sum(save_first(one.object, loader.quick) for one in waiting)
+        if loader.saved:
+            print("Saved %d rows without their references first, since they point to each other." % loader.saved)
+        original(loader)
+
+    dpy.LoaderBase.finalize = finalize
+
+
 def finish():
     """Leaves the databases as ever: all of them on the disk, and no journal beside them."""
     import sqlite3
@@ -137,6 +186,8 @@ def main():
     atexit.register(finish)
     BaseDatabaseWrapper.queries_logged = property(lambda connection: connection.force_debug_cursor)
     remember_targets()
+    if os.environ.pop("LINO_UPGRADE_CIRCLES", None) == "close":
+        close_circles()
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 

@@ -1,6 +1,6 @@
 //! The restore of a site with a SQLite database: the same command line, run by a script of ours in the same process,
-//! which does not wait for the disk at each row. The script is `assets/python/restore.py`; running it is the engine's
-//! business.
+//! which does not wait for the disk at each row. An undo restores by it on any engine, since an old Lino would give up
+//! rows that point to each other. The script is `assets/python/restore.py`; running it is the engine's business.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -17,9 +17,13 @@ const SCRIPT: &str = include_str!("../../assets/python/restore.py");
 /// another engine than `sqlite`, and for a line that does more than to run `manage.py` in Python.
 #[must_use]
 pub fn line(site: &Site, engine: &str, line: &str) -> Option<String> {
-    if engine != "sqlite" {
-        return None;
-    }
+    if engine == "sqlite" { by_script(site, line) } else { None }
+}
+
+/// Returns the command line that has the script run what `line` does, on any engine; none when that is not known to be
+/// the same.
+#[must_use]
+pub fn by_script(site: &Site, line: &str) -> Option<String> {
     let (python, rest) = line.trim().split_once(" manage.py run ")?;
     let is_python = python.rsplit('/').next().is_some_and(|name| name.starts_with("python"));
     // Words before Python, and whatever the shell would do with the rest, are the operator's own.

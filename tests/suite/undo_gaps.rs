@@ -5,6 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -12,7 +13,7 @@ use lino_upgrade::procedure::StepId;
 use serde_json::{Value, json};
 
 use crate::servers::Servers;
-use crate::shop::{Shop, ended, watched};
+use crate::shop::{Shop, ended, sites, watched};
 use crate::undo::{Before, events, is_up, program, ran, runs, steps, up_to, web};
 
 /// A program that is ended with the test.
@@ -242,6 +243,17 @@ fn matrix_after_an_undo_on_mariadb_only_what_people_entered_is_exported_and_new_
     a_new_row_gets_a_fresh_key(&shop);
 }
 
+/// Lets pip find the old versions as well as the new ones, as the package index of a real site does.
+fn index_has_all_versions(shop: &Shop) {
+    let output = sites("make_env").args(["--wheels", "old"]).stderr(Stdio::inherit()).output().unwrap();
+    assert!(output.status.success(), "{}", output.status);
+    let old = String::from_utf8(output.stdout).unwrap();
+    let pull = fs::read_to_string(shop.dir.join("pull.sh")).unwrap();
+    let new = pull.lines().find_map(|line| line.strip_prefix("export PIP_FIND_LINKS=")).unwrap().trim_matches('"');
+    let settings = format!("[global]\nno-index = true\nfind-links = {} {new}\n", old.trim());
+    fs::write(shop.dir.join("env/pip.conf"), settings).unwrap();
+}
+
 /// Undoes an upgrade on a server whose copy of the database is gone: the old version loads the snapshot.
 fn without_copies(engine: &'static str) {
     let shop = Shop::build_on(engine);
@@ -264,6 +276,7 @@ fn without_copies(engine: &'static str) {
         missing[1].starts_with("There is no copy of the database: the old version loads the snapshot"),
         "{missing:?}"
     );
+    index_has_all_versions(&shop);
     let ended = comes_back(&shop);
     assert_eq!(ended, steps(&["undo-keep", "undo-static", "undo-indexes"]));
     let after = Before::of(&shop);
@@ -318,6 +331,8 @@ fn matrix_without_room_for_copies_the_operator_decides_and_an_undo_works_all_the
     let shop = Shop::light_on("sqlite", "new_blank");
     let Some(_small) = Small::mount(&shop.dir.join(".lino-upgrade"), "30m") else { return };
     let before = Before::of(&shop);
+    let schema = shop.dir.join("env/schema.txt");
+    let old = fs::read(&schema).unwrap();
     let until = ["run", "--headless", "--yes", "--until", "restore"];
     let (status, _, said) = ran(&shop, &until);
     assert_eq!(status, Some(3), "{said}");
@@ -333,6 +348,9 @@ fn matrix_without_room_for_copies_the_operator_decides_and_an_undo_works_all_the
     assert_eq!(told[0], "It was not copied, as you have decided: there is no room.", "{told:?}");
     let shown = plan(&shop);
     assert_eq!(shown["missing"].as_array().unwrap().len(), 2, "{shown}");
+    index_has_all_versions(&shop);
+    // Which models a light site has is written there, and not in a package that pip could bring back.
+    fs::write(schema, old).unwrap();
     comes_back(&shop);
     let after = Before::of(&shop);
     assert_eq!((after.goods(), after.packages()), (before.goods(), before.packages()));
@@ -530,4 +548,21 @@ fn matrix_services_that_were_started_by_hand_in_the_middle_of_an_upgrade_are_no_
     assert_eq!(states[1], ("undo-keep".to_owned(), "done".to_owned()));
     assert_eq!(Before::of(&shop), before);
     assert_eq!(exported(&kept(&shop).join("rows")), ["shop_setting new by hand"]);
+}
+
+/// What the new version says when half of it is gone is nothing that anybody has to be told.
+#[test]
+fn an_answer_that_comes_while_the_packages_are_exchanged_scares_nobody() {
+    let shop = Shop::light_on("sqlite", "new_blank");
+    up_to(&shop, StepId::Pull);
+    // Lino is asked for its facts, and does not start until the old packages are back: then it fails.
+    let python = shop.dir.join("env/bin/python");
+    fs::rename(&python, python.with_extension("real")).unwrap();
+    let script = "#!/bin/sh\ncase \"$*\" in\n  *--connection) ;;\n  *facts.py*)\n    touch asked\n    until [ -e \
+                  env.undone-0001 ]; do sleep 0.05; done\n    exit 1 ;;\nesac\nexec \"$0.real\" \"$@\"\n";
+    fs::write(&python, script).unwrap();
+    fs::set_permissions(&python, PermissionsExt::from_mode(0o755)).unwrap();
+    comes_back(&shop);
+    assert!(shop.dir.join("asked").exists());
+    assert!(shop.dir.join("env.undone-0001/bin/python.real").exists());
 }

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use super::super::context::{CommandEnd, Context};
 use super::super::recovery::RESTORED;
 use super::super::{Attendance, NoticeLevel, StepEnd, checked, restored, unchanged};
+use super::load::Circles;
 use super::{account, advice, blocking, done, failed, load, unfinished};
-use crate::error::{Kind, Report, Tell};
+use crate::error::{Report, Tell};
 use crate::messages::{DatabaseState, FailureCause, Judgement, Reading};
 use crate::procedure::{Finding, Knowledge, Level};
-use crate::site;
 use crate::snapshot::MARK;
 use crate::triage::Accounted;
 
@@ -64,16 +64,12 @@ pub async fn restore(context: &Context) -> Result<StepEnd, Report> {
         })
         .await?;
     if known.lines.swift.iter().flatten().any(|swift| *swift == line) {
-        site::restore::prepare(&context.site).map_err(|error| {
-            Report::new(Kind::Environment, format!("The script that restores cannot be written: {error}."))
-                .unchanged("The database was not changed.")
-                .next("Free some disk space, then retry.")
-        })?;
+        load::prepare(context)?;
     }
     if context.attendance == Attendance::Headless {
         line.push_str(" --noinput");
     }
-    let end = load::load(context, line).await?;
+    let end = load::load(context, line, Circles::AsLinoDoes).await?;
     let reading = &end.reading;
     if reading.database == DatabaseState::Untouched {
         context.learn(|knowledge| knowledge.database_changed = known.database_changed).await?;

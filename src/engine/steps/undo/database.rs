@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::super::context::Context;
 use super::super::super::undo::is_verified;
 use super::super::super::{Ask, StepEnd};
+use super::super::load::Circles;
 use super::super::protect::server_program;
 use super::super::services::open_sessions;
 use super::super::snapshot::beside_database;
@@ -148,8 +149,13 @@ async fn snapshot_again(context: &Context) -> Result<Option<StepEnd>, Report> {
         let finding = Finding::fail("database", text, remedy);
         return Ok(Some(failed("there is nothing to bring the database back from").with(vec![finding])));
     }
-    let line = format!("{} --noinput", known.lines.restore);
-    let end = load::load(context, line).await?;
+    let plain = format!("{} --noinput", known.lines.restore);
+    let script = site::restore::by_script(&context.site, &plain);
+    if script.is_some() {
+        load::prepare(context)?;
+    }
+    let line = script.unwrap_or(plain);
+    let end = load::load(context, line, Circles::Closed).await?;
     Ok(unfinished(&end))
 }
 
